@@ -1,0 +1,377 @@
+"""The pipeline file as typed, validated objects.
+
+Each stage sees only its slice (`Pipeline.dataset`, `.signal`, ...), so that a change to one slice
+reruns that stage and those after it, and nothing before.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from har.errors import ConfigError
+
+Variant = Literal["none", "dynamic", "float16", "int8"]
+
+
+class Section(BaseModel):
+    """Base of every part of a pipeline file: immutable, and no key that nobody reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Columns(Section):
+    """Names of the columns in a user's own table."""
+
+    time: str | None = None
+    x: str
+    y: str
+    z: str
+    label: str | None = None
+    subject: str | None = None
+
+
+class Table(Section):
+    """A user's own recordings, in place of the name of a data set."""
+
+    path: str = Field(description="files, with * and ** as in a shell; relative to the workspace")
+    name: str = Field("own", pattern=r"^[a-z0-9][a-z0-9-]*$")
+    columns: Columns | None = Field(None, description="not needed for a recognised phone logger")
+    pattern: str | None = Field(
+        None, description="where in the path a field stands: {subject}/{activity}_{session}.csv"
+    )
+    sidecar: str | None = Field(None, description="a CSV of file, subject, placement, activity")
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    rate_hz: float | None = Field(None, gt=0, description="for tables without a time column")
+    unit: Literal["m/s2", "g", "mg"] | None = None
+    gravity: Literal["present", "removed"] | None = None
+    convention: Literal["android", "ios"] | None = None
+    placement: str | None = None
+    subject: str | None = Field(None, description="who, when all files are of one person")
+    activity: str | None = Field(None, description="what, when all files are of one activity")
+    null_label: Literal["drop", "keep"] = "drop"
+
+
+class Filter(Section):
+    """A linear-phase FIR low-pass, part of the model (a `valid` depthwise convolution)."""
+
+    kind: Literal["lowpass", "none"] = "lowpass"
+    cutoff_hz: float = Field(20.0, gt=0, description="half-amplitude (−6 dB) frequency")
+    transition_hz: float = Field(
+        8.0, gt=0, description="width of the transition band; the narrower, the more taps"
+    )
+
+
+class Signal(Section):
+    rate_hz: float = Field(50.0, gt=0, description="of the model; recordings are resampled to it")
+    max_gap_s: float = Field(
+        0.25, gt=0, description="a longer gap between samples is never bridged: it cuts"
+    )
+    filter: Filter = Filter(kind="none")
+
+    @model_validator(mode="after")
+    def _cutoff_below_nyquist(self) -> Signal:
+        f = self.filter
+        if f.kind != "none" and f.cutoff_hz >= self.rate_hz / 2:
+            raise ValueError(
+                f"filter.cutoff_hz must be below half of rate_hz ({self.rate_hz / 2:g} Hz), "
+                f"got {f.cutoff_hz:g}"
+            )
+        return self
+
+
+class WindowsConfig(Section):
+    length_s: float = Field(2.56, gt=0)
+    overlap: float = Field(0.5, ge=0, lt=1, description="of the window's length")
+    within: Literal["recording", "annotation"] = "recording"
+    label: Literal["majority"] = "majority"
+    min_purity: float = Field(
+        0.8, gt=0, le=1, description="smallest share of samples that carry the window's label"
+    )
+
+
+class Split(Section):
+    """Who is tested on, who validates."""
+
+    scheme: Literal["subject-folds", "leave-one-subject-out", "sessions", "subjects"] = (
+        "subject-folds"
+    )
+    folds: int = Field(5, ge=2)
+    test: tuple[str, ...] = Field((), description="the test subjects of scheme: subjects")
+    validation: float = Field(
+        0.2, gt=0, lt=1, description="share of each fold's training people who validate"
+    )
+    seed: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _subjects_shorthand(cls, value: Any) -> Any:
+        """`subjects: {test: [...]}` means scheme: subjects with those test subjects."""
+        if isinstance(value, Mapping) and "subjects" in value:
+            inner = value["subjects"]
+            if not isinstance(inner, Mapping) or set(inner) != {"test"}:
+                raise ValueError("split.subjects takes {test: [names]}")
+            rest = {k: v for k, v in value.items() if k != "subjects"}
+            return {**rest, "scheme": "subjects", "test": inner["test"]}
+        return value
+
+    @field_validator("test", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return tuple(str(v) for v in value) if isinstance(value, Iterable) else value
+
+    @model_validator(mode="after")
+    def _test_belongs_to_subjects(self) -> Split:
+        if (self.scheme == "subjects") != bool(self.test):
+            raise ValueError(
+                "scheme: subjects needs test subjects, and only that scheme takes them"
+            )
+        return self
+
+
+class ModelConfig(Section):
+    """A model of the registry, with the parameters that differ from its defaults."""
+
+    name: str
+    params: dict[str, Any] = {}
+    label: str | None = Field(None, description="its name in the results, if not the registry's")
+
+    @property
+    def key(self) -> str:
+        return self.label or self.name
+
+
+class Training(Section):
+    epochs: int = Field(15, ge=1)
+    batch_size: int = Field(64, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps with a rising rate")
+    weight_decay: float = Field(0.0, ge=0)
+    clip_norm: float = Field(1.0, gt=0, description="global norm of the gradient")
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    class_weights: Literal["balanced", "none"] = "balanced"
+    patience: int = Field(5, ge=1, description="epochs without a better validation score")
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) != len(seeds):
+            raise ValueError(f"seeds must be distinct, got {list(seeds)}")
+        return seeds
+
+
+class Export(Section):
+    models: Literal["best", "all"] | tuple[str, ...] = "best"
+    fit: Literal["final", "fold"] = "final"
+    quantization: tuple[Variant, ...] = ("none", "dynamic", "float16")
+
+    @field_validator("quantization")
+    @classmethod
+    def _float32_always(cls, value: tuple[Variant, ...]) -> tuple[Variant, ...]:
+        if "none" not in value:
+            raise ValueError("quantization must contain none: the float32 model is the reference")
+        return value
+
+
+Activities = Literal["all"] | tuple[str, ...] | dict[str, tuple[str, ...]]
+
+
+class Pipeline(Section):
+    """A whole pipeline file."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    dataset: str | Table
+    placement: str | None = Field(None, description="of a data set with several")
+    activities: Activities = Field(
+        "all", description="all, a list, or {new name: [published names]}"
+    )
+    signal: Signal = Signal()
+    windows: WindowsConfig = WindowsConfig()
+    split: Split = Split()
+    models: tuple[ModelConfig, ...] = Field(min_length=1)
+    training: Training = Training()
+    export: Export = Export()
+    about: Annotated[str, Field(description="a sentence for reports; changes no result")] = ""
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _model_shorthand(cls, value: Any) -> Any:
+        """`cnn` or `{cnn: {filters: 32}}` or `{name: cnn, label: …, params: …}`."""
+        if not isinstance(value, (list, tuple)):
+            return value
+        models = []
+        for item in value:
+            if isinstance(item, str):
+                item = {"name": item}
+            elif isinstance(item, Mapping) and "name" not in item and len(item) == 1:
+                ((name, params),) = item.items()
+                item = {"name": name, "params": params or {}}
+            models.append(item)
+        return models
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Pipeline:
+        keys = [m.key for m in self.models]
+        if twice := sorted({k for k in keys if keys.count(k) > 1}):
+            raise ValueError(f"models must have distinct names, got {twice} twice; give a label")
+        if isinstance(self.export.models, tuple):
+            for name in self.export.models:
+                if name not in keys:
+                    raise ValueError(f"export.models: {name!r} is not one of models: {keys}")
+        return self
+
+    @property
+    def dataset_name(self) -> str:
+        return self.dataset if isinstance(self.dataset, str) else self.dataset.name
+
+
+# Reading -------------------------------------------------------------------------------------
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML would silently keep the last of two equal keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=deep)  # type: ignore[no-untyped-call]
+            if key in seen:
+                raise ConfigError(f"key {key!r} stands twice, line {key_node.start_mark.line + 1}.")
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def packaged_pipelines() -> Path:
+    """The folder of pipeline files: beside the package in a checkout, inside it in a wheel."""
+    inside = Path(__file__).parent / "pipelines"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "pipelines"
+
+
+def pipeline_names() -> list[str]:
+    return sorted(p.stem for p in packaged_pipelines().glob("*.yaml"))
+
+
+def find_pipeline(name_or_path: str | os.PathLike[str]) -> Path:
+    """A path as it is; a bare name from `pipelines/` here, else from the package's own."""
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"}:
+        if path.is_file():
+            return path
+        raise ConfigError(f"No pipeline file at {path}.")
+    for folder in (Path("pipelines"), packaged_pipelines()):
+        candidate = folder / f"{name_or_path}.yaml"
+        if candidate.is_file():
+            return candidate
+    names = sorted({*pipeline_names(), *(p.stem for p in Path("pipelines").glob("*.yaml"))})
+    raise ConfigError(
+        f"No pipeline named {str(name_or_path)!r}{did_you_mean(str(name_or_path), names)}. "
+        f"Known: {', '.join(names)}; or give the path of a .yaml file."
+    )
+
+
+def load(name_or_path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> Pipeline:
+    """Read, override and validate a pipeline file.
+
+    Parameters
+    ----------
+    name_or_path : str
+        `watch`, or `my/pipeline.yaml`.
+    overrides : iterable of str
+        `training.epochs=3`, `models=[lstm, cnn]`: a dotted key and a YAML value.
+
+    Raises
+    ------
+    ConfigError
+        With every problem in the file at once, and the nearest known key for an unknown one.
+    """
+    path = find_pipeline(name_or_path)
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except yaml.YAMLError as e:
+        raise ConfigError(f"{path} is not valid YAML: {e}") from e
+    except ConfigError as e:
+        raise ConfigError(f"{path}: {e}") from e
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} must hold keys and values, got {type(raw).__name__}.")
+    raw.setdefault("name", path.stem)
+    for text in overrides:
+        _override(raw, text)
+    return parse(raw, where=str(path))
+
+
+def parse(raw: Mapping[str, Any], *, where: str = "pipeline") -> Pipeline:
+    """Validate a mapping; see `load`."""
+    try:
+        return Pipeline.model_validate(raw)
+    except ValidationError as e:
+        lines = [f"{where}:"] + [f"  {_explain(dict(err))}" for err in e.errors()]
+        raise ConfigError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _override(raw: dict[str, Any], text: str) -> None:
+    key, eq, value = text.partition("=")
+    if not eq or not key:
+        raise ConfigError(f"--set takes KEY=VALUE, such as training.epochs=3; got {text!r}.")
+    parts = key.strip().split(".")
+    here: dict[str, Any] = raw
+    for part in parts[:-1]:
+        inner = here.get(part)
+        if inner is None:
+            inner = here[part] = {}
+        elif not isinstance(inner, dict):
+            raise ConfigError(f"--set {text}: {part!r} is a value, it has no key {parts[-1]!r}.")
+        here = inner
+    if parts == ["split", "scheme"]:  # another scheme's test subjects would contradict it
+        here.pop("subjects", None)
+        here.pop("test", None)
+    try:
+        here[parts[-1]] = yaml.load(value, Loader=_UniqueKeyLoader)
+    except yaml.YAMLError as e:
+        raise ConfigError(f"--set {text}: {value!r} is not a YAML value: {e}") from e
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`, did you mean 'x'?` or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def _explain(err: dict[str, Any]) -> str:
+    loc = [
+        str(p)
+        for p in err["loc"]
+        if not re.fullmatch(r"[A-Z]\w*|str|tuple\[.*|dict\[.*|literal\[.*", str(p))
+    ]
+    where = ".".join(loc) or "the file"
+    if err["type"] == "extra_forbidden":
+        known = _keys_at(loc[:-1])
+        return f"{where}: unknown key{did_you_mean(loc[-1], known)} Known: {', '.join(known)}."
+    if err["type"] == "missing":
+        return f"{where}: is required."
+    message = err["msg"].removeprefix("Value error, ")
+    got = "" if err["type"] == "value_error" else f", got {err['input']!r}"
+    return f"{where}: {message}{got}."
+
+
+def _keys_at(loc: list[str]) -> list[str]:
+    """The keys that the section at a location takes."""
+    section: Any = Pipeline
+    for part in loc:
+        if part.isdigit():
+            continue
+        field = section.model_fields.get(part)
+        options = (field.annotation, *get_args(field.annotation)) if field else ()
+        options = tuple(o for x in options for o in (x, *get_args(x)))
+        section = next((o for o in options if isinstance(o, type) and issubclass(o, Section)), None)
+        if section is None:
+            return []
+    return list(section.model_fields)

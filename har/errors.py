@@ -1,0 +1,37 @@
+"""The errors that users see. Each message says what is wrong, what was received, what to do."""
+
+
+class HarError(Exception):
+    """An expected failure: printed without a traceback, exit code 1."""
+
+
+class ConfigError(HarError):
+    """A pipeline file or an override that cannot be used."""
+
+
+class DataError(HarError):
+    """A recording or a data set that cannot be read, fetched or trusted."""
+
+
+class WindowError(HarError):
+    """Resampling, filtering or windowing that the recordings do not allow."""
+
+
+class SplitError(HarError):
+    """Too few people, or a split that would leak."""
+
+
+class LeakageError(HarError):
+    """The proof of no leakage does not hold for results that were produced."""
+
+
+class TrainingError(HarError):
+    """A job failed, or there is nothing to compare."""
+
+
+class StoreError(HarError):
+    """A stage's output is missing or damaged."""
+
+
+class ExportError(HarError):
+    """A model cannot be exported, or its export is not equal to the model."""

@@ -1,0 +1,342 @@
+"""One folder per stage output, keyed by config + inputs + code version, written atomically.
+
+    cache/<stage>/<key>/        the output, complete by construction
+    cache/<stage>/<key>/meta.json   what the key was made of, so that a miss can say why
+    cache/<stage>/.partial-<pid>-<random>/   being written; never read, swept when its writer is gone
+
+A folder appears by one rename, after its files are on disk. Two writers of one key make the same
+thing: the first rename wins and the other's work is thrown away.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from har.errors import StoreError
+
+# A change of these can change results.
+VERSIONED = ("numpy", "scipy", "keras", "tensorflow")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where things land: the current folder, `--workspace` or `HAR_WORKSPACE`."""
+
+    root: Path
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "data" / "raw"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "data" / "cache"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+
+# Keys ----------------------------------------------------------------------------------------
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys: the same value always has the same text."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def digest(value: Any, length: int = 16) -> str:
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
+
+
+def _module_file(name: str) -> Path | None:
+    """The source of a `har` module, found without importing it."""
+    base = Path(__file__).parent.joinpath(*name.split(".")[1:])
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+@functools.cache
+def imports_of(module: str) -> frozenset[str]:
+    """The `har` modules that a module's source imports, at the top or inside functions."""
+    path = _module_file(module)
+    if path is None:
+        raise StoreError(f"No source for module {module!r}.")
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.level:
+                raise StoreError(f"{path}: relative imports are not followed; write them out.")
+            found.add(node.module)
+            found |= {f"{node.module}.{a.name}" for a in node.names}
+    return frozenset(m for m in found if m.split(".")[0] == "har" and _module_file(m))
+
+
+@functools.cache
+def code_version(*modules: str) -> str:
+    """Hash of the sources of modules and of every `har` module that they import, and of versions.
+
+    `har.errors`, `har.store` and `har.fanout` move results about and change none: they are left
+    out, so that work on the machinery does not throw away days of training.
+    """
+    moves_only = {"har", "har.errors", "har.store", "har.fanout", "har.tracking"}
+    seen: set[str] = set()
+    todo = list(modules)
+    while todo:
+        module = todo.pop()
+        if module in seen or module in moves_only:
+            continue
+        seen.add(module)
+        todo += imports_of(module)
+    sources = {}
+    for module in sorted(seen):
+        path = _module_file(module)
+        assert path is not None
+        sources[module] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return digest({"sources": sources, "versions": versions()})
+
+
+@functools.cache
+def versions(packages: tuple[str, ...] = VERSIONED) -> dict[str, str]:
+    """Installed versions, read from metadata: nothing is imported."""
+    out = {}
+    for name in packages:
+        try:
+            out[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            out[name] = "absent"
+    return out
+
+
+# The store -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Output:
+    """A finished folder and what it was made of."""
+
+    stage: str
+    key: str
+    path: Path
+    meta: dict[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """What stages after this one depend on."""
+        return str(self.meta["fingerprint"])
+
+
+class Store:
+    """The cache folder of a workspace.
+
+    Parameters
+    ----------
+    root : Path
+        `data/cache`; made when first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, stage: str, key: str) -> Output | None:
+        """The finished output of that key, or None."""
+        path = self.root / stage / key
+        try:
+            meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except json.JSONDecodeError as e:
+            raise StoreError(
+                f"{path / 'meta.json'} is damaged ({e}). Delete that folder and run again."
+            ) from e
+        return Output(stage, key, path, meta)
+
+    @contextlib.contextmanager
+    def writing(
+        self, stage: str, key: str, parts: Mapping[str, Any], *, replace: bool = False
+    ) -> Iterator[Writing]:
+        """A scratch folder that becomes the output when the block ends without an exception."""
+        folder = self.root / stage
+        folder.mkdir(parents=True, exist_ok=True)
+        self._sweep(folder)
+        scratch = Path(tempfile.mkdtemp(prefix=f".partial-{os.getpid()}-", dir=folder))
+        writing = Writing(scratch)
+        try:
+            yield writing
+            meta = {
+                "stage": stage,
+                "key": key,
+                "parts": json.loads(canonical(parts)),
+                "fingerprint": digest([key, writing.extra]),
+                **writing.extra,
+            }
+            write_json(scratch / "meta.json", meta)
+            _sync(scratch)
+            self._publish(scratch, folder / key, replace)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _publish(self, scratch: Path, target: Path, replace: bool) -> None:
+        if replace and target.exists():
+            grave = Path(tempfile.mkdtemp(prefix=f".partial-{os.getpid()}-", dir=target.parent))
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(target, grave / "old")
+            shutil.rmtree(grave, ignore_errors=True)
+        try:
+            os.rename(scratch, target)
+        except OSError:
+            if not (target / "meta.json").is_file():  # not a race with an equal writer
+                raise
+        _sync_folder(target.parent)
+
+    def _sweep(self, folder: Path) -> None:
+        """Remove what dead processes left behind."""
+        for partial in folder.glob(".partial-*"):
+            pid = partial.name.split("-")[1]
+            if pid.isdigit() and not psutil.pid_exists(int(pid)):
+                shutil.rmtree(partial, ignore_errors=True)
+
+    def why_missing(self, stage: str, parts: Mapping[str, Any]) -> str:
+        """What differs from the newest output of a stage: `signal.rate_hz 50 → 25`."""
+        wanted = json.loads(canonical(parts))
+        metas = sorted(
+            (self.root / stage).glob("*/meta.json"), key=lambda p: p.stat().st_mtime, reverse=True
+        )
+        best: list[str] | None = None
+        for path in metas[:50]:
+            found = json.loads(path.read_text(encoding="utf-8"))["parts"]
+            changes = list(_differences(found, wanted))
+            if changes and (best is None or len(changes) < len(best)):
+                best = changes
+        if best is None:
+            return "nothing stored yet"
+        more = f" and {len(best) - 3} more" if len(best) > 3 else ""
+        return "; ".join(best[:3]) + more
+
+
+class Writing:
+    """The scratch folder of an output that is being made."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.extra: dict[str, Any] = {}
+
+    def note(self, **extra: Any) -> None:
+        """Add to the output's meta data; it counts in the fingerprint."""
+        self.extra |= json.loads(canonical(extra))
+
+
+def _differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for k in sorted(old.keys() | new.keys()):
+            yield from _differences(old.get(k), new.get(k), f"{at}.{k}" if at else str(k))
+    elif old != new:
+        if at == "code" or at.startswith("inputs"):
+            yield f"{at} changed"
+        else:
+            yield f"{at} {_short(old)} → {_short(new)}"
+
+
+def _short(value: Any) -> str:
+    text = canonical(value)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+# Files ---------------------------------------------------------------------------------------
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Readable JSON; NaN is refused, since JSON has none."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class FileHashes:
+    """Content hashes of files, remembered by (path, size, mtime) so that raw data is read once.
+
+    Parameters
+    ----------
+    memory : Path
+        A JSON file; a lost or damaged one only costs time.
+    """
+
+    def __init__(self, memory: Path) -> None:
+        self._memory = memory
+        try:
+            self._known: dict[str, list[Any]] = json.loads(memory.read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            self._known = {}
+
+    def of(self, paths: Iterable[Path]) -> dict[str, str]:
+        """SHA-256 by path, in the order of the sorted paths."""
+        out, fresh = {}, False
+        for path in sorted(paths):
+            name, stat = str(path), path.stat()
+            entry = self._known.get(name)
+            if not entry or entry[:2] != [stat.st_size, stat.st_mtime_ns]:
+                entry = [stat.st_size, stat.st_mtime_ns, sha256_file(path)]
+                self._known[name] = entry
+                fresh = True
+            out[name] = entry[2]
+        if fresh:
+            replace_file(self._memory, canonical(self._known).encode())
+        return out
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
