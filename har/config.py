@@ -243,7 +243,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=deep)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=deep)
             if key in seen:
                 raise ConfigError(f"key {key!r} stands twice, line {key_node.start_mark.line + 1}.")
             seen.add(key)
@@ -343,6 +343,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`, did you mean 'x'?` or nothing."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f", did you mean {near[0]!r}?" if near else ""
+
+
+_UNION_MEMBER = re.compile(r"[A-Z]\w*|str|(tuple|dict|literal)\[.*")
 
 
 def _explain(err: dict[str, Any]) -> str:

@@ -105,7 +105,8 @@ class Recording:
             t = self.time_s
             if t.shape != (len(a),) or t.dtype != np.float64:
                 raise DataError(
-                    f"{where}: time_s must be float64 of shape ({len(a)},), got {t.dtype} {t.shape}."
+                    f"{where}: time_s must be float64 of shape ({len(a)},), "
+                    f"got {t.dtype} {t.shape}."
                 )
             if not np.isfinite(t).all() or (np.diff(t) <= 0).any():
                 raise DataError(f"{where}: time_s must be finite and strictly increasing.")
@@ -113,7 +114,7 @@ class Recording:
         for note in self.annotations:
             if not end <= note.start < note.end <= len(a):
                 raise DataError(
-                    f"{where}: annotation {note.label!r} [{note.start}, {note.end}) overlaps the one "
-                    f"before it (which ends at {end}) or lies outside the {len(a)} samples."
+                    f"{where}: annotation {note.label!r} [{note.start}, {note.end}) overlaps the "
+                    f"one before it (which ends at {end}) or lies outside the {len(a)} samples."
                 )
             end = note.end

@@ -1,8 +1,8 @@
 """One folder per stage output, keyed by config + inputs + code version, written atomically.
 
-    cache/<stage>/<key>/        the output, complete by construction
-    cache/<stage>/<key>/meta.json   what the key was made of, so that a miss can say why
-    cache/<stage>/.partial-<pid>-<random>/   being written; never read, swept when its writer is gone
+    <stage>/<key>/                the output, complete by construction
+    <stage>/<key>/meta.json       what the key was made of, so that a miss can say why
+    <stage>/.partial-<pid>-…/     being written; never read, swept when its writer is gone
 
 A folder appears by one rename, after its files are on disk. Two writers of one key make the same
 thing: the first rename wins and the other's work is thrown away.
