@@ -1,0 +1,82 @@
+"""The shape that every stage has: declared inputs, its own slice of the config, one `run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+
+from har.config import Pipeline
+from har.store import Output, Store, Workspace, Writing, code_version
+
+
+def _nothing(_: Any) -> dict[str, Any]:
+    return {}
+
+
+@dataclass
+class Context:
+    """What a stage is given.
+
+    `outputs` holds the finished outputs of the stages before it, by name. `console` writes to
+    stderr: results go to stdout, and only from the command line.
+    """
+
+    workspace: Workspace
+    pipeline: Pipeline
+    store: Store
+    jobs: int
+    console: Console
+    dask: str | None = None
+    outputs: dict[str, Output] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a pipeline.
+
+    Parameters
+    ----------
+    name, summary : str
+    needs : tuple of str
+        Stages whose outputs it reads; their fingerprints are part of its key.
+    modules : tuple of str
+        Where its code is. Their sources and those that they import make its code version.
+    run : callable
+        Writes files into `writing.path`. Heavy libraries are imported inside.
+    config : callable
+        Its slice of the pipeline file: what can change its result, and nothing else.
+    inputs : callable
+        What it reads besides, such as hashes of raw files.
+    summarise : callable
+        What the command line shows of a finished output.
+    complete : callable
+        False if some of the work failed and is to be tried again; a run then carries on with
+        what there is.
+    publish : tuple of str
+        Files and folders of the output that users find in `reports/<pipeline>/`.
+    """
+
+    name: str
+    summary: str
+    needs: tuple[str, ...]
+    modules: tuple[str, ...]
+    run: Callable[[Context, Writing], None]
+    config: Callable[[Pipeline], dict[str, Any]] = _nothing
+    inputs: Callable[[Context], dict[str, Any]] = _nothing
+    summarise: Callable[[Context, Output], str | None] = lambda _context, _output: None
+    complete: Callable[[Output], bool] = lambda _output: True
+    publish: tuple[str, ...] = ()
+
+    def parts(self, context: Context) -> dict[str, Any]:
+        """What the key of its output is made of."""
+        return {
+            "config": self.config(context.pipeline),
+            "inputs": {
+                **{name: context.outputs[name].fingerprint for name in self.needs},
+                **self.inputs(context),
+            },
+            "code": code_version(*self.modules),
+        }
