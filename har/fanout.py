@@ -104,8 +104,9 @@ def run(
                 try:
                     kind, payload = worker.pipe.recv()
                 except (EOFError, ConnectionResetError):
-                    worker.stop()
+                    worker.process.join(timeout=10)  # its end of the pipe closes a little earlier
                     yield index, Failed(worker.obituary())
+                    worker.stop()
                     workers.remove(worker)
                     if waiting:
                         with _environment(env):

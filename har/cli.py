@@ -1,0 +1,136 @@
+"""The `har` command: parse, call, print. TensorFlow and MLflow are imported by what is called."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+import har
+from har.errors import HarError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Group(click.Group):
+    """Commands in the order in which they are defined; `HarError` becomes a message and exit 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as e:
+            from har.config import did_you_mean
+
+            if args:
+                e.message += did_you_mean(args[0], self.list_commands(ctx)).replace(", d", " D")
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HarError as e:
+            click.echo(f"Error: {e}", err=True)
+            raise SystemExit(1) from None
+
+
+@click.group(cls=_Group, context_settings=CONTEXT)
+@click.version_option(har.__version__, prog_name="har")
+@click.option(
+    "--workspace",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="HAR_WORKSPACE",
+    default=Path("."),
+    help="Folder that holds data/ and reports/ (default: here; or HAR_WORKSPACE).",
+)
+@click.pass_context
+def main(ctx: click.Context, workspace: Path) -> None:
+    """Raw accelerometer recordings to an activity classifier on a phone.
+
+    \b
+    har run watch          the whole pipeline on the data set that is built in
+    har data list          the data sets that are known
+    har COMMAND -h         help, with an example
+    """
+    ctx.obj = workspace
+
+
+# Shared options --------------------------------------------------------------------------------
+
+
+def pipeline_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """PIPELINE and the options of every command that runs stages."""
+    options = [
+        click.argument("pipeline", default="watch"),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="KEY=VALUE",
+            help="Override a value of the pipeline file; may be repeated.",
+        ),
+        click.option(
+            "--jobs", type=click.IntRange(1), default=None,
+            help="Processes at a time (default: one for each core).",
+        ),
+        click.option("--force", is_flag=True, help="Run the last stage even if it is up to date."),
+        click.option("--dry-run", is_flag=True, help="Say what would run, and why; run nothing."),
+    ]  # fmt: skip
+    return functools.reduce(lambda f, option: option(f), reversed(options), command)
+
+
+def _run_until(
+    ctx: click.Context, until: str, pipeline: str, overrides: tuple[str, ...], **options: Any
+) -> None:
+    from har import session
+
+    session.run(ctx.obj, pipeline, overrides=overrides, until=until, echo=click.echo, **options)
+
+
+@main.command()
+@pipeline_options
+@click.option("--until", metavar="STAGE", default="export", help="Stop after this stage.")
+@click.pass_context
+def run(ctx: click.Context, pipeline: str, overrides: tuple[str, ...], **options: Any) -> None:
+    """Run every stage that is not up to date: ingest, prepare, train, compare, report, export.
+
+    PIPELINE is a name from pipelines/ or a path; `watch` by default.
+
+    \b
+    Example:
+      har run watch --set training.epochs=5 --jobs 2
+    """
+    _run_until(ctx, options.pop("until"), pipeline, overrides, **options)
+
+
+def _stage_command(name: str, until: str, help_text: str) -> None:
+    @main.command(name, help=f"{help_text}\n\n\b\nExample:\n  har {name} watch")
+    @pipeline_options
+    @click.pass_context
+    def command(ctx: click.Context, **options: Any) -> None:
+        _run_until(ctx, until, **options)
+
+
+_stage_command("ingest", "ingest", "Take recordings in: read, check and store them.")
+_stage_command("prepare", "prepare", "Resample and cut windows (and what that needs).")
+_stage_command("train", "train", "Train every model on every fold (and what that needs).")
+_stage_command("compare", "report", "Score, compare and report (and what that needs).")
+_stage_command("export", "export", "Write the bundle for the phone (and what that needs).")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def models(as_json: bool) -> None:
+    """List the models that a pipeline can name, with their parameter counts.
+
+    \b
+    Example:
+      har models --json
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from har.models import listing
+
+    click.echo(listing.as_json() if as_json else listing.as_table())

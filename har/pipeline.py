@@ -1,0 +1,178 @@
+"""The stages, in order; runs those that are not up to date."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from har.errors import ConfigError, StoreError
+from har.stages import Context, Stage
+from har.store import Output, digest, replace_file
+
+# Where each stage is, in order. Imported one by one: a stage's module is light, its work is not.
+STAGES: tuple[tuple[str, str], ...] = (
+    ("har.ingest.stage", "STAGE"),
+    ("har.signal.stage", "STAGE"),
+    ("har.training.stage", "STAGE"),
+    ("har.evaluation.stage", "COMPARE"),
+    ("har.evaluation.stage", "REPORT"),
+    ("har.deploy.stage", "STAGE"),
+)
+
+
+def stages() -> tuple[Stage, ...]:
+    return tuple(getattr(importlib.import_module(m), name) for m, name in STAGES)
+
+
+def stage_names() -> list[str]:
+    return [s.name for s in stages()]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a run did, or would do, for one stage."""
+
+    stage: Stage
+    state: str  # up to date | ran | would run
+    why: str
+    seconds: float
+    output: Output | None
+
+
+def run(
+    context: Context,
+    *,
+    until: str = "export",
+    force: bool = False,
+    dry_run: bool = False,
+    on_step: Callable[[Step], None] = lambda _step: None,
+) -> list[Step]:
+    """Bring every stage up to one of them up to date.
+
+    Parameters
+    ----------
+    context : Context
+    until : str
+        The last stage.
+    force : bool
+        Run that last stage even if it is up to date.
+    dry_run : bool
+        Run nothing; say what would be.
+    on_step : callable
+        Told of each step when it is finished.
+
+    Returns
+    -------
+    list of Step
+        The last one's `output` is None only in a dry run.
+    """
+    known = stages()
+    names = [s.name for s in known]
+    if until not in names:
+        raise ConfigError(f"No stage {until!r}. Stages: {', '.join(names)}.")
+    last = known[names.index(until)]
+    needed = _needed(known, last)
+    steps: list[Step] = []
+    stale = False
+    for stage in known:
+        if stage.name not in needed:
+            continue
+        if stale:  # dry run: what is before this one would change first
+            step = Step(stage, "would run", "a stage before it would run", 0.0, None)
+        else:
+            step = _bring_up_to_date(context, stage, force and stage is last, dry_run)
+            stale = step.output is None
+        if step.output is not None:
+            context.outputs[stage.name] = step.output
+            publish(context, stage, step.output)
+        steps.append(step)
+        on_step(step)
+    return steps
+
+
+def _needed(known: tuple[Stage, ...], last: Stage) -> set[str]:
+    by_name = {s.name: s for s in known}
+    needed, todo = set(), [last.name]
+    while todo:
+        name = todo.pop()
+        if name not in needed:
+            needed.add(name)
+            todo += by_name[name].needs
+    return needed
+
+
+def _bring_up_to_date(context: Context, stage: Stage, force: bool, dry_run: bool) -> Step:
+    parts = stage.parts(context)
+    key = digest(parts)
+    found = context.store.find(stage.name, key)
+    if found and not force and stage.complete(found):
+        return Step(stage, "up to date", "", 0.0, found)
+    if force:
+        why = "forced"
+    elif found:
+        why = "some of it failed and is tried again"
+    else:
+        why = context.store.why_missing(stage.name, parts)
+    if dry_run:
+        return Step(stage, "would run", why, 0.0, None)
+    context.console.print(f"[bold]{stage.name}[/bold]: {stage.summary} [dim]({why})[/dim]")
+    begin = time.monotonic()
+    with context.store.writing(stage.name, key, parts, replace=found is not None) as writing:
+        stage.run(context, writing)
+    output = context.store.find(stage.name, key)
+    if output is None:
+        raise StoreError(f"{stage.name}: output {key} vanished after it was written.")
+    return Step(stage, "ran", why, time.monotonic() - begin, output)
+
+
+# Publishing ----------------------------------------------------------------------------------
+
+
+def publish(context: Context, stage: Stage, output: Output) -> None:
+    """Copy what users look for into `reports/<pipeline>/`, file by file, each atomically.
+
+    A file that a later stage also publishes (with more in it) is left to that stage while its own
+    is up to date: the marker remembers which output each file came from.
+    """
+    if not stage.publish:
+        return
+    folder = context.workspace.reports / context.pipeline.name
+    marker = folder / f".{stage.name}.json"
+    wanted = {"fingerprint": output.fingerprint}
+    try:
+        done = json.loads(marker.read_text(encoding="utf-8"))
+        if done["fingerprint"] == output.fingerprint and all(
+            (folder / name).exists() for name in done["files"]
+        ):
+            return
+    except (FileNotFoundError, KeyError, json.JSONDecodeError):
+        pass
+    files = []
+    for name in stage.publish:
+        source = output.path / name
+        if source.is_dir():
+            _replace_folder(source, folder / name)
+        elif source.is_file():
+            replace_file(folder / name, source.read_bytes())
+        else:
+            continue
+        files.append(name)
+    replace_file(marker, json.dumps({**wanted, "files": files}).encode())
+
+
+def _replace_folder(source: Path, target: Path) -> None:
+    """Files first, then what is no longer there: a reader never misses a file that should exist."""
+    names = {p.relative_to(source) for p in source.rglob("*") if p.is_file()}
+    for name in sorted(names):
+        replace_file(target / name, (source / name).read_bytes())
+    for old in sorted(target.rglob("*"), reverse=True):
+        relative = old.relative_to(target)
+        if old.is_file() and relative not in names:
+            old.unlink()
+        elif old.is_dir() and not any(old.iterdir()):
+            shutil.rmtree(old)
