@@ -19,7 +19,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 class _Group(click.Group):
     """Commands in the order in which they are defined; `HarError` becomes a message and exit 1."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -28,9 +28,8 @@ class _Group(click.Group):
         except click.UsageError as e:
             from har.config import did_you_mean
 
-            if args:
-                e.message += did_you_mean(args[0], self.list_commands(ctx)).replace(", d", " D")
-            raise
+            near = did_you_mean(args[0], self.commands) if args else ""
+            raise click.UsageError(e.message.rstrip(".") + (near or "."), ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -136,33 +136,36 @@ def _bring_up_to_date(context: Context, stage: Stage, force: bool, dry_run: bool
 def publish(context: Context, stage: Stage, output: Output) -> None:
     """Copy what users look for into `reports/<pipeline>/`, file by file, each atomically.
 
-    A file that a later stage also publishes (with more in it) is left to that stage while its own
-    is up to date: the marker remembers which output each file came from.
+    Two stages may publish one name: the later holds what the earlier one wrote and more. The
+    marker keeps, for each name, the outputs that went into it, so that an earlier stage that has
+    not changed leaves the later one's file alone.
     """
-    if not stage.publish:
-        return
     folder = context.workspace.reports / context.pipeline.name
-    marker = folder / f".{stage.name}.json"
-    wanted = {"fingerprint": output.fingerprint}
+    marker = folder / ".published.json"
     try:
-        done = json.loads(marker.read_text(encoding="utf-8"))
-        if done["fingerprint"] == output.fingerprint and all(
-            (folder / name).exists() for name in done["files"]
-        ):
-            return
-    except (FileNotFoundError, KeyError, json.JSONDecodeError):
-        pass
-    files = []
+        made_of = json.loads(marker.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        made_of = {}
+    changed = False
     for name in stage.publish:
-        source = output.path / name
-        if source.is_dir():
-            _replace_folder(source, folder / name)
-        elif source.is_file():
-            replace_file(folder / name, source.read_bytes())
-        else:
+        source, target = output.path / name, folder / name
+        if not source.exists():
             continue
-        files.append(name)
-    replace_file(marker, json.dumps({**wanted, "files": files}).encode())
+        earlier = {
+            s.name: context.outputs[s.name].fingerprint
+            for s in stages()
+            if name in s.publish and s.name in context.outputs
+        }
+        if target.exists() and made_of.get(name, {}).get(stage.name) == output.fingerprint:
+            continue
+        if source.is_dir():
+            _replace_folder(source, target)
+        else:
+            replace_file(target, source.read_bytes())
+        made_of[name] = {**earlier, stage.name: output.fingerprint}
+        changed = True
+    if changed:
+        replace_file(marker, json.dumps(made_of, indent=1).encode())
 
 
 def _replace_folder(source: Path, target: Path) -> None:
