@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,7 +128,6 @@ def models(as_json: bool) -> None:
     Example:
       har models --json
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from har.models import listing
 
     click.echo(listing.as_json() if as_json else listing.as_table())

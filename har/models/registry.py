@@ -1,0 +1,67 @@
+"""The models by name. Others add theirs with an entry point, or with `register`.
+
+[project.entry-points."har.models"]
+mine = "my_package.my_model:SPEC"
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from importlib.metadata import entry_points
+
+from har.config import did_you_mean
+from har.errors import ConfigError
+from har.models.spec import ModelSpec
+
+# By name, so that the code version of one model's jobs does not contain the others' sources.
+_OWN = {
+    "lstm": "har.models.recurrent:LSTM",
+    "bilstm": "har.models.recurrent:BILSTM",
+    "gru": "har.models.recurrent:GRU",
+    "simple_rnn": "har.models.recurrent:SIMPLE_RNN",
+    "stacked_lstm": "har.models.stacked_lstm:SPEC",
+    "cnn": "har.models.cnn:SPEC",
+    "extra_trees": "har.models.extra_trees:SPEC",
+}
+_registered: dict[str, ModelSpec] = {}
+
+
+def register(spec: ModelSpec) -> ModelSpec:
+    """Add a model from Python. Worker processes must import the module that does so: prefer an
+    entry point."""
+    if spec.name in names():
+        raise ConfigError(f"A model named {spec.name!r} exists; choose another name.")
+    _registered[spec.name] = spec
+    return spec
+
+
+@cache
+def _entry_points() -> dict[str, str]:
+    return {e.name: e.value for e in entry_points(group="har.models")}
+
+
+def names() -> list[str]:
+    return [*_OWN, *_entry_points(), *_registered]
+
+
+def get(name: str) -> ModelSpec:
+    """The model of that name.
+
+    Raises
+    ------
+    ConfigError
+        With the nearest name that exists.
+    """
+    if name in _registered:
+        return _registered[name]
+    where = _OWN.get(name) or _entry_points().get(name)
+    if where is None:
+        raise ConfigError(
+            f"models: no model {name!r}{did_you_mean(name, names())} Known: {', '.join(names())}."
+        )
+    module, _, attribute = where.partition(":")
+    spec = getattr(importlib.import_module(module), attribute)
+    if not isinstance(spec, ModelSpec) or spec.name != name:
+        raise ConfigError(f"{where} must be a ModelSpec named {name!r}, got {spec!r}.")
+    return spec

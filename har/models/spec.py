@@ -1,0 +1,146 @@
+"""`ModelSpec`: what the registry knows of a model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from har.config import did_you_mean
+from har.errors import ConfigError
+from har.signal.conditioning import N_CHANNELS, check_kind
+
+Body = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """An architecture.
+
+    Parameters
+    ----------
+    name : str
+        As pipeline files say it.
+    summary : str
+        When to use it, in a line.
+    paper : str
+    body : callable
+        `body(x, **params)`: from a Keras tensor (batch, T, channels) to features (batch, n); or, for
+        a classical model, `body(**params)`: a scikit-learn classifier on `har.signal.features`.
+        Its keyword arguments, with their defaults, are the model's parameters.
+    weights : callable, optional
+        `weights(steps, channels, **params)`: the closed form of (weights of the body, features n).
+    module : str
+        Where it is, for the code version of its jobs.
+    classical : bool
+        Not a network: cannot be exported.
+    """
+
+    name: str
+    summary: str
+    paper: str
+    body: Body
+    weights: Callable[..., tuple[int, int]] | None
+    module: str
+    classical: bool = False
+
+    @property
+    def exportable(self) -> bool:
+        return not self.classical
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        signature = inspect.signature(self.body).parameters.values()
+        own = {p.name: p.default for p in signature if p.default is not inspect.Parameter.empty}
+        return own if self.classical else {"channels": "raw", **own}
+
+    def resolve(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters, with those of a pipeline file in place of the defaults.
+
+        Raises
+        ------
+        ConfigError
+            For a parameter that the model does not have.
+        """
+        defaults = self.defaults
+        for key, value in params.items():
+            if key not in defaults:
+                raise ConfigError(
+                    f"models: {self.name} has no parameter {key!r}{did_you_mean(key, defaults)} "
+                    f"It has: {', '.join(defaults)}."
+                )
+            wanted = type(defaults[key])
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not (isinstance(value, wanted) or (wanted is float and number)):
+                raise ConfigError(
+                    f"models: {self.name}.{key} must be a {wanted.__name__} such as "
+                    f"{defaults[key]!r}, got {value!r}."
+                )
+        resolved = {**defaults, **params}
+        if not self.classical:
+            check_kind(resolved["channels"])
+        return resolved
+
+    def n_parameters(self, steps: int, classes: int, params: Mapping[str, Any]) -> int | None:
+        """Trainable weights by the closed form; None for a classical model.
+
+        Parameters
+        ----------
+        steps, classes : int
+            Filtered samples of a window; activities.
+        """
+        if self.weights is None:
+            return None
+        resolved = self.resolve(params)
+        kind = resolved.pop("channels")
+        body, features = self.weights(steps, N_CHANNELS[kind], **resolved)
+        return body + (features + 1) * classes
+
+    def build(
+        self,
+        window_shape: tuple[int, int],
+        classes: int,
+        *,
+        taps: Any,
+        params: Mapping[str, Any] | None = None,
+        mean: Any = None,
+        std: Any = None,
+    ) -> Any:
+        """A Keras model from raw m/s² to probabilities.
+
+        Parameters
+        ----------
+        window_shape : (int, int)
+            (n_raw, 3): the window with the filter's lead-in.
+        classes : int
+        taps : array of float, shape (n_taps,)
+        params : mapping, optional
+        mean, std : array, shape (channels,), optional
+            Of the training windows; the identity if left out.
+
+        Returns
+        -------
+        keras.Model
+            Input `acceleration`, output `probabilities` (batch, classes).
+        """
+        import keras
+
+        from har.models.conditioning import FIR, Channels, Standardize
+
+        resolved = self.resolve(params or {})
+        kind = resolved.pop("channels")
+        inputs = keras.Input(shape=window_shape, dtype="float32", name="acceleration")
+        x = inputs
+        if len(taps) > 1:
+            x = FIR(taps, name="fir")(x)
+        if kind != "raw":
+            x = Channels(kind, name="channels")(x)
+        standardize = Standardize(name="standardize")
+        x = standardize(x)
+        if mean is not None:
+            standardize.mean.assign(mean)
+            standardize.std.assign(std)
+        x = self.body(x, **resolved)
+        outputs = keras.layers.Dense(classes, activation="softmax", name="probabilities")(x)
+        return keras.Model(inputs, outputs, name=self.name)
