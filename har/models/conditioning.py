@@ -28,7 +28,7 @@ class FIR(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         # Keras correlates; symmetric taps are the same either way round, others would not be.
         kernel = np.array(self.taps[::-1], np.float32)[:, None, None]
-        self.kernel = np.repeat(kernel, input_shape[-1], axis=1)
+        self.kernel = np.tile(kernel, (1, input_shape[-1] or 1, 1))
 
     def call(self, x: Any) -> Any:
         return ops.depthwise_conv(x, ops.convert_to_tensor(self.kernel), padding="valid")

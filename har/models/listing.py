@@ -1,4 +1,4 @@
-"""The registry as a table: parameter counts come from closed forms, so nothing heavy is imported."""
+"""The registry as a table; parameter counts come from closed forms: nothing heavy is imported."""
 
 from __future__ import annotations
 

@@ -26,8 +26,9 @@ class ModelSpec:
         When to use it, in a line.
     paper : str
     body : callable
-        `body(x, **params)`: from a Keras tensor (batch, T, channels) to features (batch, n); or, for
-        a classical model, `body(**params)`: a scikit-learn classifier on `har.signal.features`.
+        `body(x, **params)`: from a Keras tensor (batch, T, channels) to features (batch, n); or,
+        for a classical model, `body(**params)`: a scikit-learn classifier on
+        `har.signal.features`.
         Its keyword arguments, with their defaults, are the model's parameters.
     weights : callable, optional
         `weights(steps, channels, **params)`: the closed form of (weights of the body, features n).

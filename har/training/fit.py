@@ -1,0 +1,231 @@
+"""One network trained on one split: deterministic, with the best epoch chosen on validation people.
+
+Windows are gathered from the samples inside the training graph, from their starts: no copy of
+overlapping windows is ever made, and `fit` shuffles integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from har.config import Training
+from har.models.spec import ModelSpec
+from har.signal.conditioning import statistics
+from har.signal.windows import Windows
+
+PREDICT_BATCH = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained model and how it got there.
+
+    `history` holds one list per quantity, an entry per epoch; `best_epoch` counts from 1.
+    """
+
+    model: Any
+    history: dict[str, list[float]]
+    best_epoch: int
+    epochs_run: int
+
+
+def class_weights(labels: np.ndarray, n_classes: int, kind: str) -> np.ndarray:
+    """The weight of a window by its class, mean 1 over the windows.
+
+    `balanced` is n / (k · count), as scikit-learn defines it; a class without a window gets 0.
+    """
+    if kind == "none":
+        return np.ones(n_classes, np.float32)
+    counts = np.bincount(labels, minlength=n_classes)
+    present = (counts > 0).sum()
+    with np.errstate(divide="ignore"):
+        weights = np.where(counts > 0, len(labels) / (present * counts), 0.0)
+    return weights.astype(np.float32)
+
+
+def fit(
+    spec: ModelSpec,
+    windows: Windows,
+    train: np.ndarray,
+    validation: np.ndarray,
+    *,
+    params: dict[str, Any],
+    training: Training,
+    seed: int,
+    epochs: int | None = None,
+    on_epoch: Callable[[int, dict[str, float]], None] = lambda _epoch, _scores: None,
+) -> Fitted:
+    """Train a network.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    windows : Windows
+    train, validation : ndarray of int64
+        Indices of windows. Without validation windows (the final fit) the last epoch is taken.
+    params : dict
+        Those of the model that differ from its defaults.
+    training : Training
+    seed : int
+        Of weights, shuffling and dropout. The same seed on the same machine gives the same weights.
+    epochs : int, optional
+        In place of `training.epochs`; the schedule still runs over `training.epochs`, so that a
+        final fit of n epochs repeats what the folds did in their first n.
+    on_epoch : callable
+        Told of each finished epoch.
+
+    Returns
+    -------
+    Fitted
+    """
+    import keras
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    resolved = spec.resolve(params)
+    mean, std = statistics(windows, train, resolved["channels"])
+    k = len(windows.activities)
+    model = spec.build(
+        (windows.n_raw, windows.samples.shape[1]),
+        k,
+        taps=windows.taps,
+        params=params,
+        mean=mean,
+        std=std,
+    )
+    trainer = _on_starts(model, windows)
+    steps = -(-len(train) // training.batch_size)
+    trainer.compile(
+        optimizer=_optimizer(training, steps),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
+        weighted_metrics=[],
+        jit_compile=False,
+    )
+    weights = class_weights(windows.labels[train], k, training.class_weights)
+    targets = np.eye(k, dtype=np.float32)[windows.labels]
+    watch = _Watch(trainer, windows, validation, training.patience, on_epoch)
+    trainer.fit(
+        windows.starts[train].astype(np.int32),
+        targets[train],
+        sample_weight=weights[windows.labels[train]],
+        batch_size=training.batch_size,
+        epochs=epochs or training.epochs,
+        shuffle=True,
+        verbose=0,
+        callbacks=[watch.callback()],
+    )
+    watch.restore_best()  # the model shares its weights with the trainer
+    return Fitted(model, watch.history, watch.best_epoch, len(watch.history["loss"]))
+
+
+def predict(model: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
+    """Probabilities of windows: float32, shape (len(index), k)."""
+    out = [
+        np.asarray(model.predict_on_batch(windows.gather(index[at : at + PREDICT_BATCH])))
+        for at in range(0, len(index), PREDICT_BATCH)
+    ]
+    k = model.output_shape[-1]
+    return np.concatenate(out).astype(np.float32) if out else np.empty((0, k), np.float32)
+
+
+def _on_starts(model: Any, windows: Windows) -> Any:
+    """The same network with window starts for input; its samples are a constant of the graph."""
+    import keras
+
+    from har.training.gather import Gather
+
+    starts = keras.Input(shape=(), dtype="int32", name="start")
+    gather = Gather(np.asarray(windows.samples), windows.n_raw, name="gather")
+    return keras.Model(starts, model(gather(starts)))
+
+
+def _optimizer(training: Training, steps_per_epoch: int) -> Any:
+    import keras
+
+    total = steps_per_epoch * training.epochs
+    rate: Any = training.learning_rate
+    if training.schedule == "cosine":
+        warm = int(training.warmup * total)
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=training.learning_rate / 10 if warm else training.learning_rate,
+            decay_steps=max(total - warm, 1),
+            alpha=0.01,
+            warmup_target=training.learning_rate if warm else None,
+            warmup_steps=warm,
+        )
+    options = {"learning_rate": rate, "global_clipnorm": training.clip_norm}
+    if training.weight_decay:
+        return keras.optimizers.AdamW(weight_decay=training.weight_decay, **options)
+    return keras.optimizers.Adam(**options)
+
+
+class _Watch:
+    """Scores each epoch on validation people, keeps the best weights, stops when it is over.
+
+    Better is a higher macro-F1, and at the same macro-F1 a lower loss: with few people the score
+    moves in steps.
+    """
+
+    def __init__(
+        self,
+        trainer: Any,
+        windows: Windows,
+        validation: np.ndarray,
+        patience: int,
+        on_epoch: Callable[[int, dict[str, float]], None],
+    ) -> None:
+        self.trainer, self.windows, self.validation = trainer, windows, validation
+        self.patience, self.on_epoch = patience, on_epoch
+        self.history: dict[str, list[float]] = {"loss": [], "learning_rate": []}
+        self.best_epoch = 0
+        self._best = (-1.0, 0.0)
+        self._weights: Any = None
+
+    def callback(self) -> Any:
+        import keras
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=self._end)
+
+    def _end(self, epoch: int, logs: dict[str, float]) -> None:
+        scores = {
+            "loss": float(logs["loss"]),
+            "learning_rate": float(np.asarray(self.trainer.optimizer.learning_rate)),
+        }
+        if len(self.validation):
+            scores |= self._validate()
+            rank = (scores["val_macro_f1"], -scores["val_loss"])
+            if rank > self._best:
+                self._best, self.best_epoch = rank, epoch + 1
+                self._weights = [np.array(w) for w in self.trainer.get_weights()]
+            elif epoch + 1 - self.best_epoch >= self.patience:
+                self.trainer.stop_training = True
+        else:
+            self.best_epoch = epoch + 1
+        for name, value in scores.items():
+            self.history.setdefault(name, []).append(value)
+        self.on_epoch(epoch + 1, scores)
+
+    def _validate(self) -> dict[str, float]:
+        from sklearn.metrics import f1_score
+
+        starts = self.windows.starts[self.validation].astype(np.int32)
+        p = self.trainer.predict(starts, batch_size=PREDICT_BATCH, verbose=0)
+        true = self.windows.labels[self.validation]
+        guess = p.argmax(axis=1)
+        right = np.maximum(p[np.arange(len(true)), true], 1e-7)
+        return {
+            "val_loss": float(-np.log(right).mean()),
+            "val_accuracy": float((guess == true).mean()),
+            "val_macro_f1": float(
+                # over the classes that the validation people performed
+                f1_score(true, guess, labels=np.unique(true), average="macro", zero_division=0)
+            ),
+        }
+
+    def restore_best(self) -> None:
+        if self._weights is not None:
+            self.trainer.set_weights(self._weights)

@@ -1,0 +1,185 @@
+"""One (model, fold, seed): the unit that is fanned out, cached and resumed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har.config import ModelConfig, Training
+from har.models import registry
+from har.signal import stored
+from har.signal.windows import Windows
+from har.store import Output, Store, code_version, digest, write_json
+
+FINAL = "final"
+"""The fold of a fit on all people, which nobody is left to test."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained, on whom, from which seed."""
+
+    model: ModelConfig
+    fold: int | str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.model.key} fold {self.fold} seed {self.seed}"
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A job with all that a process of its own needs to run it.
+
+    `epochs` is that of a final fit; None in a fold.
+    """
+
+    job: Job
+    training: Training
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    prepared: Path
+    prepared_fingerprint: str
+    store: Path
+    epochs: int | None = None
+
+    @functools.cached_property
+    def parts(self) -> dict[str, Any]:
+        """What the key of its output is made of. Its place in a pipeline file is not: the same
+        training, under whatever label and beside whatever other models, is done once."""
+        spec = registry.get(self.job.model.name)
+        rows = hashlib.sha256()
+        for index in (self.train, self.validation, self.test):
+            rows.update(np.ascontiguousarray(index, np.int64).tobytes() + b"|")
+        return {
+            "model": spec.name,
+            "params": spec.resolve(self.job.model.params),
+            "training": self.training.model_dump(exclude={"seeds"}),
+            "seed": self.job.seed,
+            "epochs": self.epochs,
+            "split": rows.hexdigest(),
+            "inputs": {"prepare": self.prepared_fingerprint},
+            "code": code_version("har.training.job", spec.module),
+        }
+
+    @property
+    def key(self) -> str:
+        return digest(self.parts)
+
+    def find(self) -> Output | None:
+        return Store(self.store).find("job", self.key)
+
+
+@functools.lru_cache(maxsize=2)
+def _windows(prepared: Path) -> Windows:
+    return stored.load(prepared)
+
+
+def run_job(task: Task, report: Callable[[Any], None]) -> str:
+    """Train, predict and store; returns the key. Runs in a process of its own.
+
+    Parameters
+    ----------
+    task : Task
+    report : callable
+        Told `{"epoch": n, ...scores}` after each epoch.
+    """
+    if found := task.find():  # by another run, since this one began
+        return found.key
+    spec = registry.get(task.job.model.name)
+    windows = _windows(task.prepared)
+    with Store(task.store).writing("job", task.key, task.parts) as writing:
+        begin = time.perf_counter()
+        train_and_write = _classical if spec.classical else _network
+        about = train_and_write(task, windows, writing.path, report)
+        about["train_seconds"] = round(time.perf_counter() - begin, 3)
+        write_json(
+            writing.path / "job.json",
+            {
+                "model": task.job.model.key,
+                "name": spec.name,
+                "params": spec.resolve(task.job.model.params),
+                "fold": task.job.fold,
+                "seed": task.job.seed,
+                "exportable": spec.exportable,
+                "n_train": len(task.train),
+                **{
+                    part: sorted(set(windows.subjects[getattr(task, part)].tolist()))
+                    for part in ("train", "validation", "test")
+                },
+                **about,
+            },
+        )
+    return task.key
+
+
+def _network(
+    task: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
+) -> dict[str, Any]:
+    from har.training import fit as fitting
+
+    fitted = fitting.fit(
+        registry.get(task.job.model.name),
+        windows,
+        task.train,
+        task.validation,
+        params=task.job.model.params,
+        training=task.training,
+        seed=task.job.seed,
+        epochs=task.epochs,
+        on_epoch=lambda epoch, scores: report({"epoch": epoch, **scores}),
+    )
+    fitted.model.save(folder / "model.keras")
+    write_json(folder / "history.json", fitted.history)
+    _write_predictions(folder, task, lambda index: fitting.predict(fitted.model, windows, index))
+    return {
+        "parameters": sum(int(np.prod(w.shape)) for w in fitted.model.trainable_weights),
+        "epochs_run": fitted.epochs_run,
+        "best_epoch": fitted.best_epoch,
+    }
+
+
+def _classical(
+    task: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
+) -> dict[str, Any]:
+    from har.signal.features import features
+    from har.training.fit import class_weights
+
+    spec = registry.get(task.job.model.name)
+    classifier = spec.body(**spec.resolve(task.job.model.params))
+    classifier.set_params(random_state=task.job.seed)
+    k = len(windows.activities)
+    labels = windows.labels[task.train]
+    weights = class_weights(labels, k, task.training.class_weights)[labels]
+    classifier.fit(features(windows, task.train), labels, sample_weight=weights)
+
+    def predict(index: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(index), k), np.float32)
+        if len(index):
+            out[:, classifier.classes_] = classifier.predict_proba(features(windows, index))
+        return out
+
+    _write_predictions(folder, task, predict)
+    report({"epoch": task.training.epochs})
+    write_json(folder / "history.json", {})
+    return {"parameters": None, "epochs_run": None, "best_epoch": None}
+
+
+def _write_predictions(
+    folder: Path, task: Task, predict: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    np.savez(
+        folder / "predictions.npz",
+        validation_index=task.validation,
+        validation_probabilities=predict(task.validation),
+        test_index=task.test,
+        test_probabilities=predict(task.test),
+    )

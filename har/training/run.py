@@ -1,0 +1,119 @@
+"""All jobs of a comparison over processes, with one progress display and an estimate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from har import fanout
+from har.training.job import Task, run_job
+
+WINDOWS_PER_S = 4000.0
+"""Guess for a model that was never trained here."""
+
+
+def run_tasks(tasks: Sequence[Task], *, jobs: int, console: Console) -> dict[int, str]:
+    """Train what is not stored yet.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    jobs : int
+        Processes at a time.
+    console : Console
+        For progress.
+
+    Returns
+    -------
+    dict
+        Reasons by index of the tasks that failed; the others are in the store.
+    """
+    todo = [i for i, task in enumerate(tasks) if task.find() is None]
+    # The same training may stand twice under two labels.
+    first = {tasks[i].key: i for i in reversed(todo)}
+    todo = sorted(first.values())
+    if not todo:
+        return {}
+    seconds = estimate([tasks[i] for i in todo]) / min(jobs, len(todo))
+    already = f", {len(tasks) - len(todo)} stored already" if len(todo) < len(tasks) else ""
+    console.print(
+        f"  {len(todo)} jobs{already}; {min(jobs, len(todo))} at a time, about {duration(seconds)}"
+    )
+    epochs = [tasks[i].epochs or tasks[i].training.epochs for i in todo]
+    reached = [0] * len(todo)
+    failed: dict[int, str] = {}
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task(f"0 of {len(todo)} jobs", total=sum(epochs))
+
+        def advance(n: int, epoch: int) -> None:
+            progress.advance(bar, epoch - reached[n])
+            reached[n] = epoch
+
+        finished = 0
+        for n, outcome in fanout.run(
+            run_job,
+            [tasks[i] for i in todo],
+            jobs=jobs,
+            on_report=lambda n, message: advance(n, message["epoch"]),
+        ):
+            advance(n, epochs[n])  # early stopping ends before the last epoch
+            finished += 1
+            progress.update(bar, description=f"{finished} of {len(todo)} jobs")
+            task = tasks[todo[n]]
+            if isinstance(outcome, fanout.Failed):
+                progress.console.print(f"  [red]failed[/red]: {task.job}: {outcome.reason}")
+                if outcome.details:
+                    progress.console.print(outcome.details, style="dim", markup=False)
+                for i, other in enumerate(tasks):
+                    if other.key == task.key:
+                        failed[i] = outcome.reason
+    return failed
+
+
+def estimate(tasks: Iterable[Task]) -> float:
+    """Seconds of one process, from the speed of the newest stored job of each model."""
+    total = 0.0
+    known: dict[str, float] = {}
+    for task in tasks:
+        name = task.job.model.name
+        if name not in known:
+            known[name] = _windows_per_s(task.store, name) or WINDOWS_PER_S
+        epochs = task.epochs or task.training.epochs
+        total += len(task.train) * epochs / known[name] + 2
+    return total
+
+
+def _windows_per_s(store: Path, name: str) -> float | None:
+    files = sorted(store.glob("job/*/job.json"), key=lambda p: -p.stat().st_mtime)
+    for path in files[:200]:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if about["name"] == name and about["epochs_run"]:
+            return float(about["n_train"] * about["epochs_run"] / about["train_seconds"])
+    return None
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `3 min`, `2.5 h`."""
+    if seconds < 90:
+        return f"{max(round(seconds, -1), 10):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

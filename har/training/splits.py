@@ -1,0 +1,252 @@
+"""Who trains, who validates, who tests. No subject crosses, ever.
+
+`Split` refuses a shared subject and shared raw samples when it is made; what was in fact trained
+is proven again later from the results themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from har.config import Split as SplitConfig
+from har.errors import SplitError
+from har.signal.windows import Windows
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Window indices of one fold.
+
+    Parameters
+    ----------
+    windows : Windows
+    train, validation, test : ndarray of int64
+    by_subject : bool
+        False only for `scheme: sessions`, where recordings are apart and people are not.
+
+    Raises
+    ------
+    SplitError
+        If a subject (by_subject), or a raw sample, stands in two parts, or a part is empty.
+    """
+
+    windows: Windows
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    by_subject: bool = True
+
+    def __post_init__(self) -> None:
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        for name, index in parts.items():
+            if not len(index):
+                raise SplitError(f"The {name} part of a split has no window.")
+        names = list(parts)
+        for i, a in enumerate(names):
+            for b in names[i + 1 :]:
+                if self.by_subject:
+                    shared = set(self.windows.subjects[parts[a]]) & set(
+                        self.windows.subjects[parts[b]]
+                    )
+                    if shared:
+                        raise SplitError(f"{a} and {b} share subjects {sorted(shared)}.")
+                if n := shared_samples(self.windows, parts[a], parts[b]):
+                    raise SplitError(f"{a} and {b} share {n} raw samples.")
+
+    def subjects(self, part: str) -> list[str]:
+        return sorted(set(self.windows.subjects[getattr(self, part)]), key=natural)
+
+
+def natural(name: str) -> tuple[int, int | str]:
+    """Sorts 2 before 10, and numbers before names."""
+    return (0, int(name)) if name.isdigit() else (1, name)
+
+
+def shared_samples(windows: Windows, a: np.ndarray, b: np.ndarray) -> int:
+    """How many raw samples windows `a` and windows `b` both use, lead-in included."""
+    used = []
+    for index in (a, b):
+        edges = np.zeros(len(windows.samples) + 1, np.int32)
+        np.add.at(edges, windows.starts[index], 1)
+        np.add.at(edges, windows.starts[index] + windows.n_raw, -1)
+        used.append(edges.cumsum()[:-1] > 0)
+    return int((used[0] & used[1]).sum())
+
+
+def make(windows: Windows, config: SplitConfig) -> list[Split]:
+    """The folds of a pipeline.
+
+    Parameters
+    ----------
+    windows : Windows
+    config : har.config.Split
+
+    Returns
+    -------
+    list of Split
+        For `subject-folds` and `leave-one-subject-out` every window is tested exactly once.
+
+    Raises
+    ------
+    SplitError
+        If there are too few people for the scheme, or a named one is not there.
+    """
+    people = sorted(set(windows.subjects), key=natural)
+    if config.scheme == "sessions":
+        return _sessions(windows, config)
+    if len(people) < 3:
+        raise SplitError(
+            f"Scheme {config.scheme} needs three subjects or more (to train, validate and test); "
+            f"these windows have {len(people)}: {', '.join(people)}. With fewer only `split: "
+            "{scheme: sessions}` works, and its score tells nothing about other people."
+        )
+    if config.scheme == "subjects":
+        unknown = sorted(set(config.test) - set(people), key=natural)
+        if unknown:
+            raise SplitError(
+                f"split.test names subjects {', '.join(unknown)} who have no windows. Subjects: "
+                f"{', '.join(people)}."
+            )
+        tests = [list(config.test)]
+    elif config.scheme == "leave-one-subject-out":
+        tests = [[p] for p in people]
+    else:
+        if config.folds > len(people):
+            raise SplitError(
+                f"split.folds is {config.folds}, but there are {len(people)} subjects; use at most "
+                "that many, or scheme: leave-one-subject-out."
+            )
+        tests = subject_folds(windows, np.arange(len(windows)), config.folds, config.seed)
+    return [_with_validation(windows, test, config, fold) for fold, test in enumerate(tests)]
+
+
+def subject_folds(windows: Windows, index: np.ndarray, folds: int, seed: int) -> list[list[str]]:
+    """Subjects in `folds` groups of like size and like class balance.
+
+    `StratifiedGroupKFold` deals people out largest first, each where the class shares suffer least.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups, labels = windows.subjects[index], windows.labels[index]
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    out = [
+        sorted(set(groups[test]), key=natural)
+        for _, test in splitter.split(np.zeros(len(index)), labels, groups)
+    ]
+    if not all(out):  # it may leave a fold empty where one person has most of the windows
+        people = sorted(set(groups), key=natural)
+        order = np.random.default_rng(seed).permutation(len(people))
+        out = [sorted((people[i] for i in order[f::folds]), key=natural) for f in range(folds)]
+    return out
+
+
+def _with_validation(
+    windows: Windows, test: Iterable[str], config: SplitConfig, fold: int
+) -> Split:
+    test_people = set(test)
+    is_test = np.isin(windows.subjects, list(test_people))
+    rest = np.flatnonzero(~is_test)
+    people = sorted(set(windows.subjects[rest]), key=natural)
+    if len(people) < 2:
+        raise SplitError(
+            f"Fold {fold} leaves {len(people)} subjects to train and validate on; name fewer test "
+            "subjects."
+        )
+    chosen = _validation_people(windows, rest, people, config, fold)
+    is_validation = np.isin(windows.subjects, chosen)
+    return Split(
+        windows,
+        train=np.flatnonzero(~is_test & ~is_validation),
+        validation=np.flatnonzero(is_validation),
+        test=np.flatnonzero(is_test),
+    )
+
+
+def _validation_people(
+    windows: Windows, rest: np.ndarray, people: list[str], config: SplitConfig, fold: int
+) -> list[str]:
+    """One group of training people, like the rest in class balance.
+
+    Of the groups that a stratified division gives, the one that lacks the fewest classes and
+    leaves training the most; the seed differs by fold, so that not the same person always
+    validates.
+    """
+    n = max(2, round(1 / config.validation))
+    groups = subject_folds(windows, rest, min(n, len(people)), config.seed + fold)
+    labels, subjects = windows.labels[rest], windows.subjects[rest]
+    classes = set(labels.tolist())
+
+    def lacks(group: list[str]) -> tuple[int, int]:
+        inside = np.isin(subjects, group)
+        return (len(classes - set(labels[~inside])), len(classes - set(labels[inside])))
+
+    return min(groups, key=lacks)
+
+
+def _sessions(windows: Windows, config: SplitConfig) -> list[Split]:
+    """Whole recordings apart; where a class has one recording only, time blocks of it."""
+    parts = np.empty(len(windows), np.int64)
+    n = config.folds
+    order = np.random.default_rng(config.seed)
+    if len(set(windows.recordings)) >= max(n, 3) and _spread(windows, n):
+        from sklearn.model_selection import StratifiedGroupKFold
+
+        splitter = StratifiedGroupKFold(n, shuffle=True, random_state=int(order.integers(2**31)))
+        for fold, (_, test) in enumerate(
+            splitter.split(np.zeros(len(windows)), windows.labels, windows.recordings)
+        ):
+            parts[test] = fold
+    else:
+        parts = _blocks(windows, n)
+    splits = []
+    for fold in range(n):
+        validation = (fold + 1) % n
+        splits.append(
+            Split(
+                windows,
+                train=np.flatnonzero((parts != fold) & (parts != validation) & (parts >= 0)),
+                validation=np.flatnonzero(parts == validation),
+                test=np.flatnonzero(parts == fold),
+                by_subject=False,
+            )
+        )
+    return splits
+
+
+def _spread(windows: Windows, folds: int) -> bool:
+    """Whether each class has a recording for each fold."""
+    return all(
+        len(set(windows.recordings[windows.labels == c])) >= folds
+        for c in range(len(windows.activities))
+    )
+
+
+def _blocks(windows: Windows, folds: int) -> np.ndarray:
+    """Each class of each recording in `folds` runs of time with at least a window between runs.
+
+    Returns the fold of each window, −1 for those in the gaps.
+    """
+    out = np.full(len(windows), -1, np.int64)
+    for recording in sorted(set(windows.recordings)):
+        for c in range(len(windows.activities)):
+            index = np.flatnonzero((windows.recordings == recording) & (windows.labels == c))
+            index = index[np.argsort(windows.spans[index, 0], kind="stable")]
+            for fold, block in enumerate(np.array_split(index, folds)):
+                out[block] = fold
+    # A gap of a window: what starts less than two windows after another fold's window began is
+    # dropped, so that at least one window's length lies between the two.
+    for recording in sorted(set(windows.recordings)):
+        index = np.flatnonzero((windows.recordings == recording) & (out >= 0))
+        index = index[np.argsort(windows.spans[index, 0], kind="stable")]
+        last_of = dict.fromkeys(range(folds), -np.inf)
+        for i in index:
+            start, end = windows.spans[i]
+            others = max((e for f, e in last_of.items() if f != out[i]), default=-np.inf)
+            if start < others + windows.n_raw:
+                out[i] = -1
+            else:
+                last_of[int(out[i])] = max(last_of[int(out[i])], float(end))
+    return out
