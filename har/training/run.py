@@ -69,15 +69,14 @@ def run_tasks(tasks: Sequence[Task], *, jobs: int, console: Console) -> dict[int
             progress.advance(bar, epoch - reached[n])
             reached[n] = epoch
 
-        finished = 0
-        for n, outcome in fanout.run(
+        outcomes = fanout.run(
             run_job,
             [tasks[i] for i in todo],
             jobs=jobs,
             on_report=lambda n, message: advance(n, message["epoch"]),
-        ):
+        )
+        for finished, (n, outcome) in enumerate(outcomes, start=1):
             advance(n, epochs[n])  # early stopping ends before the last epoch
-            finished += 1
             progress.update(bar, description=f"{finished} of {len(todo)} jobs")
             task = tasks[todo[n]]
             if isinstance(outcome, fanout.Failed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class JobRecord:
     def status(self) -> str:
         return "done" if self.folder else "failed"
 
-    def about(self) -> dict[str, object]:
+    def about(self) -> dict[str, Any]:
         return self._json("job.json")
 
     def history(self) -> dict[str, list[float]]:
@@ -37,9 +38,9 @@ class JobRecord:
         with np.load(self.folder / "predictions.npz", allow_pickle=False) as z:
             return {name: z[name] for name in z.files}
 
-    def _json(self, name: str) -> dict:  # type: ignore[type-arg]
+    def _json(self, name: str) -> dict[str, Any]:
         assert self.folder is not None
-        out: dict = json.loads((self.folder / name).read_text(encoding="utf-8"))  # type: ignore[type-arg]
+        out: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
         return out
 
 
