@@ -1,0 +1,56 @@
+"""Slow, obvious twins of what `har` does fast."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+
+def convolve_valid(x: np.ndarray, taps: np.ndarray) -> np.ndarray:
+    """Output j is the sum over i of taps[i] · x[j + n_taps − 1 − i]."""
+    n = len(x) - len(taps) + 1
+    out = np.zeros((n, x.shape[1]))
+    for j in range(n):
+        for i, tap in enumerate(taps):
+            out[j] += tap * x[j + len(taps) - 1 - i]
+    return out
+
+
+def windows(labels, *, length, step, lead, within, min_purity):
+    """(start, label, purity) of each kept window, one at a time."""
+    n = len(labels)
+    if within == "recording":
+        starts = [s for s in range(lead, n, step) if s + length + lead <= n]
+    else:
+        starts = []
+        i = 0
+        while i < n:
+            j = i
+            while j < n and labels[j] == labels[i]:
+                j += 1
+            if labels[i] >= 0:
+                s = i
+                while s + length <= j:
+                    if s >= lead and s + length + lead <= n:
+                        starts.append(s)
+                    s += step
+            i = j
+    kept = []
+    for s in starts:
+        counts = Counter(labels[s : s + length].tolist())
+        others, unlabelled = counts.pop(-2, 0), counts.pop(-1, 0)
+        label, most = max(counts.items(), key=lambda kv: (kv[1], -kv[0]), default=(None, 0))
+        if label is None or others > most or unlabelled > most:
+            continue
+        if most >= min_purity * length - 1e-9:
+            kept.append((s, label, most / length))
+    return kept
+
+
+def lagrange(t: np.ndarray, x: np.ndarray, at: float) -> np.ndarray:
+    """The cubic through the four samples around a time, by numpy's polynomial fit."""
+    right = int(np.searchsorted(t, at, side="right"))
+    i = min(max(right - 2, 0), len(t) - 4)
+    nodes = t[i : i + 4] - at
+    return np.array([np.polyfit(nodes, x[i : i + 4, c], 3)[-1] for c in range(x.shape[1])])
