@@ -131,3 +131,65 @@ def models(as_json: bool) -> None:
     from har.models import listing
 
     click.echo(listing.as_json() if as_json else listing.as_table())
+
+
+# Data sets ---------------------------------------------------------------------------------------
+
+
+@main.group(cls=_Group)
+def data() -> None:
+    """Data sets: what is known, get one, examine your own recordings.
+
+    \b
+    Example:
+      har data list
+    """
+
+
+@data.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def data_list(ctx: click.Context, as_json: bool) -> None:
+    """Show the known data sets: people, rate, placements, licence, citation, whether at hand.
+
+    \b
+    Example:
+      har data list --json
+    """
+    import json
+
+    from har.ingest import listing
+    from har.store import Workspace
+
+    raw = Workspace(ctx.obj.resolve()).raw
+    if as_json:
+        click.echo(json.dumps(listing.rows(raw), indent=2, ensure_ascii=False))
+    else:
+        click.echo(listing.as_text(raw))
+
+
+@data.command("fetch")
+@click.argument("name")
+@click.option(
+    "--from", "source", type=click.Path(exists=True, path_type=Path), metavar="PATH",
+    help="Copy from this folder (or file) instead of downloading.",
+)  # fmt: skip
+@click.pass_context
+def data_fetch(ctx: click.Context, name: str, source: Path | None) -> None:
+    """Get a data set: from HAR_DATA_MIRROR if that has it, else from its publisher.
+
+    \b
+    Example:
+      har data fetch motionsense
+      har data fetch uci-hapt --from ~/Downloads
+    """
+    from rich.console import Console
+
+    from har.ingest import datasets, fetch
+    from har.store import Workspace
+
+    raw = Workspace(ctx.obj.resolve()).raw
+    for path in fetch.ensure(
+        datasets.get(name), raw, console=Console(stderr=True, highlight=False), source=source
+    ):
+        click.echo(path)

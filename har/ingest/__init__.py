@@ -1,0 +1,1 @@
+"""Recordings in: readers, the signal doctor, the stage that stores what they make."""

@@ -1,0 +1,230 @@
+"""From what a reader found to recordings: the repairs that are always sure, each one counted.
+
+Every sample of a `Raw` ends in exactly one place: in one recording, or in `rejected` under one
+reason. `Account.check` holds that to the sample.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from har.errors import DataError
+from har.ingest.raw import TO_MS2, Finding, Raw, runs
+from har.recording import Annotation, Recording
+
+# A step back of more than this begins a new recording; a smaller one is rows out of order.
+RESTART_S = 1.0
+
+
+@dataclass
+class Account:
+    """Where the samples of one source went."""
+
+    source: str
+    samples_in: int = 0
+    kept: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    recordings: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Samples in = kept + rejected, or `DataError`: a bug, not a fault of the file."""
+        if self.samples_in != self.kept + sum(self.rejected.values()):
+            raise DataError(
+                f"{self.source}: {self.samples_in} samples came in, {self.kept} were kept and "
+                f"{dict(self.rejected)} rejected: these do not add up. Please report this file."
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "samples_in": self.samples_in,
+            "kept": self.kept,
+            "rejected": dict(sorted(self.rejected.items())),
+            "recordings": self.recordings,
+            "findings": [f.as_dict() for f in self.findings],
+        }
+
+
+def clean(raw: Raw) -> tuple[list[Recording], Account]:
+    """Repair, convert and validate one stretch.
+
+    Rows that are not finite, that have no usable time, or that repeat an instant are rejected;
+    rows slightly out of order are sorted by their timestamps; a large step back starts another
+    recording. Units become m/s² and the sign Android's.
+
+    Parameters
+    ----------
+    raw : Raw
+        With unit and convention known.
+
+    Returns
+    -------
+    recordings : list of Recording
+        None at all if no sample is left.
+    account : Account
+
+    Raises
+    ------
+    DataError
+        If unit or convention is not known, or neither a rate nor timestamps are.
+    """
+    if raw.unit is None or raw.convention is None:
+        missing = "unit" if raw.unit is None else "convention"
+        raise DataError(f"{raw.source}: {missing} is not known. Set dataset.{missing}.")
+    account = Account(raw.source, raw.n_in, rejected=Counter(raw.rejected))
+    account.findings += raw.findings
+    if raw.rejected:
+        n, what = sum(raw.rejected.values()), ", ".join(sorted(raw.rejected))
+        account.findings.append(
+            Finding("unreadable", "warning", "rejected", f"{n} rows: {what}.", raw.source, n)
+        )
+    rows = np.flatnonzero(_finite(raw, account))
+    recordings = []
+    pieces = [rows] if raw.time_s is None else _in_order(raw, rows, account)
+    for number, piece in enumerate(pieces):
+        if not len(piece):
+            continue
+        recording = _recording(raw, piece, number, account)
+        recordings.append(recording)
+        account.kept += recording.n_samples
+    account.recordings = len(recordings)
+    account.check()
+    return recordings, account
+
+
+def _finite(raw: Raw, account: Account) -> np.ndarray:
+    good = np.isfinite(raw.acceleration).all(axis=1)
+    _reject(account, "not finite", int((~good).sum()), "nan", "samples with an empty or NaN axis")
+    if raw.time_s is not None:
+        timed = np.isfinite(raw.time_s)
+        n = int((good & ~timed).sum())
+        _reject(account, "no time", n, "no-time", "samples without a timestamp")
+        good &= timed
+    return good
+
+
+def _in_order(raw: Raw, rows: np.ndarray, account: Account) -> list[np.ndarray]:
+    """Row indices of each stretch, strictly increasing in time."""
+    assert raw.time_s is not None
+    pieces = []
+    time = raw.time_s[rows]
+    steps = np.diff(time)
+    restarts = np.flatnonzero(steps < -RESTART_S) + 1
+    if len(restarts):
+        account.findings.append(
+            Finding(
+                "restart", "warning", "fixed",
+                f"Time steps back by more than {RESTART_S:g} s {len(restarts)} times: "
+                "each begins another recording.",
+                raw.source, len(restarts),
+            )
+        )  # fmt: skip
+    back = int((steps < 0).sum()) - len(restarts)
+    if back:
+        account.findings.append(
+            Finding(
+                "step-back", "warning", "fixed",
+                f"Time steps back a little {back} times: rows sorted by their timestamps.",
+                raw.source, back,
+            )
+        )  # fmt: skip
+    repeated = 0
+    for piece in np.split(rows, restarts):
+        t = raw.time_s[piece]
+        if back:
+            order = np.argsort(t, kind="stable")
+            piece, t = piece[order], t[order]
+        fresh = np.r_[True, np.diff(t) > 0] if len(t) else np.zeros(0, bool)
+        repeated += int((~fresh).sum())
+        pieces.append(piece[fresh])
+    _reject(account, "repeated instant", repeated, "duplicate", "samples repeat a timestamp")
+    return pieces
+
+
+def _reject(account: Account, reason: str, n: int, code: str, what: str) -> None:
+    if n:
+        account.rejected[reason] += n
+        account.findings.append(
+            Finding(code, "warning", "rejected", f"{n} {what}.", account.source, n)
+        )
+
+
+def _recording(raw: Raw, rows: np.ndarray, number: int, account: Account) -> Recording:
+    assert raw.unit is not None
+    scale = TO_MS2[raw.unit] * (-1 if raw.convention == "ios" else 1)
+    acceleration = (np.asarray(raw.acceleration[rows], np.float64) * scale).astype(np.float32)
+    time_s, rate_hz = None, raw.rate_hz
+    if raw.time_s is not None:
+        time_s = np.asarray(raw.time_s[rows] - raw.time_s[rows[0]], np.float64)
+        rate_hz = true_rate_hz(time_s) or raw.rate_hz
+    if rate_hz is None:
+        raise DataError(f"{raw.source}: no timestamps to tell the rate from. Set dataset.rate_hz.")
+    provenance: dict[str, Any] = {"source": raw.source, **raw.provenance}
+    if raw.unit != "m/s2":
+        provenance["unit"] = f"{raw.unit} × {TO_MS2[raw.unit]:g} = m/s²"
+    if raw.convention == "ios":
+        provenance["sign"] = "negated: published in the iOS convention"
+    if raw.gravity == "removed":
+        provenance["gravity"] = "removed by the recorder"
+    if raw.rate_hz and abs(rate_hz / raw.rate_hz - 1) > 0.05:
+        provenance["rate"] = f"{rate_hz:.4g} Hz by its timestamps, {raw.rate_hz:g} Hz published"
+    if account.rejected:
+        provenance["rejected"] = dict(account.rejected)
+    if fixed := [f.message for f in account.findings if f.action == "fixed"]:
+        provenance["repaired"] = fixed
+    session = raw.session if not number else f"{raw.session}~{number + 1}"
+    return Recording(
+        dataset=raw.dataset,
+        subject=raw.subject,
+        session=session,
+        placement=raw.placement,
+        rate_hz=float(rate_hz),
+        acceleration=acceleration,
+        annotations=tuple(_annotations(raw.notes, rows, len(raw.acceleration))),
+        time_s=time_s,
+        start_time=raw.start_time,
+        provenance=provenance,
+    )
+
+
+def _annotations(
+    notes: Iterable[tuple[str, int, int]], rows: np.ndarray, n: int
+) -> Iterable[Annotation]:
+    """Intervals of source rows as intervals of kept rows; those without any row left vanish."""
+    if len(rows) == n and (n < 2 or (rows[1:] > rows[:-1]).all()):  # every row, in order
+        yield from (Annotation(*note) for note in notes)
+        return
+    number = np.full(n, -1, np.int64)
+    labels: list[str] = []
+    for i, (label, start, end) in enumerate(notes):
+        number[start:end] = i
+        labels.append(label)
+    kept = number[rows]
+    for start, end in runs(kept):
+        if kept[start] >= 0:
+            yield Annotation(labels[kept[start]], start, end)
+
+
+def true_rate_hz(time_s: np.ndarray) -> float | None:
+    """Samples per second where the recording runs: gaps are left out.
+
+    Parameters
+    ----------
+    time_s : ndarray of float64, shape (n,)
+        Strictly increasing.
+
+    Returns
+    -------
+    float or None
+        None for fewer than 2 samples.
+    """
+    if len(time_s) < 2:
+        return None
+    steps = np.diff(time_s)
+    return float(1 / steps[steps <= 4 * np.median(steps)].mean())

@@ -1,0 +1,120 @@
+"""What the project knows of a published data set, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from har.config import did_you_mean
+from har.errors import ConfigError, DataError
+from har.ingest.raw import Raw, Source
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file of a data set, under the name that its publisher gives it.
+
+    Parameters
+    ----------
+    name : str
+    url : str
+        Empty if it comes with a package or behind a form.
+    checksum : str or None
+        `sha256:…` or `md5:…`, from the publisher or a cited, maintained project. None is unknown:
+        the hash of the first download is then recorded and held to.
+    """
+
+    name: str
+    url: str = ""
+    checksum: str | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A published data set.
+
+    Parameters
+    ----------
+    name, title, page, licence, citation : str
+    subjects : int
+    rate_hz : float
+        As published.
+    placements : tuple of str
+        The first one is used where a pipeline names none.
+    files : tuple of PublishedFile
+    sources : callable
+        `(folder, placement) -> list of Source`: what is there, in a fixed order.
+    read : callable
+        `(source) -> iterable of Raw`.
+    convention : str
+        `android` or `ios`, as published.
+    note : str
+        What a user should know before trusting it.
+    proven_on : str
+        `published files`, or `files written by the tests in the published layout`.
+    packaged : callable, optional
+        The folder that holds the files when a Python package carries them.
+    missing : callable, optional
+        `(folder, placement) -> list of str`: parts that the publication has and this copy has not.
+    """
+
+    name: str
+    title: str
+    page: str
+    licence: str
+    citation: str
+    subjects: int
+    rate_hz: float
+    placements: tuple[str, ...]
+    files: tuple[PublishedFile, ...]
+    sources: Callable[[Path, str], list[Source]]
+    read: Callable[[Source], Iterable[Raw]]
+    convention: str = "android"
+    note: str = ""
+    proven_on: str = "published files"
+    packaged: Callable[[], Path] | None = None
+    missing: Callable[[list[Source]], list[str]] = lambda _sources: []
+
+    def placement(self, wanted: str | None) -> str:
+        """The placement that a pipeline asks for, or the first.
+
+        Raises
+        ------
+        ConfigError
+            If the set has no such placement.
+        """
+        if wanted is None:
+            return self.placements[0]
+        if wanted not in self.placements:
+            raise ConfigError(
+                f"Data set {self.name} has no placement {wanted!r}"
+                f"{did_you_mean(wanted, self.placements)}. It has: {', '.join(self.placements)}."
+            )
+        return wanted
+
+    def folder(self, raw: Path) -> Path:
+        """Where its files are: `data/raw/<name>`, or inside the package that carries them."""
+        return self.packaged() if self.packaged else raw / self.name
+
+    def paths(self, raw: Path) -> list[Path]:
+        return [self.folder(raw) / f.name for f in self.files]
+
+    def at_hand(self, raw: Path) -> bool:
+        return all(p.is_file() for p in self.paths(raw))
+
+    def recordings(self, folder: Path, placement: str | None = None) -> Iterator[Any]:
+        """Every recording in a folder, cleaned; for notebooks and tests."""
+        from har.ingest.clean import clean
+
+        for source in self.sources(folder, self.placement(placement)):
+            for raw in self.read(source):
+                yield from clean(raw)[0]
+
+
+def need(path: Path, dataset: str) -> Path:
+    """The path, if it is a file."""
+    if not path.is_file():
+        raise DataError(f"{path} is not there. Get it: har data fetch {dataset}.")
+    return path

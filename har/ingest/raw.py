@@ -1,0 +1,139 @@
+"""`Raw`: what a reader found, before anything is judged, repaired or converted."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from har.recording import STANDARD_GRAVITY
+
+Unit = Literal["m/s2", "g", "mg"]
+Convention = Literal["android", "ios"]
+Gravity = Literal["present", "removed"]
+
+TO_MS2: dict[str, float] = {"m/s2": 1.0, "g": STANDARD_GRAVITY, "mg": STANDARD_GRAVITY / 1000}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A unit of reading: a file, or a member of an archive. Picklable.
+
+    Parameters
+    ----------
+    path : Path
+    member : str
+        Inside a zip archive; empty for a plain file.
+    placement : str
+    extra : dict
+        What the listing knew and the reader needs (a subject from the path, labels of an index
+        file).
+    """
+
+    path: Path
+    member: str = ""
+    placement: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.path.name}/{self.member}" if self.member else self.path.name
+
+
+@dataclass
+class Raw:
+    """One continuous stretch as it stands in a file.
+
+    Parameters
+    ----------
+    dataset, subject, session, placement : str
+    acceleration : ndarray of float, shape (n, 3)
+        As published: in `unit`, with the sign of `convention`. May hold NaN.
+    unit, convention, gravity : str or None
+        None where neither the format nor the user says; the doctor then has to be sure.
+    rate_hz : float or None
+        As published; None if only the timestamps tell.
+    time_s : ndarray of float64, shape (n,), optional
+        As published: it may repeat, step back, be NaN, or begin anywhere.
+    notes : list of (label, start, end)
+        Row intervals, end exclusive, in order.
+    rejected : dict
+        Rows of the source that are not in `acceleration`, by reason.
+    findings : list of Finding
+        What the reader itself saw.
+    """
+
+    dataset: str
+    subject: str
+    session: str
+    placement: str
+    acceleration: np.ndarray
+    unit: Unit | None
+    convention: Convention | None
+    gravity: Gravity | None = "present"
+    rate_hz: float | None = None
+    time_s: np.ndarray | None = None
+    notes: list[tuple[str, int, int]] = field(default_factory=list)
+    start_time: datetime | None = None
+    source: str = ""
+    rejected: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_in(self) -> int:
+        """Samples that the source held, readable or not."""
+        return len(self.acceleration) + sum(self.rejected.values())
+
+
+Severity = Literal["info", "warning", "error"]
+Action = Literal["none", "fixed", "kept", "rejected"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that the doctor says of a recording.
+
+    Parameters
+    ----------
+    code : str
+        Stable, for programs: `gap`, `unit`, `step-back`.
+    severity, action : str
+        How bad it is; what was done about it.
+    message : str
+        With numbers, and what to set where the user has to decide.
+    where : str
+        Source, or a time span in it.
+    count : int
+        Samples or places concerned.
+    """
+
+    code: str
+    severity: Severity
+    action: Action
+    message: str
+    where: str = ""
+    count: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "action": self.action,
+            "where": self.where,
+            "message": self.message,
+            "count": self.count,
+        }
+
+
+def runs(codes: np.ndarray) -> list[tuple[int, int]]:
+    """Bounds of the stretches of equal values: [(0, 3), (3, 5)] for a a a b b."""
+    if not len(codes):
+        return []
+    edges = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+    bounds = [0, *edges.tolist(), len(codes)]
+    return list(itertools.pairwise(bounds))

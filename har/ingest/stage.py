@@ -1,0 +1,66 @@
+"""Ingest: raw files to recordings, every sample accounted for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from har.config import Pipeline, Table
+from har.ingest import datasets
+from har.stages import Context, Stage
+from har.store import FileHashes, Output, Writing, code_version
+
+
+def config(pipeline: Pipeline) -> dict[str, Any]:
+    """Which recordings; choosing and renaming activities is the next stage's."""
+    dataset = pipeline.dataset
+    return {
+        "dataset": dataset if isinstance(dataset, str) else dataset.model_dump(mode="json"),
+        "placement": pipeline.placement,
+    }
+
+
+def inputs(context: Context) -> dict[str, Any]:
+    """Content hashes of the raw files, fetched if they are not there, and the reader's code."""
+    from har.ingest import fetch
+
+    dataset = context.pipeline.dataset
+    raw = context.workspace.raw
+    if isinstance(dataset, Table):
+        from har.errors import ConfigError
+
+        raise ConfigError("Own recordings (dataset.path) cannot be read yet.")
+    known = datasets.get(dataset)
+    known.placement(context.pipeline.placement)
+    paths = fetch.ensure(known, raw, console=context.console)
+    hashes = FileHashes(context.workspace.cache / "file-hashes.json").of(paths)
+    return {
+        "files": {Path(path).name: digest for path, digest in hashes.items()},
+        "reader": code_version(datasets.module(dataset)),
+    }
+
+
+def run(context: Context, writing: Writing) -> None:
+    from har.ingest import reading
+
+    summary = reading.ingest(context, writing.path)
+    writing.note(samples=summary["samples"]["kept"])
+
+
+def summarise(_context: Context, output: Output) -> str:
+    from har.ingest import summary
+
+    return summary.as_text(json.loads((output.path / "summary.json").read_text(encoding="utf-8")))
+
+
+STAGE = Stage(
+    name="ingest",
+    summary="reading recordings",
+    needs=(),
+    modules=("har.ingest.stage",),
+    config=config,
+    inputs=inputs,
+    run=run,
+    summarise=summarise,
+)

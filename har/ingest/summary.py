@@ -1,0 +1,128 @@
+"""What an ingest holds: subjects, recordings, hours, minutes of each activity, the account."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from har.recording import Recording
+
+
+def make(
+    name: str, placement: str, recordings: Iterable[Recording], account: dict[str, Any]
+) -> dict[str, Any]:
+    """Numbers for people and programs, in plain JSON values."""
+    seconds: dict[str, float] = defaultdict(float)
+    people: dict[str, set[str]] = defaultdict(set)
+    subjects: set[str] = set()
+    rates: Counter[str] = Counter()
+    total_s, count = 0.0, 0
+    for recording in recordings:
+        count += 1
+        subjects.add(recording.subject)
+        total_s += recording.length_s
+        rates[f"{recording.rate_hz:.3g}"] += 1
+        period_s = 1 / recording.rate_hz
+        for note in recording.annotations:
+            people[note.label].add(recording.subject)
+            if recording.time_s is None:
+                seconds[note.label] += (note.end - note.start) * period_s
+            else:
+                t = recording.time_s
+                seconds[note.label] += float(t[note.end - 1] - t[note.start]) + period_s
+    rejected: Counter[str] = Counter()
+    for source in account["sources"]:
+        rejected.update(source["rejected"])
+    order = sorted(subjects, key=lambda s: (len(s), s))
+    return {
+        "dataset": name,
+        "placement": placement,
+        "subjects": order,
+        "recordings": count,
+        "hours": round(total_s / 3600, 4),
+        "rates_hz": dict(sorted(rates.items(), key=lambda item: float(item[0]))),
+        "activities": {
+            label: {
+                "minutes": round(seconds[label] / 60, 2),
+                "subjects": len(people[label]),
+                **(
+                    {"absent": [s for s in order if s not in people[label]]}
+                    if len(people[label]) < len(subjects)
+                    else {}
+                ),
+            }
+            for label in sorted(seconds)
+        },
+        "unlabelled_minutes": round(max(total_s - sum(seconds.values()), 0.0) / 60, 2),
+        "samples": {
+            "in": sum(s["samples_in"] for s in account["sources"]),
+            "kept": sum(s["kept"] for s in account["sources"]),
+            "rejected": dict(sorted(rejected.items())),
+        },
+        "sources": len(account["sources"]),
+        "files_rejected": account["files_rejected"],
+        "missing": account["missing"],
+        "findings": _findings(account),
+    }
+
+
+def _findings(account: dict[str, Any]) -> list[dict[str, Any]]:
+    """One line for each code, with how many recordings have it."""
+    seen: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for source in account["sources"]:
+        for finding in source["findings"]:
+            key = (finding["code"], finding["severity"], finding["action"])
+            seen[key].append(finding)
+    return [
+        {
+            "code": code,
+            "severity": severity,
+            "action": action,
+            "sources": len(found),
+            "count": sum(f["count"] for f in found),
+            "first": f"{found[0]['where']}: {found[0]['message']}",
+        }
+        for (code, severity, action), found in sorted(seen.items())
+    ]
+
+
+def as_text(summary: dict[str, Any]) -> str:
+    """The table that the command line shows."""
+    s = summary
+    rates = ", ".join(f"{rate} Hz × {n}" for rate, n in s["rates_hz"].items())
+    if len(s["rates_hz"]) > 4:
+        slowest, *_, fastest = s["rates_hz"]
+        rates = f"{slowest} to {fastest} Hz by their timestamps"
+    lines = [
+        f"{s['dataset']} ({s['placement']}): {len(s['subjects'])} subjects, "
+        f"{s['recordings']} recordings, {s['hours']:.2f} h; {rates}",
+        "",
+    ]
+    width = max([len("activity"), *(len(a) for a in s["activities"])], default=8)
+    lines.append(f"  {'activity':<{width}}  minutes  subjects")
+    for label, row in s["activities"].items():
+        absent = row.get("absent", [])
+        note = (
+            f"  (not: {', '.join(absent[:6])}{' …' if len(absent) > 6 else ''})" if absent else ""
+        )
+        lines.append(f"  {label:<{width}}  {row['minutes']:7.1f}  {row['subjects']:8d}{note}")
+    if s["unlabelled_minutes"] > 0.05:
+        lines.append(f"  {'(no label)':<{width}}  {s['unlabelled_minutes']:7.1f}")
+    samples = s["samples"]
+    rejected = ", ".join(f"{n:,} {reason}" for reason, n in samples["rejected"].items())
+    lines += [
+        "",
+        f"  samples: {samples['in']:,} in = {samples['kept']:,} kept"
+        + (f" + rejected: {rejected}" if rejected else " (none rejected)"),
+    ]
+    lines += [f"  not read: {f['file']}: {f['reason']}" for f in s["files_rejected"]]
+    lines += [f"  {f['code']} ({f['action']}), {_times(f)}; {f['first']}" for f in s["findings"]]
+    if s["missing"]:
+        lines.append(f"  not in this copy: {', '.join(s['missing'])}")
+    return "\n".join(lines)
+
+
+def _times(finding: dict[str, Any]) -> str:
+    n = finding["sources"]
+    return f"{n} source{'s' if n != 1 else ''}"

@@ -1,0 +1,108 @@
+"""Bytes of a source, and delimited text to arrays by pyarrow."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from har.errors import DataError
+from har.ingest.raw import Source
+
+
+def read_bytes(source: Source) -> bytes:
+    """The content of a file or of an archive's member.
+
+    Raises
+    ------
+    DataError
+        If the archive is damaged; the CRC of a zip member is checked.
+    """
+    if not source.member:
+        return source.path.read_bytes()
+    try:
+        with zipfile.ZipFile(source.path) as archive:
+            return archive.read(source.member)
+    except (zipfile.BadZipFile, KeyError, OSError, EOFError) as e:
+        raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
+
+
+def members(path: Any, suffix: str = "") -> list[str]:
+    """Names of the files in a zip archive, sorted."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError) as e:
+        raise DataError(
+            f"{path} is not a zip archive that can be read ({e}). Delete it and fetch it again."
+        ) from e
+    return sorted(
+        n
+        for n in names
+        if n.endswith(suffix) and not n.endswith("/") and not n.startswith("__MACOSX/")
+    )
+
+
+def read_columns(
+    data: bytes,
+    *,
+    names: Sequence[str] | None = None,
+    types: Mapping[str, str] | None = None,
+    include: Sequence[str] | None = None,
+    delimiter: str = ",",
+    decimal: str = ".",
+    skip_rows: int = 0,
+    where: str = "",
+) -> tuple[dict[str, np.ndarray], int]:
+    """Columns of delimited text, and how many lines had another number of fields.
+
+    Parameters
+    ----------
+    data : bytes
+    names : sequence of str, optional
+        Of the columns, for text without a header line.
+    types : mapping, optional
+        Column to pyarrow type name; others are inferred.
+    include : sequence of str, optional
+        The columns that are wanted.
+    delimiter, decimal : str
+    skip_rows : int
+        Lines before the header (or before the data).
+    where : str
+        For messages.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as csv
+
+    skipped = 0
+
+    def skip(_row: Any) -> str:
+        nonlocal skipped
+        skipped += 1
+        return "skip"
+
+    read = csv.ReadOptions(
+        column_names=list(names) if names else None, use_threads=False, skip_rows=skip_rows
+    )
+    parse = csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip)
+    convert = csv.ConvertOptions(
+        column_types={k: getattr(pa, v)() for k, v in (types or {}).items()},
+        include_columns=list(include) if include else None,
+        decimal_point=decimal,
+        strings_can_be_null=True,
+        null_values=["", "NaN", "nan", "null", "NULL", "NA"],
+    )
+    try:
+        table = csv.read_csv(
+            io.BytesIO(data), read_options=read, parse_options=parse, convert_options=convert
+        )
+    except pa.ArrowInvalid as e:
+        raise DataError(f"{where or 'text'}: not the table that was expected ({e}).") from e
+    out = {}
+    for name in table.column_names:
+        column = table[name]
+        out[name] = column.to_numpy(zero_copy_only=False) if len(column) else np.zeros(0)
+    return out, skipped

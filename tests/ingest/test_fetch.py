@@ -1,0 +1,168 @@
+"""Fetching: mirror first, partial files never taken for whole, archives that cannot hurt."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import http.server
+import threading
+import zipfile
+
+import pytest
+from rich.console import Console
+
+from har.errors import DataError
+from har.ingest import fetch
+from har.ingest.datasets.base import Dataset, PublishedFile
+
+QUIET = Console(quiet=True)
+
+
+def dataset(url="", checksum=None):
+    return Dataset(
+        name="toy", title="", page="https://example.org/toy", licence="", citation="", subjects=1,
+        rate_hz=50.0, placements=("wrist",), files=(PublishedFile("toy.zip", url, checksum),),
+        sources=lambda folder, placement: [], read=lambda source: [],
+    )  # fmt: skip
+
+
+def archive(path, names=("a.csv",), content=b"1,2,3\n"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+        for name in names:
+            z.writestr(name, content)
+    return path
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A web server that can be told to break off in the middle."""
+    body = archive(tmp_path / "web" / "toy.zip").read_bytes()
+    state = {"body": body, "break_at": None, "hits": 0}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            state["hits"] += 1
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(state["body"])))
+            self.end_headers()
+            self.wfile.write(state["body"][: state["break_at"]])
+
+        def log_message(self, *_):
+            pass
+
+    httpd = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever)
+    thread.start()
+    state["url"] = f"http://127.0.0.1:{httpd.server_port}/toy.zip"
+    yield state
+    httpd.shutdown()
+    httpd.server_close()
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def no_mirror(monkeypatch):
+    monkeypatch.delenv(fetch.MIRROR, raising=False)
+
+
+def test_mirror_is_looked_in_first(tmp_path, monkeypatch):
+    archive(tmp_path / "mirror" / "toy" / "toy.zip")
+    monkeypatch.setenv(fetch.MIRROR, str(tmp_path / "mirror"))
+    (path,) = fetch.ensure(dataset("http://127.0.0.1:1/never"), tmp_path / "raw", console=QUIET)
+    assert path.read_bytes() == (tmp_path / "mirror/toy/toy.zip").read_bytes()
+    facts = fetch.records(path.parent)["toy.zip"]
+    assert facts["from"].startswith("local copy")
+    assert facts["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_from_a_folder_or_a_file(tmp_path):
+    source = archive(tmp_path / "downloads" / "toy.zip")
+    for given in (source, source.parent):
+        (path,) = fetch.ensure(dataset(), tmp_path / "raw", console=QUIET, source=given)
+        assert path.is_file()
+    with pytest.raises(DataError, match=r"No toy\.zip in"):
+        fetch.ensure(dataset(), tmp_path / "raw", console=QUIET, source=tmp_path)
+
+
+def test_download_is_recorded_and_held_to(tmp_path, server):
+    (path,) = fetch.ensure(dataset(server["url"]), tmp_path / "raw", console=QUIET)
+    facts = fetch.records(path.parent)["toy.zip"]
+    assert facts["checksum"] == "unknown"
+    fetch.ensure(dataset(server["url"]), tmp_path / "raw", console=QUIET)
+    assert server["hits"] == 1
+    path.unlink()
+    server["body"] = archive(tmp_path / "web" / "other.zip", ["b.csv"]).read_bytes()
+    with pytest.raises(DataError, match="first download"):
+        fetch.ensure(dataset(server["url"]), tmp_path / "raw", console=QUIET)
+    assert not path.exists()
+
+
+def test_published_checksum_is_checked(tmp_path, server):
+    good = "sha256:" + hashlib.sha256(server["body"]).hexdigest()
+    fetch.ensure(dataset(server["url"], good), tmp_path / "a", console=QUIET)
+    with pytest.raises(DataError, match="its publisher"):
+        fetch.ensure(dataset(server["url"], "md5:" + "0" * 32), tmp_path / "b", console=QUIET)
+    assert not (tmp_path / "b/toy/toy.zip").exists()
+
+
+def test_an_interrupted_download_is_never_taken_for_whole(tmp_path, server):
+    server["break_at"] = 40
+    with pytest.raises(DataError, match="--from FOLDER"):
+        fetch.ensure(dataset(server["url"]), tmp_path / "raw", console=QUIET)
+    assert [p.name for p in (tmp_path / "raw/toy").iterdir()] == []
+    (tmp_path / "raw/toy/.toy.zip.part-killed").write_bytes(b"half")  # of a process that was killed
+    server["break_at"] = None
+    (path,) = fetch.ensure(dataset(server["url"]), tmp_path / "raw", console=QUIET)
+    assert path.read_bytes() == server["body"]
+    assert not list(path.parent.glob(".toy.zip.part-*"))
+
+
+def test_no_network_says_what_to_do(tmp_path):
+    with pytest.raises(DataError, match="HAR_DATA_MIRROR"):
+        fetch.ensure(dataset("http://127.0.0.1:1/toy.zip"), tmp_path, console=QUIET)
+    with pytest.raises(DataError, match="cannot be downloaded directly"):
+        fetch.ensure(dataset(""), tmp_path, console=QUIET)
+
+
+@pytest.mark.parametrize(
+    "name", ["../out.csv", "/etc/out.csv", "a/../../out.csv", "..\\out.csv", "C:\\out.csv"]
+)
+def test_a_member_may_not_leave_its_folder(tmp_path, name):
+    path = archive(tmp_path / "toy.zip", [name])
+    with pytest.raises(DataError, match="would leave its folder"):
+        fetch.unpack_zip(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_links_and_bombs_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "link.zip"
+    with zipfile.ZipFile(path, "w") as z:
+        info = zipfile.ZipInfo("link")
+        info.external_attr = 0o120777 << 16
+        z.writestr(info, "/etc/passwd")
+    with pytest.raises(DataError, match="is a link"):
+        fetch.check_zip(path, "link.zip")
+    monkeypatch.setattr(fetch, "MAX_UNPACKED_BYTES", 1000)
+    bomb = archive(tmp_path / "bomb.zip", content=b"0" * 2000)
+    with pytest.raises(DataError, match="bomb"):
+        fetch.check_zip(bomb, "bomb.zip")
+
+
+def test_unpack(tmp_path):
+    path = archive(tmp_path / "toy.zip", ["d/a.csv", "b.csv"])
+    found = fetch.unpack_zip(path, tmp_path / "out")
+    assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in found) == ["b.csv", "d/a.csv"]
+
+
+def test_a_damaged_archive_is_not_kept(tmp_path):
+    bad = tmp_path / "downloads" / "toy.zip"
+    bad.parent.mkdir()
+    bad.write_bytes(b"PK but not really")
+    with pytest.raises(DataError, match="not a whole zip archive"):
+        fetch.ensure(dataset(), tmp_path / "raw", console=QUIET, source=bad)
+    assert not (tmp_path / "raw/toy/toy.zip").exists()
+
+
+def test_dataset_is_a_value():
+    assert dataclasses.replace(dataset(), name="other").name == "other"
