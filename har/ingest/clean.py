@@ -136,11 +136,14 @@ def _in_order(raw: Raw, rows: np.ndarray, account: Account) -> list[np.ndarray]:
         )  # fmt: skip
     repeated = 0
     for piece in np.split(rows, restarts):
-        t = raw.time_s[piece]
+        if not len(piece):
+            continue
+        # Relative first: instants that differ by a rounding error are the same instant.
+        t = raw.time_s[piece] - raw.time_s[piece].min()
         if back:
             order = np.argsort(t, kind="stable")
             piece, t = piece[order], t[order]
-        fresh = np.r_[True, np.diff(t) > 0] if len(t) else np.zeros(0, bool)
+        fresh = np.r_[True, np.diff(t) > 0]
         repeated += int((~fresh).sum())
         pieces.append(piece[fresh])
     _reject(account, "repeated instant", repeated, "duplicate", "samples repeat a timestamp")
