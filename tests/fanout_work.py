@@ -1,0 +1,29 @@
+"""Importable work for the fan-out tests: spawned processes import it by name."""
+
+import os
+import signal
+import time
+
+from har.errors import DataError
+
+
+def square(x, report):
+    return x * x
+
+
+def work(item, report):
+    if item == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if item == "exit":
+        os._exit(3)
+    if item == "raise":
+        raise ValueError("no such luck")
+    if item == "har":
+        raise DataError("a file is not a file")
+    report(f"half of {item}")
+    return os.environ["TF_NUM_INTRAOP_THREADS"], os.getpid()
+
+
+def slow(item, report):
+    time.sleep(item)
+    return os.getpid()

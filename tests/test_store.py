@@ -1,0 +1,156 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from har import store as stores
+from har.errors import StoreError
+from har.store import FileHashes, Store, digest
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "cache")
+
+
+def test_an_output_appears_whole(store):
+    with store.writing("stage", "k", {"config": 1}) as w:
+        (w.path / "a.txt").write_text("a")
+        assert store.find("stage", "k") is None
+        w.note(rows=3)
+    found = store.find("stage", "k")
+    assert (found.path / "a.txt").read_text() == "a"
+    assert found.meta["rows"] == 3
+    assert found.meta["parts"] == {"config": 1}
+
+
+def test_an_exception_leaves_nothing(store):
+    with pytest.raises(RuntimeError), store.writing("stage", "k", {}) as w:
+        (w.path / "a.txt").write_text("a")
+        raise RuntimeError
+    assert store.find("stage", "k") is None
+    assert not list((store.root / "stage").iterdir())
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from har.store import Store
+with Store(Path(sys.argv[1])).writing("stage", "k", {}) as w:
+    for i in range(10_000):
+        (w.path / f"{i}.bin").write_bytes(bytes(100_000))
+        print(i, flush=True)
+"""
+
+
+@pytest.mark.parametrize("after", [0, 3, 40])
+def test_a_killed_writer_leaves_nothing_that_is_read_and_the_next_run_sweeps(store, after):
+    p = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(store.root)], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )  # fmt: skip
+    while int(p.stdout.readline()) < after:
+        pass
+    p.kill()
+    p.wait()
+    p.stdout.close()
+    assert store.find("stage", "k") is None
+    assert [f.name.startswith(".partial-") for f in (store.root / "stage").iterdir()] == [True]
+    with store.writing("stage", "k", {}) as w:
+        (w.path / "a.txt").write_text("a")
+    assert [f.name for f in (store.root / "stage").iterdir()] == ["k"]
+
+
+def test_two_writers_of_one_key_leave_one_output(store):
+    with store.writing("stage", "k", {}) as first:
+        (first.path / "a.txt").write_text("a")
+        with store.writing("stage", "k", {}) as second:
+            (second.path / "a.txt").write_text("a")
+    assert (store.find("stage", "k").path / "a.txt").read_text() == "a"
+    assert len(list((store.root / "stage").iterdir())) == 1
+
+
+def test_replace_puts_the_new_output_in_place_of_the_old(store):
+    for text in ("old", "new"):
+        with store.writing("stage", "k", {}, replace=True) as w:
+            (w.path / "a.txt").write_text(text)
+    assert (store.find("stage", "k").path / "a.txt").read_text() == "new"
+    assert len(list((store.root / "stage").iterdir())) == 1
+
+
+def test_a_miss_says_what_changed(store):
+    parts = {"config": {"rate_hz": 50, "filter": "none"}, "inputs": {"ingest": "a"}, "code": "x"}
+    assert store.why_missing("stage", parts) == "nothing stored yet"
+    with store.writing("stage", digest(parts), parts):
+        pass
+    assert store.why_missing("stage", {**parts, "code": "y"}) == "code changed"
+    other = {**parts, "config": {"rate_hz": 25, "filter": "none"}}
+    assert store.why_missing("stage", other) == "config.rate_hz 50 → 25"
+
+
+def test_damaged_meta_data_is_an_error_not_a_guess(store):
+    with store.writing("stage", "k", {}):
+        pass
+    (store.root / "stage" / "k" / "meta.json").write_text("{")
+    with pytest.raises(StoreError, match="Delete that folder"):
+        store.find("stage", "k")
+
+
+def test_key_order_does_not_matter():
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": (1, 2), "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
+
+
+def test_code_version_follows_imports(tmp_path, monkeypatch):
+    package = tmp_path / "har"
+    package.mkdir()
+    sources = {"a": "from har import b", "b": "def f():\n    import har.c", "c": "X = 1", "d": ""}
+    for name, text in sources.items():
+        (package / f"{name}.py").write_text(text)
+    monkeypatch.setattr(stores, "__file__", str(package / "store.py"))
+
+    def version(module):
+        stores.imports_of.cache_clear()
+        stores.code_version.cache_clear()
+        return stores.code_version(module)
+
+    try:
+        before = {m: version(f"har.{m}") for m in "abcd"}
+        (package / "c.py").write_text("X = 2")
+        after = {m: version(f"har.{m}") for m in "abcd"}
+    finally:
+        stores.imports_of.cache_clear()
+        stores.code_version.cache_clear()
+    assert {m for m in "abcd" if before[m] != after[m]} == {"a", "b", "c"}
+
+
+def test_editing_a_filter_reruns_prepare_and_later_but_not_ingest():
+    def sources(module, seen):
+        for m in stores.imports_of(module) - seen:
+            seen.add(m)
+            sources(m, seen)
+        return seen
+
+    assert "har.signal.filters" in sources("har.signal.stage", set())
+    assert "har.signal.filters" in sources("har.training.job", set())
+    assert "har.signal.filters" not in sources("har.ingest.stage", set())
+
+
+def test_hashes_are_remembered_until_the_file_changes(tmp_path, monkeypatch):
+    file, memory = tmp_path / "a.bin", tmp_path / "hashes.json"
+    file.write_bytes(b"one")
+    calls = []
+    real = stores.sha256_file
+    monkeypatch.setattr(stores, "sha256_file", lambda p: (calls.append(p), real(p))[1])
+    first = FileHashes(memory).of([file])
+    assert FileHashes(memory).of([file]) == first
+    assert len(calls) == 1
+    time.sleep(0.01)
+    file.write_bytes(b"two")
+    assert FileHashes(memory).of([file]) != first
+    memory.write_text("{")
+    assert len(FileHashes(memory).of([file])) == 1  # a damaged memory only costs time
+    assert json.loads(memory.read_text())
