@@ -1,0 +1,168 @@
+"""One generic check for every network of the registry."""
+
+import numpy as np
+import pytest
+
+from har.errors import ConfigError
+from har.models import registry
+from har.signal.conditioning import N_CHANNELS, channels, statistics
+from har.signal.filters import filter_valid, lowpass_taps
+from tests.synthetic import make_windows
+
+NETWORKS = [n for n in registry.names() if not registry.get(n).classical]
+T, K = 64, 4
+TAPS = lowpass_taps(50, 15, 10)
+SHAPE = (T + len(TAPS) - 1, 3)
+
+
+@pytest.fixture
+def keras():
+    import keras
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+    return keras
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_network(name, keras, tmp_path, rng):
+    spec = registry.get(name)
+    model = spec.build(SHAPE, K, taps=TAPS)
+    assert model.input_shape == (None, *SHAPE)
+    assert model.output_shape == (None, K)
+
+    # the parameter count equals the closed form
+    count = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    assert count == spec.n_parameters(T, K, {})
+
+    # probabilities
+    x = rng.normal(size=(8, *SHAPE)).astype(np.float32)
+    p = np.asarray(model(x))
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
+    assert np.isfinite(p).all()
+
+    # saved and loaded
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(np.asarray(again(x)), p, atol=1e-6)
+
+    # the same seed gives the same weights, another seed others
+    def weights(seed):
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(seed)
+        return [np.array(w) for w in spec.build(SHAPE, K, taps=TAPS).trainable_weights]
+
+    for a, b in zip(weights(1), weights(1), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any((a != b).any() for a, b in zip(weights(1), weights(2), strict=True))
+
+    # every layer has a name that does not depend on what was built before
+    keras.backend.clear_session()
+    keras.layers.Dense(1)
+    names = [layer.name for layer in spec.build(SHAPE, K, taps=TAPS).layers]
+    assert names == [layer.name for layer in model.layers]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_network_learns_one_batch(name, keras, rng):
+    spec = registry.get(name)
+    x = rng.normal(size=(16, *SHAPE)).astype(np.float32)
+    y = np.arange(16) % K
+    model = spec.build(SHAPE, K, taps=TAPS, params={"dropout": 0.0})
+    model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
+    first = model.evaluate(x, y, verbose=0)
+    model.fit(x, y, epochs=60, batch_size=16, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < 0.5 * first
+
+
+@pytest.mark.parametrize("kind", N_CHANNELS)
+def test_conditioning_layers_equal_their_plain_twins(kind, keras, rng):
+    from har.models.conditioning import FIR, Channels
+
+    x = rng.normal(size=(5, 80, 3)).astype(np.float32) * 5 + [0, 0, 9.8]
+    filtered = filter_valid(x, TAPS)
+    in_graph = FIR(TAPS)(x.astype(np.float32))
+    np.testing.assert_allclose(np.asarray(in_graph), filtered, atol=1e-4)
+    np.testing.assert_allclose(
+        np.asarray(Channels(kind)(in_graph)), channels(filtered, kind), atol=1e-4
+    )
+
+
+def test_an_asymmetric_kernel_is_convolved_not_correlated(keras, rng):
+    from har.models.conditioning import FIR
+
+    taps, x = np.array([1.0, 2.0, 4.0]), rng.normal(size=(1, 10, 3)).astype(np.float32)
+    np.testing.assert_allclose(np.asarray(FIR(taps)(x)), filter_valid(x, taps), atol=1e-5)
+
+
+def test_frames_put_neighbours_side_by_side(keras):
+    from har.models.conditioning import Frames
+
+    x = np.arange(2 * 7 * 3, dtype=np.float32).reshape(2, 7, 3)
+    out = np.asarray(Frames(3)(x))
+    assert out.shape == (2, 2, 9)
+    np.testing.assert_array_equal(out[0, 0], x[0, 1:4].ravel())  # the oldest of seven is left out
+    np.testing.assert_array_equal(out[1, 1], x[1, 4:7].ravel())
+
+
+@pytest.mark.parametrize("kind", N_CHANNELS)
+def test_statistics_equal_numpy_on_all_windows(kind):
+    w = make_windows(subjects=3, taps=TAPS)
+    index = np.arange(0, len(w), 2)
+    x = channels(filter_valid(w.gather(index), w.taps), kind)
+    mean, std = statistics(w, index, kind, chunk=7)
+    np.testing.assert_allclose(mean, x.mean(axis=(0, 1)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(std, x.std(axis=(0, 1)), rtol=1e-4, atol=1e-5)
+
+
+def test_stacked_cells_equal_two_layers(keras, rng):
+    x = rng.normal(size=(3, *SHAPE)).astype(np.float32)
+    one = registry.get("stacked_lstm").build(SHAPE, K, taps=TAPS, params={"frame": 1})
+    inner = keras.Input(SHAPE)
+    y = keras.layers.LSTM(64, return_sequences=True)(one.get_layer("fir")(inner))
+    two = keras.Model(inner, keras.layers.Dense(K, activation="softmax")(keras.layers.LSTM(64)(y)))
+    for target, source in zip(two.trainable_weights, one.trainable_weights, strict=True):
+        target.assign(source)
+    np.testing.assert_allclose(np.asarray(one(x)), np.asarray(two(x)), atol=1e-5)
+
+
+def test_bilstm_reads_both_ways(keras, rng):
+    """Reversing time swaps the two directions' states where their weights are the same."""
+    spec = registry.get("bilstm")
+    model = spec.build((T, 3), K, taps=np.ones(1), params={"frame": 1, "dropout": 0.0})
+    layer = model.get_layer("bilstm")
+    layer.backward_layer.set_weights(layer.forward_layer.get_weights())
+    x = rng.normal(size=(2, T, 3)).astype(np.float32)
+    a, b = np.asarray(layer(x)), np.asarray(layer(x[:, ::-1]))
+    np.testing.assert_allclose(a[:, :64], b[:, 64:], atol=1e-5)
+    np.testing.assert_allclose(a[:, 64:], b[:, :64], atol=1e-5)
+
+
+def test_wrong_parameters_are_refused():
+    cnn = registry.get("cnn")
+    with pytest.raises(ConfigError, match="cnn has no parameter 'filtres', did you mean 'filters'"):
+        cnn.resolve({"filtres": 3})
+    with pytest.raises(ConfigError, match="cnn.filters must be a int such as 64, got 'many'"):
+        cnn.resolve({"filters": "many"})
+    with pytest.raises(ConfigError, match="channels must be one of"):
+        cnn.resolve({"channels": "rgb"})
+    with pytest.raises(ConfigError, match="no model 'ltsm', did you mean 'lstm'"):
+        registry.get("ltsm")
+
+
+def test_others_can_add_a_model(keras, monkeypatch):
+    from har.models.spec import ModelSpec
+
+    monkeypatch.setattr(registry, "_registered", {})
+
+    def mean_only(x, *, dropout: float = 0.0):
+        return keras.layers.GlobalAveragePooling1D(name="average")(x)
+
+    registry.register(
+        ModelSpec("mean_only", "A toy.", "none", mean_only, lambda *a, **k: (0, 3), __name__)
+    )
+    assert "mean_only" in registry.names()
+    model = registry.get("mean_only").build((T, 3), K, taps=np.ones(1))
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == 16
+    with pytest.raises(ConfigError, match="exists"):
+        registry.register(registry.get("cnn"))

@@ -1,0 +1,179 @@
+import numpy as np
+import pytest
+
+from har.config import ModelConfig, Training
+from har.models import registry
+from har.signal import stored
+from har.signal.features import features, names
+from har.training.fit import class_weights, fit, predict
+from har.training.job import Job, Task, run_job
+from har.training.run import duration
+from har.training.splits import make
+from tests.synthetic import make_windows
+
+SMALL = {"filters": 8, "blocks": 2}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    stored.write(folder, make_windows(subjects=6))
+    return folder
+
+
+def task(prepared, store, **changes):
+    from har.config import Split
+
+    windows = stored.load(prepared)
+    fold = make(windows, Split(folds=3))[0]
+    options = dict(
+        job=Job(ModelConfig(name="cnn", params=SMALL), 0, 0),
+        training=Training(epochs=4, batch_size=16),
+        train=fold.train, validation=fold.validation, test=fold.test,
+        prepared=prepared, prepared_fingerprint="x", store=store,
+    )  # fmt: skip
+    return Task(**{**options, **changes})
+
+
+def read(store, key):
+    folder = store / "job" / key
+    with np.load(folder / "predictions.npz", allow_pickle=False) as z:
+        return {k: z[k] for k in z.files}
+
+
+@pytest.mark.parametrize("name", ["cnn", "gru"])
+def test_a_network_learns_to_tell_activities_of_people_it_never_saw(name, prepared):
+    windows = stored.load(prepared)
+    t = task(prepared, prepared)
+    fitted = fit(
+        registry.get(name), windows, t.train, t.validation, params={},
+        training=Training(epochs=8, batch_size=16, patience=8), seed=0,
+    )  # fmt: skip
+    p = predict(fitted.model, windows, t.test)
+    assert (p.argmax(axis=1) == windows.labels[t.test]).mean() > 0.9
+    assert fitted.history["loss"][-1] < fitted.history["loss"][0]
+    assert 1 <= fitted.best_epoch <= fitted.epochs_run == len(fitted.history["val_loss"])
+
+
+def test_the_weights_kept_are_those_of_the_best_epoch(prepared):
+    from sklearn.metrics import f1_score
+
+    windows = stored.load(prepared)
+    t = task(prepared, prepared)
+    fitted = fit(
+        registry.get("cnn"), windows, t.train, t.validation, params=SMALL,
+        training=Training(epochs=6, batch_size=16, learning_rate=0.05), seed=0,
+    )  # fmt: skip
+    scores = fitted.history["val_macro_f1"]
+    again = predict(fitted.model, windows, t.validation).argmax(axis=1)
+    now = f1_score(windows.labels[t.validation], again, average="macro", zero_division=0)
+    assert scores[fitted.best_epoch - 1] == max(scores) == pytest.approx(now)
+
+
+def test_early_stopping_ends_after_patience(prepared):
+    windows = stored.load(prepared)
+    t = task(prepared, prepared)
+    fitted = fit(
+        registry.get("cnn"), windows, t.train, t.validation, params=SMALL,
+        training=Training(epochs=30, batch_size=16, learning_rate=1e-9, patience=2), seed=0,
+    )  # fmt: skip
+    assert fitted.epochs_run <= fitted.best_epoch + 2 < 30
+
+
+def test_a_final_fit_runs_the_given_epochs_without_validation(prepared):
+    windows = stored.load(prepared)
+    nobody = np.empty(0, np.int64)
+    fitted = fit(
+        registry.get("cnn"), windows, np.arange(len(windows)), nobody, params=SMALL,
+        training=Training(epochs=9, batch_size=16), seed=0, epochs=3,
+    )  # fmt: skip
+    assert fitted.epochs_run == fitted.best_epoch == 3
+    assert "val_loss" not in fitted.history
+
+
+def test_jobs_give_the_same_numbers_in_any_order(prepared, tmp_path):
+    """Each twice, alone and after another job in the same process."""
+    silent = lambda message: None  # noqa: E731
+    seeds = [Job(ModelConfig(name="cnn", params=SMALL), 0, s) for s in (0, 1)]
+    keys = {}
+    for name, order in (("a", seeds), ("b", seeds[::-1])):
+        keys[name] = {
+            job.seed: run_job(task(prepared, tmp_path / name, job=job), silent) for job in order
+        }
+    assert keys["a"] == keys["b"]
+    for key in keys["a"].values():
+        a, b = read(tmp_path / "a", key), read(tmp_path / "b", key)
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name])
+
+
+def test_a_stored_job_is_not_trained_again(prepared, tmp_path):
+    reports = []
+    t = task(prepared, tmp_path)
+    assert t.find() is None
+    run_job(t, reports.append)
+    assert len(reports) == 4
+    assert run_job(t, reports.append) == t.key
+    assert len(reports) == 4
+
+
+def test_the_key_holds_what_matters_and_not_where_it_stands(prepared, tmp_path):
+    t = task(prepared, tmp_path)
+    other_label = Job(ModelConfig(name="cnn", params=SMALL, label="mine"), 3, 0)
+    assert task(prepared, tmp_path, job=other_label).key == t.key
+    explicit = {**registry.get("cnn").defaults, **SMALL}
+    same = Job(ModelConfig(name="cnn", params=explicit), 0, 0)
+    assert task(prepared, tmp_path, job=same).key == t.key
+    for change in (
+        {"job": Job(ModelConfig(name="cnn", params=SMALL), 0, 1)},
+        {"training": Training(epochs=5, batch_size=16)},
+        {"train": t.train[1:]},
+        {"prepared_fingerprint": "y"},
+        {"epochs": 2},
+    ):
+        assert task(prepared, tmp_path, **change).key != t.key
+
+
+def test_the_classical_baseline_runs_the_same_way(prepared, tmp_path):
+    t = task(
+        prepared, tmp_path, job=Job(ModelConfig(name="extra_trees", params={"trees": 30}), 0, 0)
+    )
+    key = run_job(t, lambda message: None)
+    out, windows = read(tmp_path, key), stored.load(prepared)
+    guess = out["test_probabilities"].argmax(axis=1)
+    assert (guess == windows.labels[out["test_index"]]).mean() > 0.9
+
+
+def test_features_have_names_and_no_surprises():
+    w = make_windows(subjects=2)
+    f = features(w, np.arange(len(w)))
+    assert f.shape == (len(w), len(names()))
+    assert np.isfinite(f).all()
+    np.testing.assert_allclose(f, features(w, np.arange(len(w)), chunk=3), rtol=1e-5)
+    column = dict(zip(names(), f.T, strict=True))
+    x = w.gather(np.arange(len(w)))
+    np.testing.assert_allclose(column["x.mean"], x[..., 0].mean(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(column["z.p75"], np.quantile(x[..., 2], 0.75, axis=1), rtol=1e-4)
+    running = w.labels == w.activities.index("run")
+    assert np.abs(column["x.peak_hz"][running] - 3).max() < 1  # as the recordings were made
+    flat = np.ones((1, 64, 3))
+    from har.signal.features import of_arrays
+
+    assert np.isfinite(of_arrays(flat, 50.0)).all()
+
+
+def test_class_weights_are_those_of_scikit_learn():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = np.array([0] * 10 + [1] * 30 + [2] * 5)
+    wanted = compute_class_weight("balanced", classes=np.arange(3), y=labels)
+    np.testing.assert_allclose(class_weights(labels, 3, "balanced"), wanted, rtol=1e-6)
+    assert class_weights(labels, 4, "balanced")[3] == 0
+    assert class_weights(labels, 3, "none").tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4, "10 s"), (41, "40 s"), (170, "3 min"), (9000, "2.5 h")]
+)
+def test_durations_are_rounded(seconds, text):
+    assert duration(seconds) == text
