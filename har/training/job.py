@@ -178,6 +178,7 @@ def _write_predictions(
 ) -> None:
     np.savez(
         folder / "predictions.npz",
+        train_index=task.train,  # no predictions: for the proof that nothing leaked
         validation_index=task.validation,
         validation_probabilities=predict(task.validation),
         test_index=task.test,

@@ -1,0 +1,302 @@
+"""The proof that nothing leaked, computed from what was left on disk.
+
+The splitter and the trainer are not asked. For every fold the people, the raw samples and the
+content of the windows that each part saw are compared, and the standardisation that a saved model
+carries is held against statistics recomputed from the training windows of its fold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from har.errors import LeakageError
+from har.evaluation.scaler import Moments, Scaler, difference
+from har.signal.windows import Windows
+
+# Between float64 sums here and float32 weights in the model. People differ by a hundred times this.
+SCALER_TOLERANCE = 1e-3
+# Between a saved history and predictions made again: rounding may turn a window or two.
+SCORE_TOLERANCE = 5e-3
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one finished job left behind.
+
+    model, fold, seed : of the job. subjects : {part: names} as the fold list says, record : as the
+    job itself recorded. train, validation, test : window indices, from its stored predictions.
+    scaler, moments : the saved model's standardisation, and the sums over all windows of what it
+    is given; None if it has none.
+    early_stopping : (score that the history says the kept epoch had on validation people, score
+    recomputed from the stored predictions for them), None if the model has no epochs.
+    """
+
+    model: str
+    fold: int
+    seed: int
+    subjects: Mapping[str, Sequence[str]]
+    record: Mapping[str, Sequence[str]]
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    scaler: Scaler | None = None
+    moments: Moments | None = None
+    early_stopping: tuple[float, float] | None = None
+
+    def part(self, name: str) -> np.ndarray:
+        return np.asarray(getattr(self, name))
+
+
+# Parts that must not meet ----------------------------------------------------------------------
+
+
+def shared_subjects(parts: Iterable[Iterable[str]]) -> list[str]:
+    """Names that stand in more than one part."""
+    sets = [set(p) for p in parts]
+    return sorted({name for a, b in combinations(sets, 2) for name in a & b})
+
+
+def shared_samples(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> int:
+    """Raw samples that windows of more than one part were made of.
+
+    Parameters
+    ----------
+    parts : sequence of (recording, span)
+        For each part: recording as int, shape (n,), and start and end (exclusive, lead-in
+        included) on that recording's own timeline, shape (n, 2).
+
+    Returns
+    -------
+    int
+        Samples that two parts share, summed over pairs of parts.
+    """
+    n_recordings = 1 + max((int(r.max()) for r, _ in parts if len(r)), default=0)
+    longest = 1 + max((int(s.max()) for _, s in parts if len(s)), default=0)
+    offsets = np.arange(n_recordings, dtype=np.int64) * longest  # one timeline after the other
+    placed = [offsets[r][:, None] + s for r, s in parts]
+    return sum(
+        _covered(a) + _covered(b) - _covered(np.concatenate([a, b]))
+        for a, b in combinations(placed, 2)
+    )
+
+
+def _covered(spans: np.ndarray) -> int:
+    """Length of the union of half-open intervals."""
+    if not len(spans):
+        return 0
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    ends = np.maximum.accumulate(spans[:, 1])
+    before = np.concatenate([spans[:1, 0], ends[:-1]])
+    return int(np.maximum(ends - np.maximum(spans[:, 0], before), 0).sum())
+
+
+@dataclass(frozen=True)
+class Content:
+    """Hashes of stretches of raw signal, one window long.
+
+    windows : uint64, shape (n_windows,), of each window; 0 where the signal does not vary.
+    runs : uint64, shape (n_runs,), of stretches that begin where the signal itself says, and
+    rows : int64, shape (n_runs,), where in the stored samples they begin. A copy of a recording
+    that begins a little earlier or later has the same runs, though no equal window.
+    """
+
+    windows: np.ndarray
+    runs: np.ndarray
+    rows: np.ndarray
+    starts: np.ndarray
+    length: int
+
+    def seen_by(self, index: np.ndarray) -> np.ndarray:
+        """Hashes of all stretches inside the windows of one part."""
+        n = int(max(self.starts.max(initial=0), self.rows.max(initial=0))) + self.length + 1
+        edges = np.zeros(n + 1, dtype=np.int64)
+        np.add.at(edges, self.starts[index], 1)
+        np.add.at(edges, self.starts[index] + self.length, -1)
+        outside = np.concatenate([[0], np.cumsum(np.cumsum(edges[:-1]) == 0)])
+        inside = outside[self.rows + self.length] == outside[self.rows]
+        return np.unique(np.concatenate([self.windows[index], self.runs[inside]]))
+
+
+def content(samples: np.ndarray, starts: np.ndarray, length: int) -> Content:
+    """Hash windows and stretches of raw signal by what is in them.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (N, 3)
+    starts : ndarray of int64, shape (n_windows,)
+    length : int
+        Of a window, lead-in included, in samples.
+    """
+    samples = np.ascontiguousarray(samples, dtype=np.float32)
+    change = np.zeros(len(samples) + 1, dtype=np.int64)
+    if len(samples) > 1:
+        change[2:] = np.cumsum((samples[1:] != samples[:-1]).any(axis=1))
+
+    def hashed(rows: np.ndarray) -> np.ndarray:
+        out = np.zeros(len(rows), dtype=np.uint64)
+        for i, row in enumerate(rows.tolist()):
+            # a sensor that is stuck looks alike on everybody: that is no sign of a copy
+            if change[row + length] - change[row + 1] > 0:
+                digest = hashlib.blake2b(samples[row : row + length].data, digest_size=8).digest()
+                out[i] = int.from_bytes(digest, "little") | 1
+        return out
+
+    rows = _anchors(samples)
+    rows = rows[rows + length <= len(samples)]
+    return Content(hashed(starts), hashed(rows), rows, np.asarray(starts), length)
+
+
+def _anchors(samples: np.ndarray) -> np.ndarray:
+    """About one row in 32, chosen by the values around it alone."""
+    if len(samples) < 4:
+        return np.zeros(0, dtype=np.int64)
+    bits = samples.view(np.uint32).astype(np.uint64)
+    mixed = bits @ np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+    mixed ^= mixed >> np.uint64(29)
+    gram = mixed[:-3] * np.uint64(3) + mixed[1:-2] * np.uint64(5) + mixed[2:-1] * np.uint64(7)
+    gram = (gram + mixed[3:]) * np.uint64(0xBF58476D1CE4E5B9)
+    return np.flatnonzero((gram >> np.uint64(59)) == 0)
+
+
+def duplicate_windows(seen: Sequence[np.ndarray]) -> int:
+    """Window-long stretches of signal that occur in more than one part.
+
+    Parameters
+    ----------
+    seen : sequence of ndarray of uint64
+        From `Content.seen_by`, one per part.
+    """
+    total = 0
+    for a, b in combinations(seen, 2):
+        both = np.intersect1d(a, b, assume_unique=True)
+        total += int((both != 0).sum())
+    return total
+
+
+# The proof -------------------------------------------------------------------------------------
+
+
+def prove(
+    windows: Windows, jobs: Sequence[Evidence], *, same_people: bool = False
+) -> dict[str, Any]:
+    """Examine every fold.
+
+    Parameters
+    ----------
+    windows : Windows
+    jobs : sequence of Evidence
+    same_people : bool
+        The protocol splits recordings of the same people (`scheme: sessions`): people may then be
+        shared, samples and windows may not.
+
+    Returns
+    -------
+    dict
+        `ok`, `folds` (one dict per fold: `fold`, `shared_subjects` (names), `shared_samples`,
+        `duplicate_windows`, `scaler_max_abs_diff` and `early_stopping_max_abs_diff` (None where
+        no model of the fold has one)), `problems` (sentences).
+    """
+    _, recording = np.unique(windows.recordings, return_inverse=True)
+    hashes = content(windows.samples, windows.starts, windows.n_raw)
+    folds, problems = [], []
+    for fold in sorted({j.fold for j in jobs}):
+        mine = [j for j in jobs if j.fold == fold]
+        people: set[str] = set()
+        samples = duplicates = 0
+        # Jobs of a fold use the same windows, unless something is wrong: look at each distinct use.
+        distinct = {tuple(j.part(p).tobytes() for p in PARTS): j for j in mine}
+        for job in distinct.values():
+            parts = [job.part(p) for p in PARTS]
+            samples = max(
+                samples, shared_samples([(recording[i], windows.spans[i]) for i in parts])
+            )
+            duplicates = max(duplicates, duplicate_windows([hashes.seen_by(i) for i in parts]))
+            people |= set(shared_subjects(windows.subjects[i].tolist() for i in parts))
+        for job in mine:
+            for names in (job.subjects, job.record):
+                people |= set(shared_subjects(names[p] for p in PARTS))
+            problems += _unlisted(windows, job)
+        scalers = [
+            difference(j.scaler, j.moments, j.train)
+            for j in mine
+            if j.scaler is not None and j.moments is not None
+        ]
+        stopping = [abs(a - b) for a, b in (j.early_stopping for j in mine if j.early_stopping)]
+        row = {
+            "fold": fold,
+            "shared_subjects": sorted(people),
+            "shared_samples": samples,
+            "duplicate_windows": duplicates,
+            "scaler_max_abs_diff": max(scalers, default=None),
+            "early_stopping_max_abs_diff": max(stopping, default=None),
+        }
+        folds.append(row)
+        problems += _problems(row, same_people)
+    return {"ok": not problems, "folds": folds, "problems": problems}
+
+
+def _unlisted(windows: Windows, job: Evidence) -> list[str]:
+    """A job that used windows of people whom the fold list does not name for that part."""
+    out = []
+    for part in PARTS:
+        used = set(windows.subjects[job.part(part)].tolist()) | set(job.record[part])
+        if extra := used - set(job.subjects[part]):
+            out.append(
+                f"{_name(job)}: {', '.join(sorted(extra))} in {part}, where the fold list does "
+                "not have them."
+            )
+    return out
+
+
+def _problems(row: Mapping[str, Any], same_people: bool) -> list[str]:
+    out = []
+    where = f"fold {row['fold']}"
+    if row["shared_subjects"] and not same_people:
+        names = ", ".join(row["shared_subjects"])
+        out.append(f"{where}: {names} in more than one of train, validation and test.")
+    if row["shared_samples"]:
+        out.append(f"{where}: {row['shared_samples']} raw samples are in windows of two parts.")
+    if row["duplicate_windows"]:
+        out.append(
+            f"{where}: {row['duplicate_windows']} window-long stretches of signal occur in two "
+            "parts: a recording is there under two names."
+        )
+    if (row["scaler_max_abs_diff"] or 0) > SCALER_TOLERANCE:
+        out.append(
+            f"{where}: a saved standardisation differs by {row['scaler_max_abs_diff']:.3g} m/s² "
+            "from that of the training windows: it was fitted on others."
+        )
+    if (row["early_stopping_max_abs_diff"] or 0) > SCORE_TOLERANCE:
+        out.append(
+            f"{where}: the score that chose an epoch differs by "
+            f"{row['early_stopping_max_abs_diff']:.3g} from that of the validation people: it was "
+            "chosen on others."
+        )
+    return out
+
+
+def require(proof: Mapping[str, Any]) -> None:
+    """Fail the run if the proof does not hold.
+
+    Raises
+    ------
+    LeakageError
+        With every problem that was found.
+    """
+    if not proof["ok"]:
+        raise LeakageError(
+            "The scores would not be honest:\n  "
+            + "\n  ".join(proof["problems"])
+            + "\nNo results are written. Check the split and the names of the recordings' people."
+        )
+
+
+def _name(job: Evidence) -> str:
+    return f"{job.model}, fold {job.fold}, seed {job.seed}"

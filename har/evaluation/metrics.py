@@ -1,0 +1,123 @@
+"""Scores from out-of-fold predictions.
+
+Everything is computed from one confusion matrix per person and seed: counts add up, so that any
+group of people (all of them, one of them, a bootstrap sample) is a sum away.
+
+**Classes that are absent.** A macro-F1 is the mean over the classes that occur among the *true*
+labels of the windows it is about: of all people for the pooled score, of one person for hers.
+Windows predicted as a class that does not occur are errors of the class they belong to.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+ABSENT_CLASSES = (
+    "A macro-F1 is the mean over the activities that occur among the true labels of the windows "
+    "it is about: for one person, the activities that this person performed. Windows taken for "
+    "another activity count as misses of their own."
+)
+
+
+def confusion_by_subject(
+    subject: np.ndarray, true: np.ndarray, predicted: np.ndarray, *, subjects: int, classes: int
+) -> np.ndarray:
+    """Count predictions, person by person.
+
+    Parameters
+    ----------
+    subject, true, predicted : ndarray of int, shape (n,)
+        Index of the person, of the true and of the predicted class.
+    subjects, classes : int
+
+    Returns
+    -------
+    ndarray of int64, shape (subjects, classes, classes)
+        Rows are true classes, columns predicted ones.
+    """
+    flat = (subject.astype(np.int64) * classes + true) * classes + predicted
+    counts = np.bincount(flat, minlength=subjects * classes * classes)
+    return counts.reshape(subjects, classes, classes)
+
+
+def f1_by_class(confusion: np.ndarray) -> np.ndarray:
+    """F1 of each class: 2 TP / (true + predicted).
+
+    Parameters
+    ----------
+    confusion : ndarray, shape (..., k, k)
+        Counts, whole or weighted.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., k)
+        NaN for a class that has no true window.
+    """
+    confusion = np.asarray(confusion, dtype=np.float64)
+    hit = np.diagonal(confusion, axis1=-2, axis2=-1)
+    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    return np.where(true > 0, 2 * hit / np.maximum(true + predicted, 1e-300), np.nan)
+
+
+def macro_f1(confusion: np.ndarray) -> np.ndarray:
+    """Mean F1 over the classes that have true windows.
+
+    Parameters
+    ----------
+    confusion : ndarray, shape (..., k, k)
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        NaN where there is no window at all.
+    """
+    f1 = f1_by_class(confusion)
+    present = ~np.isnan(f1)
+    n = present.sum(axis=-1)
+    total = np.where(present, f1, 0.0).sum(axis=-1)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def accuracy(confusion: np.ndarray) -> np.ndarray:
+    """Share of windows on the diagonal; NaN where there is no window.
+
+    Parameters
+    ----------
+    confusion : ndarray, shape (..., k, k)
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+    """
+    confusion = np.asarray(confusion, dtype=np.float64)
+    hit = np.trace(confusion, axis1=-2, axis2=-1)
+    n = confusion.sum(axis=(-2, -1))
+    return np.where(n > 0, hit / np.maximum(n, 1e-300), np.nan)
+
+
+def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """Precision, recall and F1 of each class, the mean over seeds.
+
+    Parameters
+    ----------
+    confusion : ndarray of int, shape (seeds, k, k)
+        Pooled over people.
+
+    Returns
+    -------
+    dict of ndarray, shape (k,)
+        `support` is the number of true windows of one seed; scores are NaN where it is 0, and a
+        precision of nothing predicted is 0, as in scikit-learn.
+    """
+    confusion = np.asarray(confusion, dtype=np.float64)
+    hit = np.diagonal(confusion, axis1=-2, axis2=-1)
+    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    absent = true == 0
+    scores = {
+        "precision": hit / np.maximum(predicted, 1),
+        "recall": hit / np.maximum(true, 1),
+        "f1": 2 * hit / np.maximum(true + predicted, 1),
+    }
+    out = {name: np.where(absent, np.nan, s).mean(axis=0) for name, s in scores.items()}
+    out["support"] = true[0].astype(np.int64)
+    return out

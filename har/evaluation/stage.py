@@ -1,0 +1,92 @@
+"""The `compare` and `report` stages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from har.config import Pipeline
+from har.stages import Context, Stage
+from har.store import Output, Writing, code_version, digest, write_json
+
+
+def _config(pipeline: Pipeline) -> dict[str, Any]:
+    # results.json holds the whole configuration.
+    return pipeline.model_dump(mode="json")
+
+
+def _compare(context: Context, writing: Writing) -> None:
+    from har.evaluation import leakage, results
+    from har.evaluation.collect import collect
+    from har.signal import stored
+    from har.training.stored import load
+
+    windows = stored.load(context.outputs["prepare"].path)
+    trained = load(context.outputs["train"], context.store)
+    models = collect(trained.jobs, [m.key for m in context.pipeline.models])
+    proof = leakage.prove(
+        windows,
+        results.evidence(windows, trained.folds, models),
+        same_people=context.pipeline.split.scheme == "sessions",
+    )
+    leakage.require(proof)
+    write_json(writing.path / "leakage.json", proof)
+    made = results.assemble(
+        context.pipeline, windows, trained.folds, models, proof, code=_code(context)
+    )
+    write_json(writing.path / "results.json", made)
+    results.write_windows(writing.path / "windows.parquet", windows, models)
+    writing.note(selected=made["selected"])
+
+
+def _code(context: Context) -> str:
+    """Of everything that had a hand in the numbers."""
+    before = {n: context.outputs[n].meta["parts"]["code"] for n in COMPARE.needs}
+    return digest({**before, "compare": code_version(*COMPARE.modules)})
+
+
+def _report(context: Context, writing: Writing) -> None:
+    from har.evaluation import report
+    from har.evaluation.collect import collect
+    from har.training.stored import load
+
+    trained = load(context.outputs["train"], context.store)
+    models = collect(trained.jobs, [m.key for m in context.pipeline.models])
+    report.write(writing.path, read_results(context.outputs["compare"]), report.histories(models))
+
+
+def read_results(output: Output) -> dict[str, Any]:
+    """`results.json` of a finished `compare` (or `export`)."""
+    found: dict[str, Any] = json.loads((output.path / "results.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _table(_: Context, output: Output) -> str:
+    from har.evaluation.table import comparison_table
+
+    return comparison_table(read_results(output))
+
+
+def _where(context: Context, _: Output) -> str:
+    return f"Report: {context.workspace.reports / context.pipeline.name / 'index.html'}"
+
+
+COMPARE = Stage(
+    name="compare",
+    summary="score on unseen people, prove that nothing leaked, compare",
+    needs=("prepare", "train"),
+    modules=("har.evaluation.results", "har.evaluation.leakage"),
+    config=_config,
+    run=_compare,
+    summarise=_table,
+    publish=("results.json", "windows.parquet", "leakage.json"),
+)
+REPORT = Stage(
+    name="report",
+    summary="draw the report",
+    needs=("train", "compare"),
+    modules=("har.evaluation.report",),
+    run=_report,
+    summarise=_where,
+    publish=("index.html", "confusion"),
+)

@@ -1,0 +1,239 @@
+"""How sure we are, with the person as the unit.
+
+Windows of one person resemble each other, and half of each window's samples are its neighbour's: a
+bootstrap or a test over windows would count the same evidence many times. People are resampled
+instead, and people are paired.
+
+References
+----------
+Wilcoxon, Individual comparisons by ranking methods, 1945, doi:10.2307/3001968.
+Holm, A simple sequentially rejective multiple test procedure, 1979, jstor:4615733.
+Demšar, Statistical comparisons of classifiers over multiple data sets, JMLR 7, 2006; pairs are
+compared as in Benavoli, Corani and Mangili, JMLR 17, 2016 (signed ranks, Holm), not by Nemenyi's
+mean ranks, whose verdict on two classifiers depends on the others.
+Field and Welsh, Bootstrapping clustered data, 2007, doi:10.1111/j.1467-9868.2007.00593.x.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from har.evaluation.metrics import macro_f1
+
+RESAMPLES = 10_000
+MIN_PEOPLE_INTERVAL = 3
+MIN_PEOPLE_DIAGRAM = 20
+ALPHA = 0.05
+TOO_FEW = "too few people to tell"
+
+DEPENDENCE = (
+    "Folds share training people, so the scores of different people are not independent; the "
+    "intervals and p-values treat them as if they were and are therefore a little optimistic."
+)
+INTERVALS = (
+    "Intervals are 95 % percentile bootstrap intervals over people: people are drawn with "
+    "replacement, each with all of their windows. They tell how the score varies with who was "
+    "recorded, not with the seed; with few people they are too narrow rather than too wide."
+)
+
+
+def resampled_people(n: int, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """How often each person is drawn in each bootstrap sample.
+
+    Parameters
+    ----------
+    n : int
+        People.
+    resamples, seed : int
+
+    Returns
+    -------
+    ndarray of int64, shape (resamples, n)
+        Rows sum to n.
+    """
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(n, np.full(n, 1 / n), size=resamples)
+
+
+def bootstrap_macro_f1(confusion: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Pooled macro-F1, averaged over seeds, of each bootstrap sample of people.
+
+    Parameters
+    ----------
+    confusion : ndarray of int, shape (seeds, people, k, k)
+    weights : ndarray of int, shape (resamples, people)
+        From `resampled_people`; the same for two models that are to be compared.
+
+    Returns
+    -------
+    ndarray of float64, shape (resamples,)
+        A class that nobody in a sample performed is left out of that sample's mean.
+    """
+    k = confusion.shape[-1]
+    total = np.zeros(len(weights))
+    for of_seed in confusion:
+        pooled = weights.astype(np.float64) @ of_seed.reshape(len(of_seed), k * k)
+        total += macro_f1(pooled.reshape(-1, k, k))
+    return total / len(confusion)
+
+
+def interval95(values: np.ndarray) -> list[float]:
+    """The 2.5th and 97.5th percentiles."""
+    low, high = np.percentile(values, [2.5, 97.5])
+    return [float(low), float(high)]
+
+
+def smallest_p(n: int) -> float:
+    """The smallest two-sided p that a signed-rank test of n pairs can give: 2^(1−n), at most 1."""
+    return min(1.0, 2.0 ** (1 - n))
+
+
+def signed_rank_p(differences: np.ndarray) -> float:
+    """Two-sided Wilcoxon signed-rank p; exact where scipy can, 1 when nothing differs.
+
+    Parameters
+    ----------
+    differences : ndarray of float64, shape (people,)
+        Equal scores (zeros) say nothing about a direction and are left out, as Wilcoxon did.
+    """
+    from scipy.stats import wilcoxon
+
+    d = differences[np.abs(differences) > 1e-12]
+    if not len(d):
+        return 1.0
+    # Sums of floats break ties and make ties; ranks are of what is seen to twelve digits.
+    return float(min(1.0, wilcoxon(np.round(d, 12)).pvalue))
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's step-down adjusted p-values.
+
+    Parameters
+    ----------
+    p : ndarray of float64, shape (m,)
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+    """
+    p = np.asarray(p, dtype=np.float64)
+    m = len(p)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.maximum.accumulate((m - np.arange(m)) * p[order])
+    out = np.empty(m)
+    out[order] = np.minimum(adjusted, 1.0)
+    return out
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model's out-of-fold predictions come to.
+
+    confusion : (seeds, people, k, k) counts; subject_f1 : (people,) mean over seeds, NaN for a
+    person without windows.
+    """
+
+    name: str
+    confusion: np.ndarray
+    subject_f1: np.ndarray
+
+
+def compare(selected: Scored, others: list[Scored], weights: np.ndarray) -> list[dict]:
+    """The selected model against each other one, paired by person.
+
+    Parameters
+    ----------
+    selected : Scored
+    others : list of Scored
+        On the same people. Seeds may differ in number.
+    weights : ndarray of int, shape (resamples, people)
+
+    Returns
+    -------
+    list of dict
+        `difference` and `ci95` are of pooled macro-F1, selected minus other, over the same
+        resamples of people. `p` is Wilcoxon's over per-person macro-F1, `p_holm` corrected for
+        these tests, `p_attainable` the smallest p that so many people can give, and `verdict` in
+        words: better, worse, not told apart, or too few people to tell.
+    """
+    n_people = selected.confusion.shape[1]
+    mine = bootstrap_macro_f1(selected.confusion, weights)
+    rows = []
+    for other in others:
+        theirs = bootstrap_macro_f1(other.confusion, weights)
+        d = selected.subject_f1 - other.subject_f1
+        d = d[~np.isnan(d)]
+        point = _pooled(selected) - _pooled(other)
+        rows.append(
+            {
+                "a": selected.name,
+                "b": other.name,
+                "difference": point,
+                "ci95": interval95(mine - theirs) if n_people >= MIN_PEOPLE_INTERVAL else None,
+                "n_subjects": len(d),
+                "p": signed_rank_p(d),
+                "p_attainable": smallest_p(len(d)),
+            }
+        )
+    for row, p in zip(rows, holm(np.array([r["p"] for r in rows])), strict=True):
+        row["p_holm"] = float(p)
+        row["verdict"] = _verdict(row, tests=len(rows))
+    return rows
+
+
+def _pooled(model: Scored) -> float:
+    return float(macro_f1(model.confusion.sum(axis=1)).mean())
+
+
+def _verdict(row: dict, tests: int) -> str:
+    if tests * row["p_attainable"] > ALPHA:
+        return TOO_FEW
+    if row["p_holm"] > ALPHA:
+        return "not told apart"
+    return "better" if row["difference"] > 0 else "worse"
+
+
+def critical_difference(models: list[Scored]) -> dict | None:
+    """All pairs at once: average ranks over people, and which models cannot be told apart.
+
+    Parameters
+    ----------
+    models : list of Scored
+
+    Returns
+    -------
+    dict or None
+        `ranks` {name: average rank, 1 is best}, `friedman_p`, `groups` (lists of names, maximal
+        runs in rank order within which no pair differs by Wilcoxon–Holm), `n_subjects`. None with
+        fewer than 20 people or 3 models.
+    """
+    from scipy.stats import friedmanchisquare, rankdata
+
+    scores = np.array([m.subject_f1 for m in models]).T
+    scores = np.round(scores[~np.isnan(scores).any(axis=1)], 12)
+    if len(models) < 3 or len(scores) < MIN_PEOPLE_DIAGRAM:
+        return None
+    ranks = rankdata(-scores, axis=1).mean(axis=0)
+    order = np.argsort(ranks, kind="stable")
+    pairs = list(combinations(range(len(models)), 2))
+    p = holm(np.array([signed_rank_p(scores[:, i] - scores[:, j]) for i, j in pairs]))
+    same = {pair for pair, value in zip(pairs, p, strict=True) if value > ALPHA}
+    groups: list[list[int]] = []
+    for i in range(len(order)):
+        j = i
+        while j + 1 < len(order) and all(
+            (min(a, b), max(a, b)) in same for a, b in combinations(order[i : j + 2].tolist(), 2)
+        ):
+            j += 1
+        if j > i and not (groups and set(order[i : j + 1]) <= set(groups[-1])):
+            groups.append(order[i : j + 1].tolist())
+    everyone_equal = bool((scores == scores[:, :1]).all())
+    return {
+        "ranks": {models[i].name: float(ranks[i]) for i in order},
+        "friedman_p": 1.0 if everyone_equal else float(friedmanchisquare(*scores.T).pvalue),
+        "groups": [[models[i].name for i in g] for g in groups],
+        "n_subjects": len(scores),
+    }

@@ -1,0 +1,75 @@
+"""The comparison as text: what `har run` prints at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def ordered(results: Mapping[str, Any]) -> list[str]:
+    """Models by macro-F1 on unseen people, best first; those without a score last."""
+    models = results["models"]
+    return sorted(models, key=lambda n: (-(models[n]["macro_f1"] or -1), n))
+
+
+def comparison_table(results: Mapping[str, Any]) -> str:
+    """The headline and one line per model.
+
+    Parameters
+    ----------
+    results : mapping
+        As in `results.json`.
+
+    Returns
+    -------
+    str
+        Several lines without a newline at the end. `*` marks the selected model.
+    """
+    rows = [("", "model", "macro-F1", "95 % over people", "accuracy", "validation", "parameters",
+             "training")]  # fmt: skip
+    for name in ordered(results):
+        m = results["models"][name]
+        mark = "*" if name == results["selected"] else ""
+        if m["macro_f1"] is None:
+            rows.append((mark, name, "failed", "", "", "", "", ""))
+            continue
+        rows.append(
+            (
+                mark,
+                name,
+                f"{m['macro_f1']:.3f}",
+                interval(m["macro_f1_ci95"]),
+                f"{m['accuracy']:.3f}",
+                f"{m['validation_macro_f1']:.3f}",
+                count(m["parameters"]),
+                duration(m["train_seconds"]),
+            )
+        )
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    left = {0, 1}
+    lines = [
+        "  ".join(
+            c.ljust(w) if i in left else c.rjust(w)
+            for i, (c, w) in enumerate(zip(r, widths, strict=True))
+        ).rstrip()
+        for r in rows
+    ]
+    return "\n".join([*results["headline"], "", *lines])
+
+
+def interval(ci: list[float] | None) -> str:
+    return "–" if ci is None else f"{ci[0]:.3f} to {ci[1]:.3f}"
+
+
+def count(n: int | None) -> str:
+    return "–" if n is None else f"{n:,}"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 05 s`, `2 h 10 min`."""
+    s = round(seconds)
+    if s < 100:
+        return f"{s} s"
+    if s < 6000:
+        return f"{s // 60} min {s % 60:02d} s"
+    return f"{s // 3600} h {s % 3600 // 60:02d} min"

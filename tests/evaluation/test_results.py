@@ -1,0 +1,205 @@
+import json
+from importlib import resources
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+
+from har.errors import TrainingError
+from har.evaluation import leakage, results
+from har.evaluation.collect import collect
+from har.evaluation.table import comparison_table, duration
+from har.training.stored import JobRecord
+from tests.evaluation import made
+
+SKILLS = {"lstm": 0.6, "cnn": 0.9, "extra_trees": 0.5}
+
+
+def compare(root, w, skills=SKILLS, *, change=lambda records: records, **options):
+    folds, records = made.train(root, w, skills=skills, **options)
+    models = collect(change(records), list(skills))
+    proof = leakage.prove(w, results.evidence(w, folds, models))
+    p = made.pipeline(list(skills), options.get("seeds", (0, 1)))
+    return results.assemble(p, w, folds, models, proof, code="c0de"), models
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    w = made.windows()
+    root = tmp_path_factory.mktemp("jobs")
+    made_results, models = compare(root, w)
+    path = root / "windows.parquet"
+    results.write_windows(path, w, models)
+    return w, made_results, pd.read_parquet(path)
+
+
+def schema():
+    text = resources.files("har.evaluation").joinpath("results.schema.json").read_text("utf-8")
+    return json.loads(text)
+
+
+def test_results_follow_the_schema(compared):
+    _, r, _ = compared
+    jsonschema.validate(json.loads(json.dumps(r, allow_nan=False)), schema())
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+def test_windows_parquet_has_each_window_once_per_model_and_seed(compared):
+    w, _, table = compared
+    assert list(table.columns[:10]) == [
+        "model", "seed", "fold", "recording", "subject", "start", "end", "purity", "true",
+        "predicted",
+    ]  # fmt: skip
+    assert list(table.columns[10:]) == ["p_walk", "p_sit", "p_jump"]
+    assert len(table) == len(w) * 3 * 2
+    for _, part in table.groupby(["model", "seed"]):
+        intervals = set(zip(part["recording"], part["start"], part["end"], strict=True))
+        assert intervals == set(zip(w.recordings, w.spans[:, 0], w.spans[:, 1], strict=True))
+    p = table[["p_walk", "p_sit", "p_jump"]].to_numpy()
+    assert (np.array(made.ACTIVITIES)[p.argmax(axis=1)] == table["predicted"]).all()
+
+
+def test_scores_are_pooled_per_seed_and_averaged_over_seeds(compared):
+    _, r, table = compared
+    for name, m in r["models"].items():
+        mine = table[table["model"] == name]
+        f1 = [f1_score(t["true"], t["predicted"], average="macro") for _, t in mine.groupby("seed")]
+        accuracy = [accuracy_score(t["true"], t["predicted"]) for _, t in mine.groupby("seed")]
+        assert m["macro_f1"] == pytest.approx(np.mean(f1))
+        assert m["accuracy"] == pytest.approx(np.mean(accuracy))
+        assert m["macro_f1_seed_sd"] == pytest.approx(np.std(f1, ddof=1))
+        assert [row["macro_f1"] for row in m["per_seed"]] == pytest.approx(f1)
+        want = confusion_matrix(mine["true"], mine["predicted"], labels=list(made.ACTIVITIES))
+        assert m["confusion"] == want.tolist()
+        for person, score in m["per_subject"].items():
+            theirs = mine[mine["subject"] == person]
+            want = np.mean(
+                [
+                    f1_score(t["true"], t["predicted"], labels=t["true"].unique(), average="macro")
+                    for _, t in theirs.groupby("seed")
+                ]
+            )
+            assert score == pytest.approx(want)
+
+
+def test_what_is_known_of_the_run(compared):
+    w, r, _ = compared
+    assert r["subjects"] == ["1", "2", "3", "4", "5", "6"]
+    assert r["windows"] == {"kept": len(w), "rejected": {"mixed labels": 4}}
+    assert r["config"]["training"]["epochs"] == 15
+    assert "3 subject folds over 6 people" in r["protocol"]
+    assert any("cannot give a p below 0.031" in s for s in r["statistics"])
+    assert any("share training people" in s for s in r["statistics"])
+
+
+def test_the_fingerprint_is_of_the_data():
+    w = made.windows()
+    assert results.fingerprint(w) == results.fingerprint(made.windows())
+    assert results.fingerprint(w) != results.fingerprint(made.windows(seed=1))
+
+
+# Selection -------------------------------------------------------------------------------------
+
+
+def entry(validation, *, exportable=True, failed=(), parameters=10):
+    return {
+        "validation_macro_f1": validation,
+        "exportable": exportable,
+        "failed_jobs": list(failed),
+        "parameters": parameters,
+    }
+
+
+def test_selection_looks_at_validation_people_of_what_can_be_exported():
+    failed = [{"fold": 0, "seed": 0, "reason": "killed"}]
+    models = {
+        "best": entry(0.9),
+        "worse": entry(0.8),
+        "trees": entry(0.95, exportable=False),
+        "partly": entry(0.97, failed=failed),
+    }
+    assert results.select(models) == "best"
+    assert results.select({"a": entry(0.9, parameters=20), "b": entry(0.9)}) == "b"
+    assert results.select({"trees": entry(0.9, exportable=False)}) is None
+
+
+def test_the_first_line_says_if_what_cannot_be_exported_is_as_good(tmp_path):
+    r, _ = compare(tmp_path, made.windows(), {"cnn": 0.7, "extra_trees": 0.95})
+    assert r["headline"][0].startswith("extra_trees cannot be exported and is as good as cnn")
+    assert comparison_table(r).startswith(r["headline"][0])
+
+
+def test_the_first_line_names_the_selected_where_it_is_better(compared):
+    _, r, _ = compared
+    assert r["selected"] == "cnn"
+    assert r["headline"][0].startswith("cnn is selected")
+    assert len(r["comparisons"]) == 2
+
+
+# When jobs fail --------------------------------------------------------------------------------
+
+
+def fail(model, fold, seed):
+    def change(records):
+        return [
+            JobRecord(r.model, r.fold, r.seed, r.key, None, "killed by signal 9")
+            if (r.model, r.fold, r.seed) == (model, fold, seed)
+            else r
+            for r in records
+        ]
+
+    return change
+
+
+def test_a_seed_with_a_missing_fold_is_not_scored(tmp_path):
+    r, _ = compare(tmp_path, made.windows(), change=fail("cnn", 1, 1))
+    cnn = r["models"]["cnn"]
+    assert cnn["failed_jobs"] == [{"fold": 1, "seed": 1, "reason": "killed by signal 9"}]
+    assert [row["seed"] for row in cnn["per_seed"]] == [0]
+    assert r["selected"] == "lstm"
+    assert any("Failed jobs: cnn 1" in line for line in r["headline"])
+    jsonschema.validate(json.loads(json.dumps(r)), schema())
+
+
+def test_a_model_without_a_whole_seed_has_no_score(tmp_path):
+    w = made.windows()
+    r, _ = compare(tmp_path, w, change=fail("cnn", 1, 0), seeds=(0,))
+    assert r["models"]["cnn"]["macro_f1"] is None
+    assert "failed" in comparison_table(r)
+    jsonschema.validate(json.loads(json.dumps(r)), schema())
+
+
+def test_nothing_to_compare(tmp_path):
+    with pytest.raises(TrainingError, match="killed by signal 9"):
+        compare(tmp_path, made.windows(), {"cnn": 1}, seeds=(0,), change=fail("cnn", 0, 0))
+
+
+def test_a_window_tested_twice_is_refused(tmp_path):
+    w = made.windows()
+
+    def twice(records):
+        with np.load(records[0].folder / "predictions.npz") as z:
+            arrays = dict(z)
+        for name in ("test_index", "test_probabilities"):
+            arrays[name] = np.concatenate([arrays[name], arrays[name][:1]])
+        np.savez(records[0].folder / "predictions.npz", **arrays)
+        return records
+
+    with pytest.raises(TrainingError, match="1 windows are tested by more than one fold"):
+        compare(tmp_path, w, {"cnn": 1}, change=twice)
+
+
+def test_a_damaged_job_is_named(tmp_path):
+    _, records = made.train(tmp_path, made.windows(), skills={"cnn": 1}, seeds=(0,))
+    (records[0].folder / "predictions.npz").unlink()
+    with pytest.raises(TrainingError, match=r"cnn-0-0 is incomplete"):
+        collect(records, ["cnn"])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3.4, "3 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
+)
+def test_duration(seconds, text):
+    assert duration(seconds) == text
