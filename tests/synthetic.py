@@ -25,7 +25,7 @@ def make_recordings(
             t = np.arange(int(seconds * rate_hz)) / rate_hz
             phase = rng.uniform(0, 2 * np.pi, 3)
             a = amplitude * strength * np.sin(2 * np.pi * hz * pace * t[:, None] + phase)
-            a += [0, 0, 9.80665] + rng.normal(0, 0.3, (len(t), 3))
+            a += rng.normal([0, 0, 9.80665], 0.3, (len(t), 3))
             out.append(
                 Recording(
                     "synthetic", str(subject), activity, "pocket", rate_hz, a.astype(np.float32),
