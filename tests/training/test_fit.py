@@ -47,7 +47,7 @@ def test_a_network_learns_to_tell_activities_of_people_it_never_saw(name, prepar
     t = task(prepared, prepared)
     fitted = fit(
         registry.get(name), windows, t.train, t.validation, params={},
-        training=Training(epochs=8, batch_size=16, patience=8), seed=0,
+        training=Training(epochs=15, batch_size=16, patience=15, learning_rate=5e-3), seed=0,
     )  # fmt: skip
     p = predict(fitted.model, windows, t.test)
     assert (p.argmax(axis=1) == windows.labels[t.test]).mean() > 0.9
@@ -172,8 +172,5 @@ def test_class_weights_are_those_of_scikit_learn():
     assert class_weights(labels, 3, "none").tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(4, "10 s"), (41, "40 s"), (170, "3 min"), (9000, "2.5 h")]
-)
-def test_durations_are_rounded(seconds, text):
-    assert duration(seconds) == text
+def test_durations_are_rounded():
+    assert [duration(s) for s in (4, 41, 170, 9000)] == ["10 s", "40 s", "3 min", "2.5 h"]
