@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import tempfile
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,7 +106,7 @@ def run(
                     kind, payload = worker.pipe.recv()
                 except (EOFError, ConnectionResetError):
                     worker.process.join(timeout=10)  # its end of the pipe closes a little earlier
-                    yield index, Failed(worker.obituary())
+                    yield index, worker.obituary()
                     worker.stop()
                     workers.remove(worker)
                     if waiting:
@@ -132,7 +133,10 @@ class _Worker:
     def __init__(self, function: Work) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(function, theirs), daemon=True)
+        # What libraries print would tear up the progress display; it is told when a process dies.
+        handle, self.log = tempfile.mkstemp(prefix="har-worker-", suffix=".log")
+        os.close(handle)
+        self.process = context.Process(target=_work, args=(function, theirs, self.log), daemon=True)
         self.process.start()
         theirs.close()
         self.index: int | None = None
@@ -151,16 +155,26 @@ class _Worker:
             self.process.terminate()
         self.process.join(timeout=10)
         self.pipe.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.log)
 
-    def obituary(self) -> str:
+    def obituary(self) -> Failed:
+        """What is known of a process that died, with the last that it printed."""
         code = self.process.exitcode
         if code is not None and code < 0:
-            return f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
-        return f"its process ended with exit code {code}"
+            reason = f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
+        else:
+            reason = f"its process ended with exit code {code}"
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return Failed(reason, "".join(deque(f, maxlen=20)))
 
 
-def _work(function: Work, pipe: Connection) -> None:
+def _work(function: Work, pipe: Connection, log: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
+    handle = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
 
     def report(message: Any) -> None:
         pipe.send(("report", message))

@@ -21,7 +21,6 @@ STAGES: tuple[tuple[str, str], ...] = (
     ("har.training.stage", "STAGE"),
     ("har.evaluation.stage", "COMPARE"),
     ("har.evaluation.stage", "REPORT"),
-    ("har.deploy.stage", "STAGE"),
 )
 
 
@@ -47,7 +46,7 @@ class Step:
 def run(
     context: Context,
     *,
-    until: str = "export",
+    until: str = "report",
     force: bool = False,
     dry_run: bool = False,
     on_step: Callable[[Step], None] = lambda _step: None,

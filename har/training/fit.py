@@ -6,6 +6,7 @@ overlapping windows is ever made, and `fit` shuffles integers.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,9 +26,11 @@ class Fitted:
     """A trained model and how it got there.
 
     `history` holds one list per quantity, an entry per epoch; `best_epoch` counts from 1.
+    `predict` gives the probabilities of windows by index: float32, shape (n, k).
     """
 
     model: Any
+    predict: Callable[[np.ndarray], np.ndarray]
     history: dict[str, list[float]]
     best_epoch: int
     epochs_run: int
@@ -119,17 +122,15 @@ def fit(
         callbacks=[watch.callback()],
     )
     watch.restore_best()  # the model shares its weights with the trainer
-    return Fitted(model, watch.history, watch.best_epoch, len(watch.history["loss"]))
+    predict = functools.partial(_predict, trainer, windows)
+    return Fitted(model, predict, watch.history, watch.best_epoch, len(watch.history["loss"]))
 
 
-def predict(model: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
-    """Probabilities of windows: float32, shape (len(index), k)."""
-    out = [
-        np.asarray(model.predict_on_batch(windows.gather(index[at : at + PREDICT_BATCH])))
-        for at in range(0, len(index), PREDICT_BATCH)
-    ]
-    k = model.output_shape[-1]
-    return np.concatenate(out).astype(np.float32) if out else np.empty((0, k), np.float32)
+def _predict(trainer: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
+    if not len(index):
+        return np.empty((0, len(windows.activities)), np.float32)
+    starts = windows.starts[index].astype(np.int32)
+    return np.asarray(trainer.predict(starts, batch_size=PREDICT_BATCH, verbose=0), np.float32)
 
 
 def _on_starts(model: Any, windows: Windows) -> Any:
@@ -212,8 +213,7 @@ class _Watch:
     def _validate(self) -> dict[str, float]:
         from sklearn.metrics import f1_score
 
-        starts = self.windows.starts[self.validation].astype(np.int32)
-        p = self.trainer.predict(starts, batch_size=PREDICT_BATCH, verbose=0)
+        p = _predict(self.trainer, self.windows, self.validation)
         true = self.windows.labels[self.validation]
         guess = p.argmax(axis=1)
         right = np.maximum(p[np.arange(len(true)), true], 1e-7)

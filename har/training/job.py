@@ -139,7 +139,7 @@ def _network(
     )
     fitted.model.save(folder / "model.keras")
     write_json(folder / "history.json", fitted.history)
-    _write_predictions(folder, task, lambda index: fitting.predict(fitted.model, windows, index))
+    _write_predictions(folder, task, fitted.predict)
     return {
         "parameters": sum(int(np.prod(w.shape)) for w in fitted.model.trainable_weights),
         "epochs_run": fitted.epochs_run,
