@@ -193,3 +193,26 @@ def data_fetch(ctx: click.Context, name: str, source: Path | None) -> None:
         datasets.get(name), raw, console=Console(stderr=True, highlight=False), source=source
     ):
         click.echo(path)
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write bouts as CSV.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a timeline.")
+@click.option(
+    "--variant", default="float32", show_default=True, help="float32, dynamic, float16 or int8."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def predict(bundle: Path, recording: Path, **options: Any) -> None:
+    """Label a recording: bouts of activity, and minutes of each.
+
+    BUNDLE is what `har export` wrote. Only the interpreter runs, as on a phone.
+
+    \b
+    Example:
+      har predict reports/watch/bundle/gru walk.csv --out bouts.csv --plot day.png
+    """
+    from har.deploy import predict as predicting
+
+    click.echo(predicting.command(bundle, recording, **options))

@@ -1,0 +1,257 @@
+"""The bundle: a folder with a model and everything that a program must know to run it.
+
+model.tflite            float32; model.<variant>.tflite beside it
+model.json              the contract, described by bundle.schema.json
+golden.npz              raw windows in, probabilities out: a test for any other platform
+README.md               how to use it from Python, Kotlin, Swift and JavaScript
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har.deploy import metadata
+from har.deploy.interpreter import LiteModel
+from har.errors import ExportError
+from har.store import sha256_file, write_json
+
+SCHEMA = "har-model/1"
+N_GOLDEN = 32
+
+
+@cache
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of `model.json`, as packaged."""
+    text = resources.files("har.deploy").joinpath("bundle.schema.json").read_text("utf-8")
+    return dict(json.loads(text))
+
+
+def validate(manifest: Mapping[str, Any], *, where: str = "model.json") -> None:
+    """Hold a manifest against the schema, and its numbers against each other.
+
+    Raises
+    ------
+    ExportError
+        With the first thing that is wrong and where.
+    """
+    import jsonschema
+
+    try:
+        jsonschema.validate(manifest, json_schema())
+    except jsonschema.ValidationError as e:
+        place = ".".join(str(p) for p in e.absolute_path) or "the file"
+        raise ExportError(f"{where}: {place}: {e.message}") from None
+    n_raw = manifest["window"]["n_samples"] + manifest["lead_in_samples"]
+    taps = len(manifest["filter"]["taps"])
+    for ok, message in (
+        (manifest["input"]["shape"] == [1, n_raw, 3], f"input.shape must be [1, {n_raw}, 3]"),
+        (taps == manifest["lead_in_samples"] + 1, f"{taps} taps need a lead-in of {taps - 1}"),
+        (
+            manifest["output"]["shape"] == [1, len(manifest["activities"])],
+            "output.shape must have one number for each activity",
+        ),
+        (not set(manifest["variants"]) & set(manifest["withheld"]), "a variant is also withheld"),
+    ):
+        if not ok:
+            raise ExportError(f"{where}: {message}.")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was read and found in order."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Bundle:
+        """Read a bundle.
+
+        Parameters
+        ----------
+        folder : Path
+            The folder, or its `model.json`.
+
+        Raises
+        ------
+        ExportError
+            If it is no bundle, or its manifest does not keep to the schema.
+        """
+        folder = folder.parent if folder.name == "model.json" else folder
+        path = folder / "model.json"
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            inside = sorted(p.parent.name for p in folder.glob("*/model.json"))
+            hint = (
+                f"It holds bundles: {', '.join(str(folder / n) for n in inside)}."
+                if inside
+                else "A bundle is a folder such as reports/watch/bundle/gru, made by `har export`."
+            )
+            raise ExportError(f"No model.json in {folder}. {hint}") from None
+        except (json.JSONDecodeError, NotADirectoryError) as e:
+            raise ExportError(f"{path} cannot be read: {e}.") from None
+        validate(manifest, where=str(path))
+        return cls(folder, manifest)
+
+    @property
+    def activities(self) -> tuple[str, ...]:
+        return tuple(self.manifest["activities"])
+
+    @property
+    def rate_hz(self) -> float:
+        return float(self.manifest["rate_hz"])
+
+    @property
+    def n_raw(self) -> int:
+        return int(self.manifest["input"]["shape"][1])
+
+    @property
+    def lead_in(self) -> int:
+        return int(self.manifest["lead_in_samples"])
+
+    @property
+    def hop(self) -> int:
+        return int(self.manifest["window"]["hop_samples"])
+
+    @property
+    def threshold(self) -> float | None:
+        abstention = self.manifest.get("abstention")
+        return None if abstention is None else float(abstention["threshold"])
+
+    def model(self, variant: str = "float32") -> LiteModel:
+        """The interpreter on one of the files.
+
+        Raises
+        ------
+        ExportError
+            If the variant is not in the bundle or its file is not the one that was checked.
+        """
+        if variant not in self.manifest["variants"]:
+            reason = self.manifest["withheld"].get(variant, "it was not exported")
+            known = ", ".join(self.manifest["variants"])
+            raise ExportError(f"No {variant} in this bundle: {reason}. There are: {known}.")
+        entry = self.manifest["variants"][variant]
+        path = self.folder / entry["file"]
+        if not path.is_file() or sha256_file(path) != entry["sha256"]:
+            raise ExportError(
+                f"{path} is missing or not the file that model.json describes. Export again."
+            )
+        return LiteModel(path)
+
+    def golden(self) -> dict[str, np.ndarray]:
+        """windows (n, n_raw, 3), probabilities (n, k), labels (n,)."""
+        with np.load(self.folder / self.manifest["golden"]["file"]) as f:
+            return {k: f[k] for k in ("windows", "probabilities", "labels")}
+
+
+def write(
+    folder: Path,
+    manifest: dict[str, Any],
+    files: Mapping[str, Path],
+    figures: Mapping[str, Mapping[str, Any]],
+    golden: Mapping[str, np.ndarray],
+) -> dict[str, Any]:
+    """Put a bundle together.
+
+    Parameters
+    ----------
+    folder : Path
+        Empty or not there yet.
+    manifest : dict
+        `model.json` without `variants` and `golden`, which are filled in here.
+    files : mapping
+        Converted files by variant, float32 among them.
+    figures : mapping
+        By variant: what was measured (operators, latency, parity).
+    golden : mapping
+        windows (n, n_raw, 3) float32, probabilities (n, k) float32 by Keras, labels (n,) int64.
+
+    Returns
+    -------
+    dict
+        The whole manifest, which is valid.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    variants = {}
+    for variant, source in files.items():
+        path = folder / ("model.tflite" if variant == "float32" else f"model.{variant}.tflite")
+        path.write_bytes(metadata.embed(source.read_bytes(), {**manifest, "variant": variant}))
+        variants[variant] = {
+            "file": path.name,
+            "bytes": path.stat().st_size,
+            "sha256": sha256_file(path),
+            **figures[variant],
+        }
+    _save_golden(folder / "golden.npz", golden)
+    manifest = {
+        **manifest,
+        "variants": variants,
+        "golden": {
+            "file": "golden.npz",
+            "sha256": sha256_file(folder / "golden.npz"),
+            "n_windows": len(golden["labels"]),
+        },
+    }
+    validate(manifest)
+    write_json(folder / "model.json", manifest)
+    (folder / "README.md").write_text(readme(manifest), encoding="utf-8")
+    return manifest
+
+
+def _save_golden(path: Path, golden: Mapping[str, np.ndarray]) -> None:
+    windows = np.asarray(golden["windows"], np.float32)
+    probabilities = np.asarray(golden["probabilities"], np.float32)
+    labels = np.asarray(golden["labels"], np.int64)
+    with path.open("wb") as f:
+        np.savez(f, windows=windows, probabilities=probabilities, labels=labels)
+
+
+def choose_golden(labels: np.ndarray, n: int = N_GOLDEN) -> np.ndarray:
+    """Which windows go into `golden.npz`: of every class in turn, spread over its windows.
+
+    Returns
+    -------
+    ndarray of int64
+        At most n indices, sorted.
+    """
+    classes = np.unique(labels)
+    each = max(1, n // len(classes))
+    chosen = []
+    for c in classes[:n]:
+        at = np.flatnonzero(labels == c)
+        chosen.append(at[np.linspace(0, len(at) - 1, min(each, len(at))).astype(int)])
+    return np.sort(np.concatenate(chosen))
+
+
+def readme(manifest: Mapping[str, Any]) -> str:
+    """How to run this very model, in four languages."""
+    m, w = manifest, manifest["window"]
+    template = resources.files("har.deploy").joinpath("bundle_readme.md").read_text("utf-8")
+    values = {
+        "model": m["model"],
+        "activities": ", ".join(m["activities"]),
+        "n_raw": str(m["input"]["shape"][1]),
+        "n_classes": str(len(m["activities"])),
+        "rate_hz": f"{m['rate_hz']:g}",
+        "length_s": f"{w['length_s']:g}",
+        "hop_s": f"{w['hop_s']:g}",
+        "hop": str(w["hop_samples"]),
+        "lead_in": str(m["lead_in_samples"]),
+        "placements": ", ".join(m["input"]["placements"]) or "not recorded",
+        "macro_f1": f"{m['score_of']['macro_f1']:.3f}",
+        "protocol": m["score_of"]["protocol"],
+        "gravity": "with gravity" if m["input"]["gravity"] == "present" else "without gravity",
+        "licence": m["data"]["licence"],
+    }
+    for key, value in values.items():
+        template = template.replace("{{" + key + "}}", value)
+    return template

@@ -1,0 +1,62 @@
+"""The `export` stage: from trained folds to a bundle that is proven equal to what was scored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from har.config import Pipeline
+from har.stages import Context, Stage
+from har.store import Output, Writing, write_json
+
+
+def _config(pipeline: Pipeline) -> dict[str, Any]:
+    return pipeline.model_dump(mode="json", include={"export"})
+
+
+def _run(context: Context, writing: Writing) -> None:
+    from har.deploy import export
+    from har.evaluation import report
+    from har.evaluation.collect import collect
+    from har.evaluation.stage import read_results
+    from har.training.stored import load
+
+    results = read_results(context.outputs["compare"])
+    trained = load(context.outputs["train"], context.store)
+    shipped = export.fit(context, trained, export.choose(context, results))
+    manifests = export.build(context, shipped, results, writing.path / "bundle")
+    for name, manifest in manifests.items():
+        results["models"][name]["export"] = export.entries(manifest)
+    models = collect(trained.jobs, [m.key for m in context.pipeline.models])
+    report.write(writing.path, results, report.histories(models))
+    write_json(writing.path / "results.json", results)
+    writing.note(models=list(manifests))
+
+
+def _summarise(context: Context, output: Output) -> str:
+    from har.deploy.bundle import Bundle
+
+    folder = context.workspace.reports / context.pipeline.name / "bundle"
+    lines = []
+    for name in output.meta["models"]:
+        manifest = Bundle.open(output.path / "bundle" / name).manifest
+        lines.append(f"Bundle: {folder / name}")
+        for variant, v in manifest["variants"].items():
+            lines.append(
+                f"  {variant:<8} {v['bytes'] / 1024:6.0f} kB  {v['latency_ms_p50']:.2f} ms  "
+                f"macro-F1 {v['macro_f1']:.3f}  labels as Keras {v['label_agreement']:.2%} of "
+                f"{v['n_windows']} windows"
+            )
+        lines += [f"  {v:<8} withheld: {why}" for v, why in manifest["withheld"].items()]
+    return "\n".join(lines)
+
+
+STAGE = Stage(
+    name="export",
+    summary="fit on everyone, convert, prove it equal, write the bundle",
+    needs=("prepare", "train", "compare", "report"),
+    modules=("har.deploy.stage", "har.deploy.export"),
+    config=_config,
+    run=_run,
+    summarise=_summarise,
+    publish=("results.json", "index.html", "confusion", "bundle"),
+)

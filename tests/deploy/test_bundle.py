@@ -1,0 +1,149 @@
+"""The contract: what is written is what is read, and what is broken is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from har.deploy import bundle, metadata
+from har.deploy.bundle import Bundle
+from har.errors import ExportError
+
+MakeBundle = Callable[[str], Path]
+
+
+@pytest.fixture
+def folder(make_bundle: MakeBundle, tmp_path: Path) -> Path:
+    """A copy that a test may break."""
+    return Path(shutil.copytree(make_bundle("gru"), tmp_path / "gru"))
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
+    manifest = json.loads((folder / "model.json").read_text())
+    edit(manifest)
+    (folder / "model.json").write_text(json.dumps(manifest))
+
+
+def test_a_bundle_says_all_that_a_phone_needs(folder: Path) -> None:
+    opened = Bundle.open(folder)
+    m = opened.manifest
+    assert m["input"] == {
+        "name": "acceleration", "shape": [1, opened.n_raw, 3], "dtype": "float32", "unit": "m/s2",
+        "axes": ["x", "y", "z"], "convention": "android", "gravity": "present",
+        "placements": ["wrist"],
+    }  # fmt: skip
+    assert m["window"] == {"n_samples": 64, "length_s": 1.28, "hop_samples": 32, "hop_s": 0.64}
+    assert m["smoothing"] == {"kind": "mean", "n_windows": 3, "delay_s": 0.64}
+    assert m["resampler"]["kind"] == "cubic-sinc-1"
+    assert "nobody is left to score it on" in m["score_of"]["what"]
+    assert m["withheld"].keys() == {"int8"}
+    assert Bundle.open(folder / "model.json").activities == opened.activities
+
+
+@pytest.mark.parametrize("variant", ["float32", "dynamic", "float16"])
+def test_golden_windows_give_golden_probabilities(folder: Path, variant: str) -> None:
+    opened = Bundle.open(folder)
+    golden = opened.golden()
+    found = opened.model(variant)(golden["windows"])
+    limit = {"float32": 1e-4, "float16": 2e-2, "dynamic": 0.1}[variant]
+    assert np.abs(found - golden["probabilities"]).max() < limit
+
+
+def test_the_tflite_file_carries_the_manifest_and_keeps_its_signature(folder: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    manifest = json.loads((folder / "model.json").read_text())
+    for variant, entry in manifest["variants"].items():
+        content = (folder / entry["file"]).read_bytes()
+        inside = metadata.extract(content)
+        assert inside.pop("variant") == variant
+        assert inside == {k: v for k, v in manifest.items() if k not in ("variants", "golden")}
+        (signature,) = Interpreter(model_content=content).get_signature_list().values()
+        assert signature["inputs"] == ["acceleration"]
+
+
+def test_embedding_twice_replaces(folder: Path) -> None:
+    content = metadata.embed((folder / "model.tflite").read_bytes(), {"a": 1})
+    assert metadata.extract(content) == {"a": 1}
+
+
+def test_a_file_without_a_manifest_says_so(converted: dict[str, Any]) -> None:
+    with pytest.raises(ExportError, match="carries no HAR_MODEL"):
+        metadata.extract(converted["gru"][1].files["float32"].read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda m: m.pop("rate_hz"), "'rate_hz' is a required property"),
+        (lambda m: m.update(extra=1), "'extra' was unexpected"),
+        (lambda m: m["input"].update(unit="g"), r"input.unit: 'm/s2' was expected"),
+        (lambda m: m["input"].update(convention="ios"), "'android' was expected"),
+        (lambda m: m.update(lead_in_samples=3), r"input.shape must be \[1, 67, 3\]"),
+        (lambda m: m["filter"]["taps"].pop(), "taps need a lead-in"),
+        (lambda m: m["activities"].append("swim"), "one number for each activity"),
+        (lambda m: m["withheld"].update(dynamic="why"), "a variant is also withheld"),
+        (lambda m: m.update(schema="har-model/2"), "'har-model/1' was expected"),
+    ],
+)
+def test_a_broken_manifest_is_refused(
+    folder: Path, edit: Callable[[dict[str, Any]], Any], message: str
+) -> None:
+    change(folder, edit)
+    with pytest.raises(ExportError, match=message):
+        Bundle.open(folder)
+
+
+def test_a_changed_model_is_refused(folder: Path) -> None:
+    shutil.copy(folder / "model.dynamic.tflite", folder / "model.tflite")
+    with pytest.raises(ExportError, match="not the file that model.json describes"):
+        Bundle.open(folder).model()
+
+
+def test_a_withheld_variant_gives_its_reason(folder: Path) -> None:
+    with pytest.raises(ExportError, match="No int8 in this bundle: .*converter"):
+        Bundle.open(folder).model("int8")
+
+
+def test_not_a_bundle(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(ExportError, match="made by `har export`"):
+        Bundle.open(tmp_path / "nowhere")
+    with pytest.raises(ExportError, match=re.escape(str(folder))):
+        Bundle.open(folder.parent)
+
+
+def test_the_readme_runs(folder: Path) -> None:
+    """Its Python block, in the bundle's folder, on the golden windows."""
+    text = (folder / "README.md").read_text()
+    assert "{{" not in text
+    for language in ("python", "kotlin", "swift", "js"):
+        (block,) = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+        assert 5 <= len(block.strip().splitlines()) <= 10
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 16
+
+
+def test_golden_windows_of_every_class() -> None:
+    labels = np.repeat([0, 1, 3], [100, 3, 1])
+    chosen = bundle.choose_golden(labels, 12)
+    assert np.bincount(labels[chosen]).tolist() == [4, 3, 0, 1]
+    assert (np.diff(chosen) > 0).all()

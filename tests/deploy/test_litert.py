@@ -1,0 +1,125 @@
+"""Conversion: equal to Keras, built-in operators only, and a crash is a message."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from har.deploy import litert
+from har.deploy.interpreter import LiteModel, measure, operators, refuse_custom
+from har.errors import ExportError
+
+ARCHITECTURES = ("gru", "lstm", "bilstm", "cnn")
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_float32_equals_keras(converted: dict[str, Any], name: str) -> None:
+    request, result = converted[name]
+    answers = LiteModel(result.files["float32"])(request.probe)
+    assert np.abs(answers - result.keras).max() < 1e-5
+    assert len(set(result.keras.argmax(1))) > 1, "a model that says one thing proves nothing"
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("variant", ["float32", "dynamic", "float16"])
+def test_variants_run_everywhere(converted: dict[str, Any], name: str, variant: str) -> None:
+    request, result = converted[name]
+    model = LiteModel(result.files[variant])
+    answers = model(request.probe)
+    assert not any(o.startswith("CUSTOM:") for o in model.operators)
+    assert np.isfinite(answers).all()
+    np.testing.assert_allclose(answers.sum(1), 1, atol=1e-3)
+    assert model.input_shape == request.probe.shape[1:]
+
+
+def test_quantized_files_are_smaller(converted: dict[str, Any]) -> None:
+    files = converted["cnn"][1].files
+    size = {v: p.stat().st_size for v, p in files.items()}
+    assert size["dynamic"] < size["float16"] < size["float32"]
+
+
+def test_a_crash_of_the_converter_is_one_variants_reason(converted: dict[str, Any]) -> None:
+    result = converted["gru"][1]
+    assert set(result.files) == {"float32", "dynamic", "float16"}
+    assert "int8" in result.failed
+    assert "converter" in result.failed["int8"]
+    assert "int8" in converted["cnn"][1].files
+    with pytest.raises(ExportError, match="There is no int8 model: .*converter"):
+        litert.required(result, "int8")
+
+
+def test_the_same_bytes_whatever_was_built_before(
+    converted: dict[str, Any], tmp_path: Path
+) -> None:
+    """All architectures went through two processes; here one goes alone through a fresh one."""
+    request, result = converted["bilstm"]
+    alone = replace(request, folder=tmp_path, variants=("float32",), probe=None)
+    (again,) = litert.convert([alone])
+    assert again.files["float32"].read_bytes() == result.files["float32"].read_bytes()
+
+
+def test_temperature_is_folded_into_the_last_layer(
+    converted: dict[str, Any], tmp_path: Path
+) -> None:
+    request, result = converted["cnn"]
+    warm = replace(request, folder=tmp_path, variants=("float32",), probe=None, temperature=2.5)
+    (scaled,) = litert.convert([warm])
+    # softmax(z / T) in terms of p = softmax(z): p^(1/T), normalised
+    root = result.keras.astype(np.float64) ** (1 / 2.5)
+    expected = root / root.sum(1, keepdims=True)
+    answers = LiteModel(scaled.files["float32"])(request.probe)
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+
+
+def test_layers_without_names_are_refused(tmp_path: Path) -> None:
+    import keras
+
+    keras.backend.clear_session()
+    inputs = keras.Input((8, 3), name="acceleration")
+    x = keras.layers.Flatten(name="flat")(inputs)
+    keras.layers.Dense(4)(x)
+    x = keras.layers.Dense(4)(x)  # Keras calls it dense_1
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax", name="out")(x))
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(ExportError, match="names of their own: dense_1"):
+        litert.convert([litert.Request(tmp_path / "m.keras", tmp_path, ("float32",))])
+
+
+def test_custom_operators_are_refused(converted: dict[str, Any]) -> None:
+    content = converted["cnn"][1].files["float32"].read_bytes()
+    assert operators(content)["SOFTMAX"] == 1
+    refuse_custom(content, "The model")
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    code = next(
+        c
+        for c in model.operatorCodes
+        if max(c.builtinCode, c.deprecatedBuiltinCode) == schema.BuiltinOperator.SOFTMAX
+    )
+    code.builtinCode = schema.BuiltinOperator.CUSTOM
+    code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    code.customCode = "FlexSoftmax"
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    with pytest.raises(ExportError, match="The model needs operators .* CUSTOM:FlexSoftmax"):
+        refuse_custom(bytes(builder.Output()), "The model")
+
+
+def test_windows_of_another_shape_are_refused(converted: dict[str, Any]) -> None:
+    model = LiteModel(converted["cnn"][1].files["float32"])
+    with pytest.raises(ExportError, match=r"takes windows of shape .* got \(2, 10, 3\)"):
+        model(np.zeros((2, 10, 3), np.float32))
+    with pytest.raises(ExportError, match="does not load"):
+        LiteModel(b"TFL3 but not really")
+
+
+def test_measured_in_a_process_of_its_own(converted: dict[str, Any]) -> None:
+    found = measure(converted["cnn"][1].files["float32"], runs=50)
+    assert 0 < found["latency_ms_p50"] <= found["latency_ms_p99"]
+    assert found["peak_memory_bytes"] >= 0

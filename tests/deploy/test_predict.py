@@ -1,0 +1,215 @@
+"""`har predict`: the interpreter alone, window for window as the offline pipeline."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from har import cli
+from har.config import Signal, WindowsConfig
+from har.deploy import predict as predicting
+from har.deploy import smoothing, tables
+from har.deploy.bundle import Bundle
+from har.errors import DataError
+from har.recording import Annotation, Recording
+from har.signal.prepare import prepare
+
+MakeBundle = Callable[[str], Path]
+
+
+def movement(n: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    t = np.arange(n) / 50
+    slow = np.sin(2 * np.pi * 0.02 * t)[:, None] * rng.normal(0, 6, 3)
+    out = slow + rng.normal(0, 1, (n, 3)) * (2 + np.sin(0.3 * t))[:, None]
+    return (out + np.array([0, 0, 9.81])).astype(np.float32)
+
+
+def recording(kind: str, seed: int = 3) -> Recording:
+    rng = np.random.default_rng(seed)
+    n = 4000
+    time = None
+    rate = 50.0
+    if kind == "irregular":
+        time = np.cumsum(rng.uniform(0.2, 1.8, n) / 50)
+        time[2500:] += 2.0  # and a gap
+        time -= time[0]
+    if kind == "fast":
+        rate = 104.0
+        time = np.cumsum(rng.uniform(0.7, 1.3, n) / rate)
+        time -= time[0]
+    half = n // 2
+    return Recording(
+        "test", "s0", kind, "wrist", rate, movement(n, seed), time_s=time,
+        annotations=(Annotation("sit", 0, half), Annotation("walk", half, n)),
+    )  # fmt: skip
+
+
+def write_csv(path: Path, r: Recording, labels: bool = False) -> Path:
+    time = np.arange(r.n_samples) / r.rate_hz if r.time_s is None else r.time_s
+    names = [""] * r.n_samples
+    for note in r.annotations:
+        names[note.start : note.end] = [note.label] * (note.end - note.start)
+    with path.open("w") as f:
+        f.write("time,x,y,z" + (",label" if labels else "") + "\n")
+        for t, (x, y, z), name in zip(time.tolist(), r.acceleration.tolist(), names, strict=True):
+            f.write(f"{t!r},{x!r},{y!r},{z!r}" + (f",{name}" if labels else "") + "\n")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["uniform", "irregular", "fast"])
+@pytest.mark.parametrize("name", ["gru", "cnn"])
+def test_recording_to_probabilities_as_the_offline_pipeline(
+    make_bundle: MakeBundle, tmp_path: Path, kind: str, name: str
+) -> None:
+    """recording → prepare → windows → model equals recording → model.json + .tflite."""
+    opened = Bundle.open(make_bundle(name))
+    r = recording(kind)
+    windows = prepare(
+        [r],
+        signal=Signal.model_validate({"filter": {"kind": "lowpass", "cutoff_hz": 20.0}}),
+        windows=WindowsConfig(length_s=1.28, overlap=0.5, min_purity=0.01),
+    )
+    offline = opened.model()(windows.gather(np.arange(len(windows))))
+    for source in (
+        tables.of_recording(r),
+        predicting.open_recording(write_csv(tmp_path / f"{kind}.csv", r)),
+    ):
+        found = predicting.predict(opened, source)
+        assert found.n_windows == len(windows)
+        np.testing.assert_allclose(found.probabilities, offline, atol=1e-4)
+        begin = (windows.spans[:, 0] + opened.lead_in / 2) / 50
+        np.testing.assert_allclose(found.window_start_s, begin)
+    assert found.length_s == pytest.approx(r.length_s, abs=0.05)
+
+
+def test_bouts_are_runs_of_the_smoothed_answer(make_bundle: MakeBundle) -> None:
+    opened = Bundle.open(make_bundle("gru"))
+    found = predicting.predict(opened, tables.of_recording(recording("uniform")))
+    p, hop_s, length_s = found.probabilities.astype(float), 0.64, 1.28
+    answer = []
+    for i in range(len(p)):  # the answer about window i is known one window later
+        late = min(i + 1, len(p) - 1)
+        answer.append(opened.activities[p[max(0, late - 2) : late + 1].mean(0).argmax()])
+    runs: list[list] = []
+    for i, a in enumerate(answer):
+        centre = found.window_start_s[i] + length_s / 2
+        start = found.window_start_s[0] if i == 0 else centre - hop_s / 2
+        end = found.window_start_s[-1] + length_s if i == len(p) - 1 else centre + hop_s / 2
+        if runs and runs[-1][2] == a:
+            runs[-1][1] = end
+        else:
+            runs.append([start, end, a])
+    assert [b.activity for b in found.bouts] == [r[2] for r in runs]
+    for b, (start, end, _) in zip(found.bouts, runs, strict=True):
+        assert (b.start_s, b.end_s) == (pytest.approx(start), pytest.approx(end))
+        assert 0 < b.confidence <= 1
+    assert len(found.bouts) > 3
+    covered = sum(b.end_s - b.start_s for b in found.bouts)
+    assert sum(found.minutes().values()) * 60 == pytest.approx(covered)
+    assert found.delay_s == pytest.approx(1.28 / 2 + opened.lead_in / 2 / 50 + 0.64)
+
+
+def test_unknown_where_the_model_is_not_sure(make_bundle: MakeBundle) -> None:
+    opened = Bundle.open(make_bundle("gru"))
+    abstention = {"threshold": 0.6, "answer": "unknown", "how": "for this test"}
+    careful = Bundle(opened.folder, {**opened.manifest, "abstention": abstention})
+    found = predicting.predict(careful, tables.of_recording(recording("uniform")))
+    smoothed = smoothing.causal_mean(found.probabilities, 3)
+    assert (smoothed.max(1) < 0.6).any()
+    unknown = [b for b in found.bouts if b.activity == "unknown"]
+    assert unknown
+    assert all(b.confidence < 0.6 for b in unknown)
+    assert all(b.confidence >= 0.6 for b in found.bouts if b.activity != "unknown")
+
+
+def test_no_tensorflow_is_imported(make_bundle: MakeBundle, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "r.csv", recording("uniform"))
+    code = (
+        "import sys\n"
+        "from har.cli import main\n"
+        f"main(['predict', {str(make_bundle('cnn'))!r}, {str(path)!r}], standalone_mode=False)\n"
+        "heavy = {'tensorflow', 'keras', 'mlflow', 'torch'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("r.csv: 1:20.0, 123 windows, ")
+    assert done.stderr == ""
+
+
+def test_the_command_writes_what_it_says(make_bundle: MakeBundle, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "r.csv", recording("uniform"), labels=True)
+    out, plot = tmp_path / "bouts.csv", tmp_path / "day.png"
+    args = ["predict", str(make_bundle("gru")), str(path), "--json"]
+    done = CliRunner().invoke(cli.main, [*args, "--out", str(out), "--plot", str(plot)])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)
+    rows = out.read_text().splitlines()
+    assert rows[0] == "start_s,end_s,activity,confidence"
+    assert len(rows) == len(found["bouts"]) + 1
+    first = found["bouts"][0]
+    assert rows[1].split(",")[2] == first["activity"]
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No recording at"),
+        ("a,b\n1,2\n", "is not a recording that is known here"),
+        ("time,x,y,z\n0,0,0,9.81\n0.02,0,0,9.81\n", "no window of"),
+        ("time,x,y,z\n0,a,0,9\n", "is not a table of time"),
+        ("time,x,y,z\n" + "".join(f"{t},0,0,9\n" for t in (0, 1, 2, 3, 0.5)), "steps back by 2.5"),
+    ],
+)
+def test_what_cannot_be_read_is_said(
+    make_bundle: MakeBundle, tmp_path: Path, text: str | None, message: str
+) -> None:
+    path = tmp_path / "r.csv"
+    if text is not None:
+        path.write_text(text)
+    done = CliRunner().invoke(cli.main, ["predict", str(make_bundle("cnn")), str(path)])
+    assert done.exit_code == 1
+    assert message in done.output
+
+
+def test_rows_left_out_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(
+        "time,x,y,z,label\n5.00,0,0,9,sit\n5.02,,0,9,sit\n5.04,0,0,9,sit\n5.04,0,0,9,sit\n"
+        "5.03,0,0,9,walk\n5.06,0,0,9,walk\n5.08,0,0,9,\n"
+    )
+    source = tables.of_table(path)
+    (chunk,) = source.chunks
+    np.testing.assert_allclose(chunk.time_s, [0, 0.04, 0.06, 0.08])
+    assert source.rejected == {"not finite": 1, "repeated instant or step back": 2}
+    assert source.annotations == [
+        (0.0, pytest.approx(0.06), "sit"),
+        (pytest.approx(0.06), pytest.approx(0.08), "walk"),
+    ]
+
+
+def test_blocks_of_a_table_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    r = recording("irregular")
+    path = write_csv(tmp_path / "r.csv", r, labels=True)
+    monkeypatch.setattr(tables, "BLOCK_BYTES", 2000)
+    source = tables.of_table(path)
+    chunks = list(source.chunks)
+    assert len(chunks) > 50
+    np.testing.assert_allclose(np.concatenate([c.time_s for c in chunks]), r.time_s, atol=1e-9)
+    np.testing.assert_array_equal(np.concatenate([c.samples for c in chunks]), r.acceleration)
+    assert [n[2] for n in source.annotations] == ["sit", "walk"]
+    assert source.annotations[0][1] == pytest.approx(source.annotations[1][0], abs=0.05)
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No recording at"):
+        predicting.open_recording(tmp_path / "no.csv")
