@@ -15,7 +15,7 @@ def cnn(
     layers = keras.layers
     for i in range(blocks):
         x = layers.Conv1D(filters, kernel, padding="same", use_bias=False, name=f"conv_{i}")(x)
-        x = layers.BatchNormalization(name=f"norm_{i}")(x)
+        x = layers.BatchNormalization(momentum=0.9, name=f"norm_{i}")(x)
         x = layers.ReLU(name=f"relu_{i}")(x)
         if i < blocks - 1:
             x = layers.MaxPooling1D(2, name=f"pool_{i}")(x)
