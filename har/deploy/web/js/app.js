@@ -1,0 +1,138 @@
+// The page: loads the bundle, checks it on this device, and ties the tabs together.
+
+import { readManifest } from "./classifier.js";
+import { Live, notice } from "./live.js";
+import { loadModel } from "./model.js";
+import { Motion, isApple } from "./motion.js";
+import { Record } from "./record.js";
+
+const $ = (id) => document.getElementById(id);
+const TABS = ["live", "record", "about"];
+
+function showTab(name) {
+  for (const tab of TABS) {
+    $(tab).hidden = tab !== name;
+    $(`tab-${tab}`).setAttribute("aria-selected", tab === name);
+    $(`tab-${tab}`).tabIndex = tab === name ? 0 : -1;
+  }
+}
+
+function wireTabs() {
+  TABS.forEach((tab, i) => {
+    $(`tab-${tab}`).addEventListener("click", () => showTab(tab));
+    $(`tab-${tab}`).addEventListener("keydown", (e) => {
+      const step = { ArrowRight: 1, ArrowLeft: TABS.length - 1 }[e.key];
+      if (!step) return;
+      const next = TABS[(i + step) % TABS.length];
+      showTab(next);
+      $(`tab-${next}`).focus();
+    });
+  });
+}
+
+async function json(url) {
+  const response = await fetch(url);
+  return response.ok ? response.json() : null;
+}
+
+function showFacts(m) {
+  const percent = (v) => `${(100 * v).toFixed(1)} %`;
+  const facts = [
+    ["Model", `${m.architecture}, ${m.parameters.toLocaleString("en")} parameters`],
+    ["Activities", m.activities.map((a) => a.replaceAll(/[_-]/g, " ")).join(", ")],
+    ["Worn at", m.input.placements.join(", ") || "not recorded"],
+    ["Window", `${m.window.length_s.toFixed(2)} s at ${m.rate_hz} Hz, every ${m.window.hop_s.toFixed(2)} s`],
+    ["Macro-F1", `${m.score_of.macro_f1.toFixed(3)} (accuracy ${percent(m.score_of.accuracy)})`],
+    ["Trained on", `${m.trained_on.subjects.length} people`],
+    ["Unknown below", m.abstention ? percent(m.abstention.threshold) : "never: it always answers"],
+    ["Data", `${m.data.name}: ${m.data.licence}`],
+  ];
+  const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.?$/, ".");
+  $("score-of").textContent = `The score is ${m.score_of.what}.`;
+  $("protocol").textContent = sentence(m.score_of.protocol);
+  $("facts").replaceChildren(
+    ...facts.flatMap(([term, text]) => [
+      Object.assign(document.createElement("dt"), { textContent: term }),
+      Object.assign(document.createElement("dd"), { textContent: text }),
+    ]),
+  );
+}
+
+/** The recorded windows through this browser's runtime, against what the evaluated model said. */
+async function selfCheck(run, sample) {
+  if (!sample?.probabilities) return null;
+  let worst = 0;
+  const began = performance.now();
+  for (const [i, window] of sample.windows.entries()) {
+    const got = await run(Float32Array.from(window.flat()));
+    sample.probabilities[i].forEach((p, k) => (worst = Math.max(worst, Math.abs(p - got[k]))));
+  }
+  const each = (performance.now() - began) / sample.windows.length;
+  const good = worst <= 1e-4;
+  $("self-check").textContent = good
+    ? `${sample.windows.length} recorded windows give the probabilities of the model that was ` +
+      `evaluated (largest difference ${worst.toExponential(1)}), ${each.toFixed(2)} ms each.`
+    : `This browser computes something else than the model that was evaluated: a probability ` +
+      `differs by ${worst.toFixed(4)}. Do not trust its answers.`;
+  if (!good) notice($("self-check").textContent);
+  return { worst, windows: sample.windows.length };
+}
+
+/** Keeps the page for reloads without network, where the browser trusts the origin. */
+async function keepOffline() {
+  if (!navigator.serviceWorker) return;
+  try {
+    await navigator.serviceWorker.register("/sw.js");
+    const registration = await navigator.serviceWorker.ready;
+    const loaded = performance.getEntriesByType("resource").map((e) => new URL(e.name));
+    const keep = loaded
+      .filter((u) => u.origin === location.origin && u.pathname.startsWith("/vendor/"))
+      .map((u) => u.pathname);
+    const channel = new MessageChannel();
+    channel.port1.onmessage = ({ data }) => ($("offline").hidden = data !== "kept");
+    registration.active.postMessage({ keep: [...new Set(keep)] }, [channel.port2]);
+  } catch {
+    // An untrusted certificate: everything works until the page is closed.
+  }
+}
+
+async function main() {
+  wireTabs();
+  const manifest = await json("/bundle/model.json");
+  const contract = readManifest(manifest);
+  showFacts(manifest);
+  const [run, sample] = await Promise.all([
+    loadModel("/bundle/model.tflite", manifest.input.shape),
+    json("/bundle/sample.json"),
+  ]);
+  const stored = localStorage.getItem("har.negate");
+  const motion = new Motion({ negate: stored === null ? isApple() : stored === "true" });
+  $("negate").checked = motion.negate;
+  $("negate").addEventListener("change", (e) => {
+    motion.negate = e.target.checked;
+    localStorage.setItem("har.negate", motion.negate);
+  });
+  const live = new Live({ contract, run, motion: motionFor(contract, motion), sample });
+  const record = new Record({ contract, motion, stopLive: () => live.source && live.stop("Stopped") });
+  live.busy = () => Boolean(record.recorder);
+  const checked = await selfCheck(run, sample);
+  $("model-line").textContent = `${manifest.model} · ${manifest.activities.length} activities · ${manifest.data.name}`;
+  // What a test, or a curious reader with the console open, may look at.
+  globalThis.har = { contract, run, live, record, motion, checked };
+  document.documentElement.dataset.state = "ready";
+  keepOffline();
+}
+
+/** A model of acceleration without gravity listens to that; recordings always keep gravity. */
+function motionFor(contract, motion) {
+  if (contract.gravity === "present") return motion;
+  const other = new Motion({ negate: motion.negate, gravity: contract.gravity });
+  $("negate").addEventListener("change", (e) => (other.negate = e.target.checked));
+  return other;
+}
+
+main().catch((error) => {
+  $("model-line").textContent = "The model could not be loaded.";
+  notice(error.message);
+  document.documentElement.dataset.state = "failed";
+});

@@ -1,0 +1,311 @@
+// The Live tab: a source of samples, the classifier, and what it says.
+
+import { Bouts } from "./bouts.js";
+import { Classifier } from "./classifier.js";
+import { parseCsv } from "./csv.js";
+import { colourOf, drawTimeline, drawTrace } from "./draw.js";
+
+const $ = (id) => document.getElementById(id);
+const KEPT_SAMPLES = 90_000; // half an hour at 50 Hz
+const SPAN_S = 8;
+const TIMELINE_S = 120;
+const PAUSE_S = 0.6; // between windows of the sample
+
+export class Live {
+  constructor({ contract, run, motion, sample }) {
+    Object.assign(this, { contract, run, motion, sample });
+    this.source = null;
+    this.reset();
+    $("start-sensor").addEventListener("click", () => this.toggleSensor());
+    $("start-sample").addEventListener("click", () => this.toggleSample());
+    $("file").addEventListener("change", (e) => this.openFile(e.target.files[0]));
+    $("save-log").addEventListener("click", () => this.saveLog());
+    $("start-sample").disabled = !sample;
+    $("trace-legend").innerHTML =
+      'm/s²<b class="x">x</b><b class="y">y</b><b class="z">z</b>'; // constants only
+    const frame = () => {
+      this.draw();
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  }
+
+  reset() {
+    const { hop, rateHz, nSamples, nSmoothed } = this.contract;
+    this.log = [];
+    this.results = [];
+    this.bouts = new Bouts({ hopS: hop / rateHz, lengthS: nSamples / rateHz, nSmoothed });
+    this.classifier = new Classifier(this.contract, this.run, (a) => this.answered(a));
+    this.changed = true;
+    $("bouts").replaceChildren(item("What you do shows up here.", "empty"));
+    $("bars").replaceChildren();
+    $("save-log").hidden = true;
+  }
+
+  // Sources -----------------------------------------------------------------------------------
+
+  async toggleSensor() {
+    if (this.source === "sensor") return this.stop("Stopped");
+    this.stop();
+    notice(this.busy?.() ? "A recording is under way; stop it first." : null);
+    if (this.busy?.()) return;
+    try {
+      await this.motion.start();
+    } catch (error) {
+      return notice(error.message);
+    }
+    this.begin("sensor", "Listening");
+    this.motion.listeners.add((this.listener = (sample) => this.receive(sample)));
+    wakeLock.take();
+    const waiting = setTimeout(() => {
+      if (this.source === "sensor" && !this.log.length) {
+        this.stop("Ready");
+        notice(
+          "The browser gives no motion here. On a computer, open a file or play the sample; on a " +
+            "phone, use the https address that `har serve --https` prints.",
+        );
+      }
+    }, 3000);
+    this.cleanup = () => {
+      clearTimeout(waiting);
+      this.motion.listeners.delete(this.listener);
+      this.motion.stop();
+      wakeLock.release();
+    };
+  }
+
+  receive(sample) {
+    this.log.push(sample);
+    if (this.log.length > KEPT_SAMPLES) this.log.splice(0, KEPT_SAMPLES / 10);
+    this.changed = true;
+    try {
+      this.classifier.push(...sample);
+    } catch (error) {
+      this.stop("Stopped");
+      notice(error.message);
+    }
+  }
+
+  async openFile(file) {
+    if (!file) return;
+    this.stop();
+    notice(null);
+    let parsed;
+    try {
+      if (file.size > 64e6) throw new Error("The file has more than 64 MB; use `har predict`.");
+      parsed = parseCsv(await file.text());
+    } catch (error) {
+      return notice(`${file.name}: ${error.message}`);
+    } finally {
+      $("file").value = "";
+    }
+    this.begin("file", file.name);
+    for (const row of parsed.rows) this.receive(row);
+    if (this.source !== "file") return; // receive() stopped it
+    await this.classifier.finish();
+    this.bouts.finish();
+    this.stop(file.name);
+    const found = this.results.length;
+    $("now-sub").textContent = `${duration(parsed.rows.at(-1)[0])}, ${found} windows`;
+    if (!found) notice(`${file.name}: no window of ${this.contract.nRaw / this.contract.rateHz} s without a gap.`);
+    else if (parsed.skipped) notice(`${parsed.skipped} rows were left out: no number, or no later time.`);
+  }
+
+  /** The bundle's recorded windows, one after the other, at the speed at which they happened. */
+  toggleSample() {
+    if (this.source === "sample") return this.stop("Stopped");
+    this.stop();
+    notice(null);
+    this.begin("sample", "Recorded sample");
+    const { rateHz, nRaw, leadIn, nSamples } = this.contract;
+    const { windows, labels, activities } = this.sample;
+    const began = performance.now();
+    const total = windows.length * nRaw;
+    // Windows of different recordings: apart in time, and nothing to smooth over.
+    const windowS = nRaw / rateHz + PAUSE_S;
+    let shown = 0;
+    const tick = async () => {
+      for (; shown < total && this.source === "sample"; shown++) {
+        const w = Math.floor(shown / nRaw);
+        const i = shown % nRaw;
+        const t = w * windowS + i / rateHz;
+        if (t > (performance.now() - began) / 1000) break;
+        this.log.push([t, ...windows[w][i]]);
+        if (i < nRaw - 1) continue;
+        const probabilities = await this.run(Float32Array.from(windows[w].flat()));
+        if (this.source !== "sample") return;
+        const best = probabilities.indexOf(Math.max(...probabilities));
+        const answer = { activity: activities[best], confidence: probabilities[best] };
+        const startS = w * windowS + leadIn / 2 / rateHz;
+        this.bouts.bouts.push({ startS, endS: startS + nSamples / rateHz, index: best, ...answer });
+        this.show({ answer: best, smoothed: probabilities, ...answer });
+        $("now-sub").textContent = `Recorded as: ${activities[labels[w]]}`;
+      }
+      if (this.source !== "sample") return;
+      this.changed = true;
+      if (shown >= total) return this.stop("End of the sample");
+      this.timer = setTimeout(tick, 40);
+    };
+    this.cleanup = () => clearTimeout(this.timer);
+    tick();
+  }
+
+  begin(source, title) {
+    this.reset();
+    this.source = source;
+    $("start-sensor").textContent = source === "sensor" ? "Stop" : "Start sensor";
+    $("start-sample").textContent = source === "sample" ? "Stop" : "Play sample";
+    $("now-eyebrow").textContent = title;
+    $("activity").textContent = "…";
+    $("activity").className = "activity";
+    $("ring-value").classList.add("none");
+    $("confidence").textContent = "–";
+    const first = (this.contract.nRaw / this.contract.rateHz).toFixed(1);
+    $("now-sub").textContent = `The first answer takes ${first} s.`;
+  }
+
+  stop(title) {
+    this.cleanup?.();
+    this.cleanup = null;
+    const was = this.source;
+    this.source = null;
+    if (was === "sensor") this.classifier.finish().then(() => (this.bouts.finish(), this.list()));
+    $("start-sensor").textContent = "Start sensor";
+    $("start-sample").textContent = "Play sample";
+    if (title) $("now-eyebrow").textContent = title;
+    $("save-log").hidden = !this.log.length || was === "sample";
+    this.changed = true;
+  }
+
+  // Answers -----------------------------------------------------------------------------------
+
+  answered(result) {
+    this.results.push(result);
+    if (this.results.length > 5000) this.results.splice(0, 1000);
+    this.bouts.push(result);
+    this.show(result);
+    if (this.source === "sensor") {
+      const late = this.contract.delayS.toFixed(1);
+      $("now-sub").textContent = `About ${late} s after it begins, a new activity shows here.`;
+    }
+  }
+
+  show({ answer, activity, confidence, smoothed }) {
+    const { activities } = this.contract;
+    const text = activity.replaceAll(/[_-]/g, " ");
+    if ($("activity").textContent !== text) $("activity").textContent = text;
+    $("activity").classList.toggle("unknown", answer < 0);
+    const percent = Math.round(100 * confidence);
+    $("confidence").textContent = `${percent}%`;
+    $("ring").setAttribute("aria-label", `confidence ${percent} percent`);
+    const value = $("ring-value");
+    value.classList.toggle("none", percent < 1);
+    value.style.strokeDasharray = `${percent} 100`;
+    value.style.stroke = colourOf(answer);
+    const order = [...smoothed.keys()].sort((a, b) => smoothed[b] - smoothed[a]).slice(0, 3);
+    $("bars").replaceChildren(
+      ...order.map((i) => {
+        const li = document.createElement("li");
+        const [name, bar, share] = ["name", "bar", "value"].map((c) => element("span", c));
+        name.textContent = activities[i].replaceAll(/[_-]/g, " ");
+        const fill = bar.appendChild(document.createElement("i"));
+        fill.style.width = `${(100 * smoothed[i]).toFixed(1)}%`;
+        fill.style.background = colourOf(i);
+        share.textContent = `${Math.round(100 * smoothed[i])}%`;
+        li.append(name, bar, share);
+        return li;
+      }),
+    );
+    this.list();
+  }
+
+  list() {
+    const bouts = this.bouts.bouts.slice(-6).reverse();
+    if (!bouts.length) return;
+    $("bouts").replaceChildren(
+      ...bouts.map((b) => {
+        const li = document.createElement("li");
+        const mark = document.createElement("i");
+        mark.style.background = colourOf(b.index);
+        const name = element("span");
+        name.textContent = b.activity.replaceAll(/[_-]/g, " ");
+        const when = element("span");
+        when.textContent = `${clock(b.startS)} – ${clock(b.endS)}`;
+        li.append(mark, name, when);
+        return li;
+      }),
+    );
+    this.changed = true;
+  }
+
+  draw() {
+    if (!this.changed || $("live").hidden) return;
+    this.changed = false;
+    drawTrace($("trace"), this.log, SPAN_S);
+    const end = this.log.length ? this.log.at(-1)[0] : 0;
+    const bouts = this.bouts.bouts;
+    const whole = this.source === null && this.log.length > 0;
+    const from = whole ? 0 : Math.max(0, end - TIMELINE_S);
+    const to = whole ? Math.max(end, 1) : Math.max(end, Math.min(TIMELINE_S, 30));
+    drawTimeline($("timeline"), bouts, from, to);
+    $("timeline-span").textContent = this.log.length ? `${clock(from)} – ${clock(to)}` : "";
+    const now = this.log.at(-1);
+    if (now) {
+      const number = (v) => v.toFixed(1).replace("-", "−");
+      $("reading").textContent = `x ${number(now[1])}   y ${number(now[2])}   z ${number(now[3])}`;
+    }
+  }
+
+  /** What was received, as a file that `har predict` reads. */
+  saveLog() {
+    const rows = this.log.map((r) => r.map((v) => +v.toFixed(6)).join(","));
+    const blob = new Blob([`time_s,x,y,z\n${rows.join("\n")}\n`], { type: "text/csv" });
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = "received.csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+}
+
+// Small things ----------------------------------------------------------------------------------
+
+export const wakeLock = {
+  async take() {
+    this.lock = await navigator.wakeLock?.request("screen").catch(() => null);
+  },
+  release() {
+    this.lock?.release();
+    this.lock = null;
+  },
+};
+
+export function notice(text, { id = "notice", good = false } = {}) {
+  $(id).hidden = !text;
+  $(id).classList.toggle("good", good);
+  $(id).textContent = text ?? "";
+}
+
+export function clock(seconds) {
+  const s = Math.max(0, Math.round(seconds));
+  const minutes = Math.floor(s / 60) % 60;
+  const rest = `${minutes}:${String(s % 60).padStart(2, "0")}`;
+  return s < 3600 ? rest : `${Math.floor(s / 3600)}:${rest.padStart(5, "0")}`;
+}
+
+export function duration(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return `${(seconds / 60).toFixed(1)} min`;
+}
+
+export function element(tag, className = "") {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  return made;
+}
+
+function item(text, className) {
+  const li = element("li", className);
+  li.textContent = text;
+  return li;
+}

@@ -1,0 +1,31 @@
+// The very .tflite file of the bundle, run by LiteRT.js on WebAssembly.
+
+import { loadAndCompile, loadLiteRt, Tensor } from "@litertjs/core";
+
+export async function loadModel(url, shape) {
+  await loadLiteRt("/vendor/litert/wasm/");
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: ${response.status}`);
+  const compiled = await loadAndCompile(new Uint8Array(await response.arrayBuffer()), {
+    accelerator: "wasm",
+  });
+  // One window at a time: a run that overtook another would get its tensors mixed up.
+  let queue = Promise.resolve();
+  return (rows) => {
+    const result = queue.then(() => runOnce(compiled, rows, shape));
+    queue = result.catch(() => {});
+    return result;
+  };
+}
+
+async function runOnce(compiled, rows, shape) {
+  const input = new Tensor(rows, shape);
+  try {
+    const outputs = await compiled.run([input]);
+    const probabilities = Float32Array.from(outputs[0].toTypedArray());
+    for (const tensor of outputs) tensor.delete();
+    return probabilities;
+  } finally {
+    input.delete();
+  }
+}

@@ -1,0 +1,222 @@
+// Recordings on their way to the computer. What was recorded is kept here until it has landed.
+//
+// Every request may be repeated without harm, so that a dropped connection is only waited for:
+// pieces have numbers, and finishing twice lands one recording.
+
+export class MemoryStore {
+  recordings = new Map();
+  chunks = new Map();
+  async list() {
+    return [...this.recordings.values()].map((r) => ({ ...r }));
+  }
+  async put(recording) {
+    this.recordings.set(recording.id, { ...recording });
+  }
+  async putChunk(id, n, samples) {
+    this.chunks.set(`${id}/${n}`, samples);
+  }
+  async getChunk(id, n) {
+    return this.chunks.get(`${id}/${n}`);
+  }
+  async remove(id) {
+    this.recordings.delete(id);
+    for (const key of [...this.chunks.keys()]) if (key.startsWith(id)) this.chunks.delete(key);
+  }
+}
+
+/** The browser's own database: a recording survives a reload and an empty battery. */
+export class IndexedStore {
+  constructor(name = "har-outbox") {
+    this.opened = new Promise((resolve, reject) => {
+      const request = indexedDB.open(name, 1);
+      request.onupgradeneeded = () => {
+        request.result.createObjectStore("recordings", { keyPath: "id" });
+        request.result.createObjectStore("chunks");
+      };
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  }
+  async #do(store, mode, act) {
+    const database = await this.opened;
+    return new Promise((resolve, reject) => {
+      const transaction = database.transaction(store, mode);
+      const request = act(transaction.objectStore(store));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onerror = transaction.onabort = () => reject(transaction.error);
+    });
+  }
+  list() {
+    return this.#do("recordings", "readonly", (s) => s.getAll());
+  }
+  put(recording) {
+    return this.#do("recordings", "readwrite", (s) => s.put(recording));
+  }
+  putChunk(id, n, samples) {
+    return this.#do("chunks", "readwrite", (s) => s.put(samples, [id, n]));
+  }
+  getChunk(id, n) {
+    return this.#do("chunks", "readonly", (s) => s.get([id, n]));
+  }
+  async remove(id) {
+    await this.#do("chunks", "readwrite", (s) => s.delete(IDBKeyRange.bound([id], [id, []])));
+    await this.#do("recordings", "readwrite", (s) => s.delete(id));
+  }
+}
+
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+class Refused extends Error {}
+
+export class Outbox {
+  constructor({ store, fetch = globalThis.fetch.bind(globalThis), onChange = () => {}, wait = later }) {
+    Object.assign(this, { store, fetch, onChange, wait });
+    this.queues = Promise.resolve();
+    this.pumping = null;
+    this.offline = false;
+  }
+
+  async begin(about) {
+    const recording = { id: newId(), about, chunks: 0, sent: 0, closed: false, problem: null };
+    await this.store.put(recording);
+    this.pump();
+    return recording.id;
+  }
+
+  add(id, samples) {
+    return this.#change(id, async (recording) => {
+      await this.store.putChunk(id, recording.chunks, samples);
+      recording.chunks += 1;
+    });
+  }
+
+  close(id) {
+    return this.#change(id, async (recording) => {
+      recording.closed = true;
+    });
+  }
+
+  async discard(id) {
+    await this.#serially(() => this.store.remove(id));
+    this.onChange();
+    await this.#send("DELETE", `/api/recordings/${id}`).catch(() => {});
+  }
+
+  /** Send what there is to send, until nothing is left or nothing more can be done now. */
+  pump() {
+    this.again = true;
+    this.pumping ??= this.#work().finally(() => (this.pumping = null));
+    return this.pumping;
+  }
+
+  async #work() {
+    let pause = 1000;
+    while (this.again) {
+      this.again = false;
+      for (const recording of await this.store.list()) {
+        if (recording.problem) continue;
+        try {
+          await this.#deliver(recording.id);
+          this.offline = false;
+          pause = 1000;
+        } catch (error) {
+          if (error instanceof Refused) {
+            await this.#change(recording.id, async (r) => {
+              r.problem = error.message;
+            });
+          } else {
+            this.offline = true;
+            this.again = true;
+          }
+        }
+        this.onChange();
+      }
+      if (this.offline && this.again) {
+        await this.wait(pause);
+        pause = Math.min(2 * pause, 15000);
+      }
+    }
+  }
+
+  async #deliver(id) {
+    const at = `/api/recordings/${id}`;
+    let recording = await this.#get(id);
+    if (!recording) return;
+    if (!recording.begun) {
+      await this.#send("PUT", at, recording.about);
+      await this.#change(id, async (r) => {
+        r.begun = true;
+      });
+    }
+    while ((recording = await this.#get(id)) && recording.sent < recording.chunks) {
+      const n = recording.sent;
+      await this.#send("PUT", `${at}/chunks/${n}`, { samples: await this.store.getChunk(id, n) });
+      await this.#change(id, async (r) => {
+        r.sent = Math.max(r.sent, n + 1);
+      });
+      this.onChange();
+    }
+    if (!recording?.closed) return;
+    if (!recording.chunks) return this.discard(id);
+    const answer = await this.#send("PUT", `${at}/finish`, { chunks: recording.chunks }, [409]);
+    if (answer.missing) {
+      // The computer lost some: send again from the first of them.
+      const back = answer.missing[0];
+      await this.#change(id, async (r) => {
+        r.sent = back;
+      });
+      this.again = true;
+    } else if (answer.error) throw new Refused(answer.error);
+    else {
+      await this.#serially(() => this.store.remove(id));
+      this.landed?.(answer);
+    }
+  }
+
+  async #send(method, path, body, accept = []) {
+    const response = await this.fetch(path, {
+      method,
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const answer = await response.json();
+    if (response.ok || accept.includes(response.status)) return answer;
+    const passing = [408, 429, 500, 502, 503, 504];
+    const text = answer.error ?? `${response.status}`;
+    throw passing.includes(response.status) ? new Error(text) : new Refused(text);
+  }
+
+  async #get(id) {
+    return (await this.store.list()).find((r) => r.id === id);
+  }
+
+  #change(id, act) {
+    return this.#serially(async () => {
+      const recording = await this.#get(id);
+      if (!recording) return;
+      await act(recording);
+      await this.store.put(recording);
+    }).then(() => {
+      this.onChange();
+      if (!this.pumping) this.pump();
+      else this.again = true;
+    });
+  }
+
+  /** Reading, changing and writing back must not interleave. */
+  #serially(act) {
+    const result = this.queues.then(act);
+    this.queues = result.catch(() => {});
+    return result;
+  }
+}
+
+function later(ms) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    globalThis.addEventListener?.("online", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}

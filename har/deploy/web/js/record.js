@@ -1,0 +1,189 @@
+// The Record tab: who, what and where; a recording; and what landed on the computer.
+
+import { drawTrace } from "./draw.js";
+import { clock, duration, element, notice, wakeLock } from "./live.js";
+import { IndexedStore, Outbox } from "./outbox.js";
+import { Recorder } from "./recorder.js";
+
+const $ = (id) => document.getElementById(id);
+const REMEMBERED = ["who", "where", "hands"];
+
+export class Record {
+  constructor({ contract, motion, stopLive }) {
+    Object.assign(this, { motion, stopLive });
+    this.outbox = new Outbox({ store: new IndexedStore(), onChange: () => this.showOutbox() });
+    this.outbox.landed = () => this.showLanded();
+    for (const name of contract.activities) {
+      $("activities").append(new Option(name.replaceAll(/[_-]/g, " ")));
+    }
+    for (const id of REMEMBERED) $(id).value = localStorage.getItem(`har.${id}`) ?? $(id).value;
+    $("record-form").addEventListener("submit", (e) => {
+      e.preventDefault();
+      this.start();
+    });
+    $("stop-recording").addEventListener("click", () => this.stop());
+    $("discard-recording").addEventListener("click", () => this.discard());
+    addEventListener("beforeunload", (e) => this.recorder && e.preventDefault());
+    this.resume();
+  }
+
+  /** What a closed tab left behind is still sent: up to where it had come. */
+  async resume() {
+    for (const recording of await this.outbox.store.list()) {
+      if (!recording.closed) await this.outbox.close(recording.id);
+    }
+    this.outbox.pump();
+    this.showOutbox();
+    this.showLanded();
+  }
+
+  async start() {
+    if (this.recorder) return;
+    notice(null, { id: "record-notice" });
+    this.stopLive();
+    try {
+      await this.motion.start();
+    } catch (error) {
+      return notice(error.message, { id: "record-notice" });
+    }
+    for (const id of REMEMBERED) localStorage.setItem(`har.${id}`, $(id).value);
+    const hands = Number($("hands").value);
+    this.recorder = new Recorder({ outbox: this.outbox, leaveOutS: hands });
+    this.seen = [];
+    this.early = [];
+    this.begun = false;
+    this.lead = performance.now() + hands * 1000;
+    $("record-form").hidden = true;
+    $("recording").hidden = false;
+    $("stop-recording").disabled = true;
+    wakeLock.take();
+    this.motion.listeners.add((this.listener = (sample) => this.receive(sample)));
+    this.timer = setInterval(() => this.show(), 100);
+    this.show();
+  }
+
+  receive(sample) {
+    this.seen.push(sample);
+    if (this.seen.length > 4000) this.seen.splice(0, 2000);
+    if (performance.now() < this.lead) return;
+    if (!this.begun) {
+      this.begun = true;
+      this.recorder.ready = this.recorder.begin({
+        name: $("who").value,
+        activity: $("what").value,
+        placement: $("where").value,
+        started: new Date().toISOString(),
+        device: navigator.userAgent.slice(0, 300),
+        negated: this.motion.negate,
+      });
+      navigator.vibrate?.(200);
+    }
+    // A piece is only sent once the recording has its id.
+    this.early.push(sample);
+    if (this.recorder.id) this.#pour(this.recorder);
+  }
+
+  #pour(recorder) {
+    for (const sample of this.early) recorder.push(sample);
+    this.early = [];
+  }
+
+  show() {
+    const left = (this.lead - performance.now()) / 1000;
+    const recorder = this.recorder;
+    if (left > 0) {
+      $("recording-eyebrow").textContent = "Put the phone away";
+      $("recording-clock").textContent = `${Math.ceil(left)}`;
+      $("recording-sub").textContent = "Recording begins when this reaches zero.";
+    } else if (!recorder.samples) {
+      const dead = left < -3;
+      $("recording-eyebrow").textContent = dead ? "No motion" : "Waiting for the sensor";
+      $("recording-clock").textContent = "0:00";
+      $("recording-sub").textContent = dead
+        ? "The browser gives no motion here. On a phone, use the https address that " +
+          "`har serve --https` prints."
+        : "";
+    } else {
+      const rate = recorder.samples / Math.max(recorder.lengthS, 0.1);
+      $("recording-eyebrow").textContent = `Recording ${$("what").value}`;
+      $("recording-clock").textContent = clock(recorder.lengthS);
+      const cut = recorder.leaveOutS ? `; the last ${recorder.leaveOutS} s will be left out` : "";
+      $("recording-sub").textContent = `${recorder.samples} samples, ${rate.toFixed(0)} Hz${cut}`;
+      $("stop-recording").disabled = recorder.lengthS <= recorder.leaveOutS + 1;
+    }
+    drawTrace($("recording-trace"), this.seen, 8);
+  }
+
+  #end() {
+    clearInterval(this.timer);
+    this.motion.listeners.delete(this.listener);
+    this.motion.stop();
+    wakeLock.release();
+    const recorder = this.recorder;
+    this.recorder = null;
+    $("record-form").hidden = false;
+    $("recording").hidden = true;
+    return recorder;
+  }
+
+  async stop() {
+    const recorder = this.#end();
+    await recorder.ready;
+    this.#pour(recorder);
+    await recorder.finish();
+    notice("Recorded. It is kept on this phone until it has landed on the computer.", {
+      id: "record-notice",
+      good: true,
+    });
+  }
+
+  async discard() {
+    const recorder = this.#end();
+    await recorder.ready;
+    if (recorder.id) await recorder.discard();
+    this.showOutbox();
+  }
+
+  async showOutbox() {
+    const waiting = await this.outbox.store.list();
+    const closed = waiting.filter((r) => r.closed && !r.problem);
+    const bad = waiting.find((r) => r.problem);
+    const lines = [];
+    if (this.outbox.offline && waiting.length) lines.push("No connection; it goes on by itself.");
+    if (closed.length) {
+      const sent = closed.reduce((n, r) => n + r.sent, 0);
+      const all = closed.reduce((n, r) => n + r.chunks, 0);
+      lines.push(`${closed.length} on the way: ${sent} of ${all} pieces.`);
+    }
+    $("outbox").textContent = lines.join(" ");
+    $("outbox").hidden = !lines.length;
+    if (bad) notice(`“${bad.about.activity}” was refused: ${bad.problem}`, { id: "record-notice" });
+    if (!waiting.length) this.showLanded();
+  }
+
+  async showLanded() {
+    let summary;
+    try {
+      summary = await (await fetch("/api/recordings")).json();
+    } catch {
+      return; // offline: what was shown stays
+    }
+    const rows = Object.entries(summary.people).flatMap(([who, of]) =>
+      Object.entries(of).map(([what, seconds]) => [who, what, duration(seconds)]),
+    );
+    $("next-step").hidden = !rows.length;
+    if (!rows.length) {
+      const empty = element("p", "sub");
+      empty.textContent = "Nothing yet.";
+      return $("landed").replaceChildren(empty);
+    }
+    const table = element("table");
+    const row = (cells, tag) => {
+      const tr = element("tr");
+      for (const text of cells) tr.append(Object.assign(element(tag), { textContent: text }));
+      return tr;
+    };
+    table.append(row(["who", "activity", "time"], "th"), ...rows.map((r) => row(r, "td")));
+    $("landed").replaceChildren(table);
+  }
+}
