@@ -145,11 +145,13 @@ def _score(
 
 def _data(context: Context, results: Mapping[str, Any]) -> dict[str, Any]:
     pipeline = context.pipeline
-    out = {
+    out: dict[str, Any] = {
         "name": pipeline.dataset_name,
         "licence": "the recorder's own data",
         "fingerprint": results["data_fingerprint"],
     }
+    if isinstance(pipeline.activities, Mapping):
+        out["labels"] = {old: new for new, olds in pipeline.activities.items() for old in olds}
     if isinstance(pipeline.dataset, str):
         from har.ingest import datasets
 

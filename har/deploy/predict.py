@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from har.deploy import smoothing, streaming, tables
+from har.deploy import events, smoothing, streaming, tables
 from har.deploy.bundle import Bundle
 from har.errors import DataError
 
@@ -173,6 +173,12 @@ def predict(bundle: Bundle, source: tables.Source, *, variant: str = "float32") 
         annotations=source.annotations,
         rejected=source.rejected,
     )
+    result.scores = events.score(
+        [(b.start_s, b.end_s, b.activity) for b in bouts],
+        source.annotations,
+        activities=bundle.activities,
+        labels=manifest["data"].get("labels"),
+    )
     return result
 
 
@@ -242,11 +248,24 @@ def describe(prediction: Prediction, *, at_most: int = 20) -> str:
         lines.append(f"  … and {len(p.bouts) - at_most} more (--out CSV writes them all)")
     lines += ["", "minutes"]
     lines += [f"{m:9.1f}  {a}" for a, m in p.minutes().items()]
-    lines.append(f"Live, an answer comes {p.delay_s:.1f} s after the activity begins.")
+    if p.scores:
+        s = p.scores
+        lines += [
+            "",
+            f"against {s['events']} annotated events: F1 {_share(s['f1'])} "
+            f"(precision {_share(s['precision'])}, recall {_share(s['recall'])}), "
+            f"{s['fragmented']} fragmented, {s['merged']} bouts merge several; "
+            f"{s['time_accuracy']:.1%} of the annotated time is named right",
+        ]
+    lines += ["", f"Live, an answer comes {p.delay_s:.1f} s after the activity begins."]
     if p.rejected:
         rows = ", ".join(f"{n} {reason}" for reason, n in p.rejected.items())
         lines.append(f"Rows left out: {rows}.")
     return "\n".join(lines)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _clock(seconds: float) -> str:

@@ -16,7 +16,7 @@ from har.recording import Recording
 CHUNK_ROWS = 1 << 15
 """Rows at a time: they and what is computed from them stay in the processor's cache."""
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 20
 
 
 @dataclass
@@ -88,21 +88,19 @@ def of_table(path: Path) -> Source:
     lower = [c.lower() for c in columns]
     wanted = ["time", "x", "y", "z"] + (["label"] if "label" in lower else [])
     source = Source(path.name, iter(()))
+    read = csv.ReadOptions(use_threads=False, block_size=4 * BLOCK_BYTES, column_names=lower)
     types = {n: pa.string() if n == "label" else pa.float64() for n in wanted}
+    convert = csv.ConvertOptions(
+        include_columns=wanted, column_types=types, strings_can_be_null=True
+    )
 
     def chunks() -> Iterator[Chunk]:
         try:
-            reader = csv.open_csv(
-                path,
-                read_options=csv.ReadOptions(
-                    use_threads=False, block_size=BLOCK_BYTES, column_names=lower, skip_rows=1
-                ),
-                convert_options=csv.ConvertOptions(
-                    include_columns=wanted, column_types=types, strings_can_be_null=True
-                ),
-            )
             origin = last = None
-            for block in reader:
+            for text in _whole_lines(path):
+                block = csv.read_csv(
+                    pa.BufferReader(text), read_options=read, convert_options=convert
+                )
                 time = block["time"].to_numpy(zero_copy_only=False)
                 xyz = [block[c].to_numpy(zero_copy_only=False).astype(np.float32) for c in "xyz"]
                 samples = np.stack(xyz, axis=1)
@@ -140,6 +138,23 @@ def of_table(path: Path) -> Source:
 
     source.chunks = chunks()
     return source
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """The lines after the header, a block at a time.
+
+    pyarrow's own streaming reader reads ahead: its memory grows with the file.
+    """
+    with path.open("rb", buffering=0) as f:
+        rest = f.read(BLOCK_BYTES)
+        rest = rest[rest.index(b"\n") + 1 :] if b"\n" in rest else b""
+        while more := f.read(BLOCK_BYTES):
+            cut = rest.rfind(b"\n") + 1
+            if cut:
+                yield rest[:cut]
+            rest = rest[cut:] + more
+        if rest.strip():
+            yield rest
 
 
 def _count(source: Source, reason: str, n: int) -> None:
