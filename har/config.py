@@ -109,6 +109,9 @@ class Split(Section):
         0.2, gt=0, lt=1, description="share of each fold's training people who validate"
     )
     seed: int = 0
+    exclude: tuple[str, ...] = Field(
+        (), description="people who take no part, such as test people while a recipe is developed"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -122,7 +125,7 @@ class Split(Section):
             return {**rest, "scheme": "subjects", "test": inner["test"]}
         return value
 
-    @field_validator("test", mode="before")
+    @field_validator("test", "exclude", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
         return tuple(str(v) for v in value) if isinstance(value, Iterable) else value
@@ -148,6 +151,15 @@ class ModelConfig(Section):
         return self.label or self.name
 
 
+class Augment(Section):
+    """Random changes of training windows (`har.training.augment`); all off by default."""
+
+    rotate_deg: float = Field(0.0, ge=0, description="standard deviation of the angle")
+    scale: float = Field(0.0, ge=0, description="standard deviation of the factor")
+    jitter: float = Field(0.0, ge=0, description="standard deviation of noise, m/s²")
+    warp: float = Field(0.0, ge=0, lt=0.5, description="greatest relative change of speed")
+
+
 class Training(Section):
     epochs: int = Field(15, ge=1)
     batch_size: int = Field(64, ge=1)
@@ -158,6 +170,10 @@ class Training(Section):
     clip_norm: float = Field(1.0, gt=0, description="global norm of the gradient")
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     class_weights: Literal["balanced", "none"] = "balanced"
+    augment: Augment = Augment()
+    calibration: Literal["temperature", "none"] = Field(
+        "temperature", description="of the probabilities, on validation people"
+    )
     patience: int = Field(5, ge=1, description="epochs without a better validation score")
     seeds: tuple[int, ...] = Field((0,), min_length=1)
 

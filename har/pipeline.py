@@ -21,6 +21,7 @@ STAGES: tuple[tuple[str, str], ...] = (
     ("har.training.stage", "STAGE"),
     ("har.evaluation.stage", "COMPARE"),
     ("har.evaluation.stage", "REPORT"),
+    ("har.deploy.stage", "STAGE"),
 )
 
 
@@ -46,7 +47,7 @@ class Step:
 def run(
     context: Context,
     *,
-    until: str = "report",
+    until: str = "export",
     force: bool = False,
     dry_run: bool = False,
     on_step: Callable[[Step], None] = lambda _step: None,

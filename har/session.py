@@ -31,7 +31,7 @@ def run(
     name: str,
     *,
     echo: Callable[[str], None],
-    until: str = "report",
+    until: str = "export",
     overrides: tuple[str, ...] = (),
     jobs: int | None = None,
     force: bool = False,

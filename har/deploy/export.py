@@ -88,6 +88,11 @@ def median_epochs(folds: Sequence[JobRecord]) -> int:
     return max(1, int(np.floor(np.median(best) + 0.5)))
 
 
+def median_temperature(jobs: Sequence[JobRecord]) -> float:
+    """The median of the temperatures that the folds' validation people gave."""
+    return float(np.median([j.about()["temperature"] for j in jobs]))
+
+
 def fit(context: Context, trained: Trained, configs: Sequence[ModelConfig]) -> list[Shipped]:
     """The models that ship: refitted on all people, or one fold's as it is."""
     from har.training.run import run_tasks
@@ -109,7 +114,10 @@ def fit(context: Context, trained: Trained, configs: Sequence[ModelConfig]) -> l
     if context.pipeline.export.fit == "fold":
         return [_one_fold(c, folds[c.key]) for c in configs]
     epochs = {c.key: median_epochs(folds[c.key]) for c in configs}
-    tasks = [final_task(context, c, seed, epochs[c.key]) for c in configs]
+    tasks = [
+        final_task(context, c, seed, epochs[c.key], median_temperature(folds[c.key]))
+        for c in configs
+    ]
     if failed := run_tasks(tasks, jobs=context.jobs, console=context.console):
         i, reason = next(iter(failed.items()))
         raise ExportError(f"The final fit of {configs[i].key} failed: {reason}")

@@ -22,6 +22,9 @@ _OWN = {
     "simple_rnn": "har.models.recurrent:SIMPLE_RNN",
     "stacked_lstm": "har.models.stacked_lstm:SPEC",
     "cnn": "har.models.cnn:SPEC",
+    "conv_lstm": "har.models.conv_lstm:SPEC",
+    "inception": "har.models.inception:SPEC",
+    "tiny": "har.models.tiny:SPEC",
     "extra_trees": "har.models.extra_trees:SPEC",
 }
 _registered: dict[str, ModelSpec] = {}

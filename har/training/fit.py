@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from har.config import Training
+from har.config import Augment, Training
 from har.models.spec import ModelSpec
 from har.signal.conditioning import statistics
 from har.signal.windows import Windows
@@ -26,10 +26,12 @@ class Fitted:
     """A trained model and how it got there.
 
     `history` holds one list per quantity, an entry per epoch; `best_epoch` counts from 1.
-    `predict` gives the probabilities of windows by index: float32, shape (n, k).
+    `temperature` is in the last layer already. `predict` gives the probabilities of windows by
+    index: float32, shape (n, k).
     """
 
     model: Any
+    temperature: float
     predict: Callable[[np.ndarray], np.ndarray]
     history: dict[str, list[float]]
     best_epoch: int
@@ -60,6 +62,7 @@ def fit(
     training: Training,
     seed: int,
     epochs: int | None = None,
+    temperature: float | None = None,
     on_epoch: Callable[[int, dict[str, float]], None] = lambda _epoch, _scores: None,
 ) -> Fitted:
     """Train a network.
@@ -78,6 +81,8 @@ def fit(
     epochs : int, optional
         In place of `training.epochs`; the schedule still runs over `training.epochs`, so that a
         final fit of n epochs repeats what the folds did in their first n.
+    temperature : float, optional
+        Of the probabilities; found on the validation windows if left out and there are any.
     on_epoch : callable
         Told of each finished epoch.
 
@@ -100,7 +105,7 @@ def fit(
         mean=mean,
         std=std,
     )
-    trainer = _on_starts(model, windows)
+    trainer = _on_starts(model, windows, training.augment, seed)
     steps = -(-len(train) // training.batch_size)
     trainer.compile(
         optimizer=_optimizer(training, steps),
@@ -123,7 +128,47 @@ def fit(
     )
     watch.restore_best()  # the model shares its weights with the trainer
     predict = functools.partial(_predict, trainer, windows)
-    return Fitted(model, predict, watch.history, watch.best_epoch, len(watch.history["loss"]))
+    if temperature is None:
+        temperature = 1.0
+        if training.calibration == "temperature" and len(validation):
+            temperature = best_temperature(predict(validation), windows.labels[validation])
+    # softmax(z / t): dividing the last layer's weights puts the calibration into what ships
+    last = model.get_layer("probabilities")
+    last.set_weights([w / temperature for w in last.get_weights()])
+    return Fitted(
+        model,
+        temperature,
+        predict,
+        watch.history,
+        watch.best_epoch,
+        len(watch.history["loss"]),
+    )
+
+
+def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature with the least log loss, between 1/4 and 4.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (n, k)
+    labels : ndarray of int64, shape (n,)
+
+    References
+    ----------
+    Guo and others 2017, "On calibration of modern neural networks", section 4.2. The log of a
+    softmax differs from its logits by a constant of the row, which the next softmax forgets.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-12))
+    rows = np.arange(len(labels))
+
+    def log_loss(log_t: float) -> float:
+        return float(-log_softmax(logits / np.exp(log_t), axis=1)[rows, labels].mean())
+
+    found = minimize_scalar(log_loss, bounds=(-np.log(4), np.log(4)), method="bounded")
+    return float(np.exp(found.x))
 
 
 def _predict(trainer: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
@@ -133,15 +178,18 @@ def _predict(trainer: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
     return np.asarray(trainer.predict(starts, batch_size=PREDICT_BATCH, verbose=0), np.float32)
 
 
-def _on_starts(model: Any, windows: Windows) -> Any:
+def _on_starts(model: Any, windows: Windows, augment: Augment, seed: int) -> Any:
     """The same network with window starts for input; its samples are a constant of the graph."""
     import keras
 
+    from har.training import augment as augmenting
     from har.training.gather import Gather
 
     starts = keras.Input(shape=(), dtype="int32", name="start")
-    gather = Gather(np.asarray(windows.samples), windows.n_raw, name="gather")
-    return keras.Model(starts, model(gather(starts)))
+    x = Gather(np.asarray(windows.samples), windows.n_raw, name="gather")(starts)
+    if any(augment.model_dump().values()):
+        x = augmenting.Augment(**augment.model_dump(), seed=seed, name="augment")(x)
+    return keras.Model(starts, model(x))
 
 
 def _optimizer(training: Training, steps_per_epoch: int) -> Any:

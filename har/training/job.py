@@ -38,7 +38,8 @@ class Job:
 class Task:
     """A job with all that a process of its own needs to run it.
 
-    `epochs` is that of a final fit; None in a fold.
+    `epochs` and `temperature` are given to a final fit, which has nobody to find them on; None in
+    a fold.
     """
 
     job: Job
@@ -50,6 +51,7 @@ class Task:
     prepared_fingerprint: str
     store: Path
     epochs: int | None = None
+    temperature: float | None = None
 
     @functools.cached_property
     def parts(self) -> dict[str, Any]:
@@ -65,6 +67,7 @@ class Task:
             "training": self.training.model_dump(exclude={"seeds"}),
             "seed": self.job.seed,
             "epochs": self.epochs,
+            "temperature": self.temperature,
             "split": rows.hexdigest(),
             "inputs": {"prepare": self.prepared_fingerprint},
             "code": code_version("har.training.job", spec.module),
@@ -135,6 +138,7 @@ def _network(
         training=task.training,
         seed=task.job.seed,
         epochs=task.epochs,
+        temperature=task.temperature,
         on_epoch=lambda epoch, scores: report({"epoch": epoch, **scores}),
     )
     fitted.model.save(folder / "model.keras")
@@ -144,6 +148,7 @@ def _network(
         "parameters": sum(int(np.prod(w.shape)) for w in fitted.model.trainable_weights),
         "epochs_run": fitted.epochs_run,
         "best_epoch": fitted.best_epoch,
+        "temperature": fitted.temperature,
     }
 
 
@@ -170,7 +175,7 @@ def _classical(
     _write_predictions(folder, task, predict)
     report({"epoch": task.training.epochs})
     write_json(folder / "history.json", {})
-    return {"parameters": None, "epochs_run": None, "best_epoch": None}
+    return {"parameters": None, "epochs_run": None, "best_epoch": None, "temperature": None}
 
 
 def _write_predictions(

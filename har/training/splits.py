@@ -6,7 +6,7 @@ is proven again later from the results themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,9 +94,16 @@ def make(windows: Windows, config: SplitConfig) -> list[Split]:
     SplitError
         If there are too few people for the scheme, or a named one is not there.
     """
-    people = sorted(set(windows.subjects), key=natural)
+    everyone = sorted(set(windows.subjects), key=natural)
+    if unknown := sorted({*config.test, *config.exclude} - set(everyone), key=natural):
+        raise SplitError(
+            f"split names subjects {', '.join(unknown)} who have no windows. Subjects: "
+            f"{', '.join(everyone)}."
+        )
     if config.scheme == "sessions":
         return _sessions(windows, config)
+    pool = np.flatnonzero(~np.isin(windows.subjects, config.exclude))
+    people = [p for p in everyone if p not in config.exclude]
     if len(people) < 3:
         raise SplitError(
             f"Scheme {config.scheme} needs three subjects or more (to train, validate and test); "
@@ -104,12 +111,6 @@ def make(windows: Windows, config: SplitConfig) -> list[Split]:
             "{scheme: sessions}` works, and its score tells nothing about other people."
         )
     if config.scheme == "subjects":
-        unknown = sorted(set(config.test) - set(people), key=natural)
-        if unknown:
-            raise SplitError(
-                f"split.test names subjects {', '.join(unknown)} who have no windows. Subjects: "
-                f"{', '.join(people)}."
-            )
         tests = [list(config.test)]
     elif config.scheme == "leave-one-subject-out":
         tests = [[p] for p in people]
@@ -119,8 +120,8 @@ def make(windows: Windows, config: SplitConfig) -> list[Split]:
                 f"split.folds is {config.folds}, but there are {len(people)} subjects; use at most "
                 "that many, or scheme: leave-one-subject-out."
             )
-        tests = subject_folds(windows, np.arange(len(windows)), config.folds, config.seed)
-    return [_with_validation(windows, test, config, fold) for fold, test in enumerate(tests)]
+        tests = subject_folds(windows, pool, config.folds, config.seed)
+    return [_with_validation(windows, pool, test, config, fold) for fold, test in enumerate(tests)]
 
 
 def subject_folds(windows: Windows, index: np.ndarray, folds: int, seed: int) -> list[list[str]]:
@@ -144,11 +145,11 @@ def subject_folds(windows: Windows, index: np.ndarray, folds: int, seed: int) ->
 
 
 def _with_validation(
-    windows: Windows, test: Iterable[str], config: SplitConfig, fold: int
+    windows: Windows, pool: np.ndarray, test: Sequence[str], config: SplitConfig, fold: int
 ) -> Split:
-    test_people = set(test)
-    is_test = np.isin(windows.subjects, list(test_people))
-    rest = np.flatnonzero(~is_test)
+    subjects = windows.subjects[pool]
+    is_test = np.isin(subjects, test)
+    rest = pool[~is_test]
     people = sorted(set(windows.subjects[rest]), key=natural)
     if len(people) < 2:
         raise SplitError(
@@ -156,12 +157,12 @@ def _with_validation(
             "subjects."
         )
     chosen = _validation_people(windows, rest, people, config, fold)
-    is_validation = np.isin(windows.subjects, chosen)
+    is_validation = np.isin(subjects, chosen)
     return Split(
         windows,
-        train=np.flatnonzero(~is_test & ~is_validation),
-        validation=np.flatnonzero(is_validation),
-        test=np.flatnonzero(is_test),
+        train=pool[~is_test & ~is_validation],
+        validation=pool[is_validation],
+        test=pool[is_test],
     )
 
 

@@ -68,7 +68,9 @@ def _run(context: Context, writing: Writing) -> None:
     writing.note(jobs=len(tasks), failed=sorted(tasks[i].key for i in failed))
 
 
-def final_task(context: Context, model: ModelConfig, seed: int, epochs: int) -> Task:
+def final_task(
+    context: Context, model: ModelConfig, seed: int, epochs: int, temperature: float
+) -> Task:
     """The fit of a recipe on all people, for what ships.
 
     Parameters
@@ -78,23 +80,27 @@ def final_task(context: Context, model: ModelConfig, seed: int, epochs: int) -> 
     model : ModelConfig
     seed, epochs : int
         Epochs: the median of the best epochs that the folds' validation people chose.
+    temperature : float
+        The median of the folds'.
     """
     import numpy as np
 
     from har.signal import stored
 
     prepared = context.outputs["prepare"]
+    windows = stored.load(prepared.path)
     nobody = np.empty(0, np.int64)
     return Task(
         job=Job(model, FINAL, seed),
         training=context.pipeline.training,
-        train=np.arange(len(stored.load(prepared.path))),
+        train=np.flatnonzero(~np.isin(windows.subjects, context.pipeline.split.exclude)),
         validation=nobody,
         test=nobody,
         prepared=prepared.path,
         prepared_fingerprint=prepared.fingerprint,
         store=context.store.root,
         epochs=epochs,
+        temperature=temperature,
     )
 
 

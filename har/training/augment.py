@@ -1,0 +1,91 @@
+"""Augmentation of training windows, inside the training graph and never in what ships.
+
+References
+----------
+Um and others 2017, "Data augmentation of wearable sensor data for Parkinson's disease monitoring
+using convolutional neural networks", doi:10.1145/3136755.3136817 (rotation, scaling, jitter,
+time-warping). Here a rotation turns all three axes together by a bounded angle about a random axis:
+the device sits a little differently, it is not upside down.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+class Augment(keras.layers.Layer):
+    """Random changes of raw windows, m/s², when training; the identity otherwise.
+
+    Parameters
+    ----------
+    rotate_deg : float
+        Standard deviation of the angle about a random axis.
+    scale : float
+        Standard deviation of the factor on the whole window, about 1.
+    jitter : float
+        Standard deviation of white noise, m/s².
+    warp : float
+        Greatest relative change of speed; the middle of the window stays where it is, and samples
+        are read between neighbours linearly.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        *,
+        rotate_deg: float = 0.0,
+        scale: float = 0.0,
+        jitter: float = 0.0,
+        warp: float = 0.0,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(trainable=False, **kwargs)
+        self.rotate_deg, self.scale, self.jitter, self.warp = rotate_deg, scale, jitter, warp
+        self.random = keras.random.SeedGenerator(seed)
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        if not training:
+            return x
+        if self.warp:
+            x = self._warped(x)
+        if self.rotate_deg:
+            x = ops.matmul(x, self._rotations(ops.shape(x)[0]))
+        if self.scale:
+            n = ops.shape(x)[0]
+            x = x * keras.random.normal((n, 1, 1), 1.0, self.scale, seed=self.random)
+        if self.jitter:
+            x = x + keras.random.normal(ops.shape(x), 0.0, self.jitter, seed=self.random)
+        return x
+
+    def _rotations(self, n: Any) -> Any:
+        """Rotation matrices (n, 3, 3), by Rodrigues' formula."""
+        axis = keras.random.normal((n, 3), seed=self.random)
+        axis = axis / (ops.norm(axis, axis=1, keepdims=True) + 1e-6)
+        angle = keras.random.normal((n, 1, 1), 0.0, self.rotate_deg, seed=self.random)
+        angle = angle * (3.141592653589793 / 180)
+        x, y, z = axis[:, 0], axis[:, 1], axis[:, 2]
+        zero = ops.zeros_like(x)
+        cross = ops.reshape(ops.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1), (-1, 3, 3))
+        return ops.eye(3) + ops.sin(angle) * cross + (1 - ops.cos(angle)) * (cross @ cross)
+
+    def _warped(self, x: Any) -> Any:
+        n, steps = ops.shape(x)[0], x.shape[1]
+        speed = 1 + keras.random.uniform((n, 1), -self.warp, self.warp, seed=self.random)
+        middle = (steps - 1) / 2
+        at = middle + (ops.arange(steps, dtype="float32") - middle) * speed
+        # A faster window runs out of samples at both ends: mirror them.
+        last = float(steps - 1)
+        at = last - ops.abs(last - ops.abs(at))
+        low = ops.clip(ops.floor(at), 0, last - 1)
+        share = ops.expand_dims(at - low, -1)
+        low = ops.cast(low, "int32")
+        a = ops.take_along_axis(x, ops.expand_dims(low, -1), axis=1)
+        b = ops.take_along_axis(x, ops.expand_dims(low + 1, -1), axis=1)
+        return a + share * (b - a)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return shape
