@@ -27,7 +27,7 @@ class _Group(click.Group):
         except click.UsageError as e:
             from har.config import did_you_mean
 
-            near = did_you_mean(args[0], self.commands) if args else ""
+            near = did_you_mean(args[0], self.list_commands(ctx)) if args else ""
             raise click.UsageError(e.message.rstrip(".") + (near or "."), ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -247,3 +247,90 @@ def predict(bundle: Path, recording: Path, **options: Any) -> None:
     from har.deploy import predict as predicting
 
     click.echo(predicting.command(bundle, recording, **options))
+
+
+# Lectures ----------------------------------------------------------------------------------------
+
+
+class _Lectures(_Group):
+    """A command for each lecture of the registry, which is read only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        from har.lectures import registry
+
+        return [*super().list_commands(ctx), *registry.names()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from har.lectures import registry
+
+        if cmd_name in self.commands or cmd_name not in registry.names():
+            return super().get_command(ctx, cmd_name)
+        one = registry.get(cmd_name)
+
+        @click.command(
+            cmd_name,
+            short_help=one.title + ".",
+            help=f"{one.title}. {one.teaches}\n\n\b\nExample:\n  har lecture {cmd_name} --quick",
+        )
+        @_lecture_options
+        @click.pass_context
+        def command(ctx: click.Context, quick: bool, as_json: bool) -> None:
+            _lecture(ctx, (cmd_name,), quick, as_json)
+
+        return command
+
+
+def _lecture_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+    return click.option(
+        "--quick", is_flag=True, help="Small and short: shows that it works, not what it reaches."
+    )(command)
+
+
+def _lecture(ctx: click.Context, names: tuple[str, ...], quick: bool, as_json: bool) -> None:
+    from har.lectures import commands
+
+    commands.run(
+        ctx.obj, names, quick=quick, as_json=as_json,
+        echo=click.echo, say=functools.partial(click.echo, err=True),
+    )  # fmt: skip
+
+
+@main.group(cls=_Lectures)
+def lecture() -> None:
+    """The course's experiments: what should come out, and what does.
+
+    \b
+    Example:
+      har lecture list
+      har lecture rnn-by-hand
+    """
+
+
+@lecture.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def lecture_list(as_json: bool) -> None:
+    """Show the experiments and what each one teaches.
+
+    \b
+    Example:
+      har lecture list --json
+    """
+    from har.lectures import commands
+
+    click.echo(commands.listing(as_json))
+
+
+@lecture.command("all")
+@_lecture_options
+@click.pass_context
+def lecture_all(ctx: click.Context, quick: bool, as_json: bool) -> None:
+    """Run every experiment and write reports/lectures/README.md.
+
+    \b
+    Example:
+      har lecture all --quick
+    """
+    from har.lectures import registry
+
+    _lecture(ctx, tuple(registry.names()), quick, as_json)

@@ -1,0 +1,1 @@
+"""The course's experiments, each with the numbers that it should give."""

@@ -21,6 +21,7 @@ _OWN = {
     "gru": "har.models.recurrent:GRU",
     "simple_rnn": "har.models.recurrent:SIMPLE_RNN",
     "stacked_lstm": "har.models.stacked_lstm:SPEC",
+    "peephole_lstm": "har.models.peephole_lstm:SPEC",
     "cnn": "har.models.cnn:SPEC",
     "conv_lstm": "har.models.conv_lstm:SPEC",
     "inception": "har.models.inception:SPEC",

@@ -1,0 +1,152 @@
+"""One LSTM step from its gate equations, with and without peepholes, and a cell set by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from har.lectures import drawing
+from har.lectures.result import Lecture, Result, Setting, agree, exact
+
+FEATURES, UNITS, STEPS = 30, 20, 10  # the lecture's x, h and t
+Array = np.ndarray
+
+
+def sigmoid(v: Array) -> Array:
+    return 1 / (1 + np.exp(-v))
+
+
+def step(
+    x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array,
+    peephole: Array | None = None,
+) -> dict[str, Array]:  # fmt: skip
+    """One step of an LSTM.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_features,)
+    h, c : ndarray, shape (n_units,)
+        Hidden state and cell state before the step.
+    kernel, recurrent, bias : ndarray, shapes (n_features, 4 n), (n_units, 4 n), (4 n,)
+        In Keras' order: input gate, forget gate, candidate, output gate.
+    peephole : ndarray, shape (3, n_units), optional
+        From the cell to the input, forget and output gate; none if left out.
+
+    Returns
+    -------
+    dict of ndarray
+        The gates by name, and `c` and `h` after the step.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber 1997; forget gate by Gers, Schmidhuber and Cummins 2000; peepholes
+    by Gers, Schraudolph and Schmidhuber 2002.
+    """
+    p = np.zeros((3, len(h))) if peephole is None else peephole
+    zi, zf, zc, zo = np.split(x @ kernel + h @ recurrent + bias, 4)
+    i = sigmoid(zi + p[0] * c)
+    f = sigmoid(zf + p[1] * c)
+    candidate = np.tanh(zc)
+    c = f * c + i * candidate
+    o = sigmoid(zo + p[2] * c)
+    return {"input": i, "forget": f, "candidate": candidate, "output": o, "c": c,
+            "h": o * np.tanh(c)}  # fmt: skip
+
+
+def steps(x: Array, *weights: Array) -> dict[str, Array]:
+    """`step` along a sequence (n_steps, n_features), from zero: each value is (n_steps, n)."""
+    now = {"h": np.zeros(len(weights[1])), "c": np.zeros(len(weights[1]))}
+    seen = [now := step(x_t, now["h"], now["c"], *weights) for x_t in x]
+    return {name: np.array([s[name] for s in seen]) for name in seen[0]}
+
+
+def keras_layer(x: Array, weights: tuple[Array, ...], peephole: bool) -> tuple[Any, Any]:
+    """Our weights in Keras' layer (or in the house's peephole cell): its states, its size."""
+    import keras
+
+    units = len(weights[1])
+    if peephole:
+        from har.models.peephole_cell import PeepholeLSTMCell
+
+        kernel, recurrent, bias, peepholes = weights
+        layer = keras.layers.RNN(PeepholeLSTMCell(units), return_sequences=True)
+        weights = (kernel, recurrent, peepholes, bias)
+    else:
+        layer = keras.layers.LSTM(units, return_sequences=True)
+    layer.build((None, *x.shape))
+    layer.set_weights([w.astype("float32") for w in weights])
+    return np.asarray(layer(x[None].astype("float32")))[0], layer.count_params()
+
+
+def latch() -> tuple[Array, tuple[Array, ...]]:
+    """A cell of one unit, set by hand: it stores a value when told to write, until told to forget.
+
+    The features are value, write, forget. Large weights make the gates open or shut.
+    """
+    kernel = np.array([[0.0, 0, 1, 0], [20, -20, 0, 0], [0, -20, 0, 0]])
+    bias = np.array([-10.0, 10, 0, 10])
+    x = np.zeros((60, 3))
+    x[:, 0] = 0.8 * np.sin(np.arange(60) / 4)  # goes on all the time, mostly unheard
+    x[[6, 19], 1] = 1
+    x[48, 2] = 1
+    return x, (kernel, np.zeros((1, 4)), bias)
+
+
+def run(setting: Setting) -> Result:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(STEPS, FEATURES))
+    shapes = ((FEATURES, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,), (3, UNITS))
+    weights = tuple(0.5 * rng.normal(size=s) for s in shapes)
+    rows = []
+    for name, used in (("LSTM", weights[:3]), ("peephole LSTM", weights)):
+        by_hand = steps(x, *used)["h"]
+        by_keras, size = keras_layer(x, used, peephole=len(used) == 4)
+        rows.append(agree(f"h after one step, {name}", by_hand[0], by_keras[0], 1e-6))
+        rows.append(agree(f"h over {STEPS} steps, {name}", by_hand, by_keras, 1e-6))
+        formula = 4 * UNITS * (FEATURES + UNITS + 1) + (3 * UNITS if len(used) == 4 else 0)
+        rows.append(exact(f"parameters, {name}, x=30, h=20", formula, size))
+    rows.append(exact("the lecture's 4·h·(x+h+t), x=30, h=20, t=10", 4_800,
+                      4 * UNITS * (FEATURES + UNITS + STEPS)))  # fmt: skip
+    rows.append(exact("Keras' LSTM, 4·h·(x+h+1)", 4_080, keras_layer(x, weights[:3], False)[1]))
+    signals, cell = latch()
+    gates = steps(signals, *cell)
+    rows.append(agree("h over 60 steps, cell set by hand",
+                      gates["h"], keras_layer(signals, cell, False)[0], 1e-6))  # fmt: skip
+    return Result(
+        rows,
+        [_draw(setting, signals, gates)],
+        "Four small dense layers look at x and the last h: three gates between 0 and 1, and a "
+        "candidate. The cell keeps f·c and adds i·candidate. Each of the four has h·(x+h) weights "
+        "and h biases, hence 4·h·(x+h+1) = 4,080. The lecture's 4·h·(x+h+t) = 4,800 counts the "
+        "steps t where there is one bias: all steps share the weights, so t has no place in it. "
+        "Peepholes let the gates see the cell itself, for 3·h weights more. In the figure a cell "
+        "with weights set by hand stores the signal's value at each write, and drops it at forget.",
+    )
+
+
+def _draw(setting: Setting, x: Array, gates: dict[str, Array]) -> str:
+    figure, axes = drawing.new_figure(3, 1, size=(9, 6))
+    rows = (
+        ("what comes in", {"value": x[:, 0], "write": x[:, 1], "forget": x[:, 2]}),
+        ("gates", {"input gate": gates["input"], "forget gate (1 keeps)": gates["forget"]}),
+        ("cell", {"cell state c": gates["c"], "value": x[:, 0]}),
+    )
+    for ax, (title, lines) in zip(axes[:, 0], rows, strict=True):
+        for (label, y), colour in zip(lines.items(), drawing.COLOURS, strict=False):
+            faint = label == "value" and title == "cell"
+            ax.plot(y, drawstyle="steps-mid", color=drawing.GREY if faint else colour,
+                    alpha=0.4 if faint else 1, label=label)  # fmt: skip
+        ax.set_ylabel(title)
+        ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes[0, 0].set_title("An LSTM cell whose weights were set by hand", loc="left")
+    axes[-1, 0].set_xlabel("step")
+    return drawing.save(figure, setting.out, "lstm-by-hand.png")
+
+
+LECTURE = Lecture(
+    "lstm-by-hand",
+    "An LSTM step by hand",
+    "What the gates and the cell do, and how many parameters they have.",
+    run,
+)
