@@ -164,6 +164,47 @@ def serve(ctx: click.Context, bundle: str, host: str | None, port: int, https: b
     page.run(bundle, where, host=host, port=port, https=https, echo=click.echo)
 
 
+# Tracking ----------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("pipeline", default="watch")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE",
+    help="The overrides that it was run with.",
+)  # fmt: skip
+@click.pass_context
+def track(ctx: click.Context, pipeline: str, overrides: tuple[str, ...]) -> None:
+    """Send stored results to MLflow, once: to MLFLOW_TRACKING_URI or reports/mlflow.db.
+
+    `har run` does it at its end; this is for a server that was down then.
+
+    \b
+    Example:
+      MLFLOW_TRACKING_URI=http://lab:5000 har track watch
+    """
+    from har import session
+
+    click.echo(session.track(ctx.obj, pipeline, overrides=overrides))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=int, default=5000, show_default=True)
+@click.pass_context
+def ui(ctx: click.Context, host: str, port: int) -> None:
+    """Show this workspace's tracked runs in MLflow's own pages, until interrupted.
+
+    \b
+    Example:
+      har ui --port 5001
+    """
+    from har import tracking
+    from har.store import Workspace
+
+    raise SystemExit(tracking.ui(Workspace(ctx.obj.resolve()), host=host, port=port))
+
+
 # Data sets ---------------------------------------------------------------------------------------
 
 

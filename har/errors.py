@@ -35,3 +35,7 @@ class StoreError(HarError):
 
 class ExportError(HarError):
     """A model cannot be exported, or its export is not equal to the model."""
+
+
+class TrackingError(HarError):
+    """Results that could not be sent to MLflow, or a store without pages to show."""

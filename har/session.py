@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from har import config, fanout, pipeline
+from har import config, fanout, pipeline, tracking
 from har.stages import Context
 from har.store import Store, Workspace
 
@@ -53,4 +54,24 @@ def run(
                 echo(text)
 
     pipeline.run(context, until=until, force=force, dry_run=dry_run, on_step=tell)
+    if not dry_run and (sent := tracking.track(context, load_model=load_model)):
+        context.console.print(f"[bold]track[/bold]: {sent}")
     return context
+
+
+def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> str:
+    """Send what is stored of a pipeline to MLflow; says what was sent. Runs no stage."""
+    context = open_context(root, name, overrides=overrides)
+    pipeline.run(context, dry_run=True)  # finds the finished outputs
+    sent = tracking.track(context, load_model=load_model, required=True)
+    return sent or "MLflow has all of it already."
+
+
+def load_model(path: Path) -> Any:
+    """A saved Keras model, with the layers of this package."""
+    import importlib
+
+    import keras
+
+    importlib.import_module("har.models.conditioning")  # registers them
+    return keras.saving.load_model(path, compile=False)

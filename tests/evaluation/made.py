@@ -127,10 +127,12 @@ def train(
     return parts, records
 
 
-def pipeline(models: list[str], seeds: tuple[int, ...] = (0, 1), **more) -> Pipeline:
+def pipeline(
+    models: list[str], seeds: tuple[int, ...] = (0, 1), name: str = "made", **more
+) -> Pipeline:
     return parse(
         {
-            "name": "made",
+            "name": name,
             "dataset": "watch",
             "models": models,
             "training": {"seeds": list(seeds)},

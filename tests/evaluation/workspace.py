@@ -1,0 +1,74 @@
+"""A workspace whose `prepare` and `train` are made by hand, with `compare` and `report` run."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from har.evaluation import stage
+from har.signal import stored
+from har.stages import Context
+from har.store import Store, Workspace, write_json
+from tests.evaluation import made
+
+
+def context(
+    root: Path, skills: dict[str, float], *, seeds: tuple[int, ...] = (0,), name: str = "made"
+) -> Context:
+    """As `har.pipeline` has it before `compare`; `console` writes into a string."""
+    workspace = Workspace(root)
+    store = Store(workspace.cache)
+    w = made.windows()
+    parts = {"config": {}, "inputs": {}, "code": "c0de"}
+    with store.writing("prepare", "p0", parts) as writing:
+        stored.write(writing.path, w)
+    jobs = root / "jobs"
+    if not jobs.exists():
+        made.train(jobs, w, skills=skills, seeds=seeds)
+    records = []
+    for model in skills:
+        for seed in seeds:
+            for fold in range(3):
+                key = f"{model}-{fold}-{seed}"
+                with store.writing("job", key, {}) as writing:
+                    for file in (jobs / key).iterdir():
+                        (writing.path / file.name).write_bytes(file.read_bytes())
+                records.append(
+                    {
+                        "model": model, "fold": fold, "seed": seed, "key": key,
+                        "status": "done", "reason": "",
+                    }
+                )  # fmt: skip
+    with store.writing("train", f"t-{name}", parts) as writing:
+        write_json(writing.path / "folds.json", made.folds(w))
+        write_json(writing.path / "jobs.json", records)
+    found = Context(
+        workspace,
+        made.pipeline(list(skills), seeds, name=name),
+        store,
+        jobs=1,
+        console=Console(file=io.StringIO(), width=200),
+    )
+    for stage_name, key in (("prepare", "p0"), ("train", f"t-{name}")):
+        output = store.find(stage_name, key)
+        assert output is not None
+        found.outputs[stage_name] = output
+    return found
+
+
+def run(found: Context, key: str = "k") -> Context:
+    """Run `compare` and `report`."""
+    for each in (stage.COMPARE, stage.REPORT):
+        with found.store.writing(each.name, key, each.parts(found)) as writing:
+            each.run(found, writing)
+        output = found.store.find(each.name, key)
+        assert output is not None
+        found.outputs[each.name] = output
+    return found
+
+
+def results(found: Context) -> dict:
+    return json.loads((found.outputs["compare"].path / "results.json").read_text("utf-8"))

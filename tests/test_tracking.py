@@ -1,0 +1,315 @@
+"""What stands in the MLflow store after a comparison was sent, sent again, or interrupted."""
+
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from har import tracking
+from har.errors import TrackingError
+from har.store import Workspace
+from tests.evaluation import workspace
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning",  # of MLflow's own imports
+    "ignore::FutureWarning",
+    "ignore::UserWarning:mlflow",
+    "ignore::ResourceWarning",  # MLflow keeps its SQLite connections open
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+SKILLS = {"cnn": 0.9, "lstm": 0.6, "extra_trees": 0.5}
+N_RUNS = 1 + 3 + 3 * 3 * 2
+
+
+@pytest.fixture(autouse=True)
+def no_server(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory):
+    """A comparison that was sent to the workspace's own store, with its runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        root = tmp_path_factory.mktemp("workspace")
+        context = workspace.run(workspace.context(root, SKILLS, seeds=(0, 1)))
+        said = tracking.track(context)
+    assert said.startswith(f"{N_RUNS} runs sent")
+    return context
+
+
+def client(context):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=tracking.tracking_uri(context.workspace))
+
+
+def runs(context):
+    c = client(context)
+    experiment = c.get_experiment_by_name(context.pipeline.name)
+    return {r.info.run_id: r for r in c.search_runs([experiment.experiment_id])}
+
+
+def of_kind(context, kind):
+    return [r for r in runs(context).values() if r.data.tags["har.kind"] == kind]
+
+
+def test_a_run_for_the_comparison_each_model_and_each_job(sent):
+    (parent,) = of_kind(sent, "comparison")
+    models = of_kind(sent, "model")
+    assert {r.data.tags["mlflow.parentRunId"] for r in models} == {parent.info.run_id}
+    assert sorted(r.info.run_name for r in models) == sorted(SKILLS)
+    by_id = {r.info.run_id: r.info.run_name for r in models}
+    jobs = of_kind(sent, "job")
+    assert sorted(r.info.run_name for r in jobs) == sorted(
+        f"{m} fold {f} seed {s}" for m in SKILLS for f in range(3) for s in (0, 1)
+    )
+    for run in jobs:
+        assert by_id[run.data.tags["mlflow.parentRunId"]] == run.data.tags["har.model"]
+    assert {r.info.status for r in runs(sent).values()} == {"FINISHED"}
+
+
+def test_tags_say_what_the_scores_are_of(sent):
+    r = workspace.results(sent)
+    for run in runs(sent).values():
+        assert run.data.tags["har.data_fingerprint"] == r["data_fingerprint"]
+        assert run.data.tags["har.config_key"] == r["config_key"]
+        assert run.data.tags["har.code"] == r["code"]
+    keys = [run.data.tags["har.job_key"] for run in runs(sent).values()]
+    assert len(set(keys)) == N_RUNS
+
+
+def test_models_carry_their_pooled_scores(sent):
+    r = workspace.results(sent)
+    for run in of_kind(sent, "model"):
+        m = r["models"][run.info.run_name]
+        for name in ("macro_f1", "accuracy", "validation_macro_f1", "macro_f1_seed_sd"):
+            assert run.data.metrics[name] == pytest.approx(m[name])
+        assert run.data.metrics["macro_f1_ci95_low"] == pytest.approx(m["macro_f1_ci95"][0])
+        assert run.data.metrics["f1.walk"] == pytest.approx(m["per_class"]["f1"][0])
+        assert run.data.metrics["subject_f1.3"] == pytest.approx(m["per_subject"]["3"])
+        assert run.data.params["model"] == run.info.run_name
+
+
+def test_jobs_carry_their_curves(sent):
+    c = client(sent)
+    run = next(r for r in of_kind(sent, "job") if r.info.run_name == "cnn fold 1 seed 0")
+    folder = sent.store.find("job", "cnn-1-0").path
+    history = json.loads((folder / "history.json").read_text())
+    for name in ("loss", "val_loss", "val_macro_f1", "learning_rate"):
+        got = sorted(c.get_metric_history(run.info.run_id, name), key=lambda m: m.step)
+        assert [m.step for m in got] == [1, 2, 3]
+        assert [m.value for m in got] == pytest.approx(history[name])
+    assert run.data.metrics["best_epoch"] == 2
+    assert run.data.params["test"] == "2, 5"
+
+
+def test_data_set_and_pictures_and_report(sent):
+    c = client(sent)
+    (parent,) = of_kind(sent, "comparison")
+    assert {a.path for a in c.list_artifacts(parent.info.run_id)} == {"index.html", "results.json"}
+    for run in of_kind(sent, "model"):
+        (data,) = run.inputs.dataset_inputs
+        assert data.dataset.name == "watch"
+        assert data.dataset.digest == run.data.tags["har.data_fingerprint"]
+        figures = [a.path for a in c.list_artifacts(run.info.run_id, "figures")]
+        assert figures == [f"figures/{run.info.run_name}.png"]
+        assert c.list_artifacts(run.info.run_id, "images")
+
+
+def test_sent_twice_adds_nothing_and_imports_no_mlflow(sent, tmp_path):
+    before = runs(sent)
+    assert tracking.track(sent) is None
+    assert elsewhere(sent, SKILLS, (0, 1)) == "None False"
+    marker = tracking._marker(sent, tracking.tracking_uri(sent.workspace))
+    marker.unlink()  # a lost memory costs a look, and no more
+    assert tracking.track(sent).startswith("0 runs sent")
+    assert runs(sent).keys() == before.keys()
+
+
+def elsewhere(context, skills, seeds=(0,)):
+    """`track` in another process: what it returned, and whether MLflow was imported."""
+    script = (
+        "import sys, pathlib\n"
+        "from tests.evaluation import workspace\n"
+        "from har import tracking\n"
+        f"c = workspace.context(pathlib.Path({str(context.workspace.root)!r}), {skills!r}, "
+        f"seeds={seeds!r})\n"
+        "for s in ('compare', 'report'):\n"
+        "    c.outputs[s] = c.store.find(s, 'k')\n"
+        "print(tracking.track(c), 'mlflow' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=120, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def fresh(tmp_path, skills=None, **options):
+    return workspace.run(workspace.context(tmp_path, skills or {"cnn": 0.9}, **options))
+
+
+def test_a_store_that_is_gone_is_filled_again(tmp_path):
+    context = fresh(tmp_path)
+    assert tracking.track(context).startswith("5 runs sent")
+    (tmp_path / "reports" / "mlflow.db").unlink()
+    assert elsewhere(context, {"cnn": 0.9}).startswith("5 runs sent")
+    assert elsewhere(context, {"cnn": 0.9}) == "None False"
+
+
+def test_an_interrupted_sending_is_finished(tmp_path, monkeypatch):
+    context = fresh(tmp_path)
+    send = tracking._Sender._job
+
+    def stop(self, parent, job):
+        if job["fold"] == 2:
+            raise KeyboardInterrupt
+        send(self, parent, job)
+
+    monkeypatch.setattr(tracking._Sender, "_job", stop)
+    with pytest.raises(KeyboardInterrupt):
+        tracking.track(context)
+    assert len(runs(context)) == 4
+    monkeypatch.undo()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking.track(context).startswith("1 runs sent")
+    assert {r.info.status for r in runs(context).values()} == {"FINISHED"}
+    (cnn,) = of_kind(context, "model")
+    history = client(context).get_metric_history(cnn.info.run_id, "macro_f1")
+    assert len(history) == 1  # sent twice, stored once
+    assert len(cnn.inputs.dataset_inputs) == 1
+
+
+def test_another_comparison_of_the_same_jobs_has_runs_of_its_own(tmp_path):
+    tracking.track(fresh(tmp_path))
+    more = workspace.context(tmp_path / "more", {"cnn": 0.9, "gru": 0.5})
+    more = workspace.run(more)
+    more.workspace = Workspace(tmp_path)
+    assert tracking.track(more).startswith("9 runs sent")
+    assert len(of_kind(more, "comparison")) == 2
+
+
+def test_an_export_is_added_to_the_runs_that_are_there(tmp_path):
+    context = fresh(tmp_path)
+    tracking.track(context)
+    entry = {"bytes": 80_000, "max_abs_diff": 1e-7, "label_agreement": 1.0, "macro_f1": 0.9}
+    results = workspace.results(context)
+    results["models"]["cnn"]["export"] = {"none": entry}
+    with context.store.writing("export", "k", {}) as writing:
+        (writing.path / "results.json").write_text(json.dumps(results))
+        (writing.path / "bundle" / "cnn").mkdir(parents=True)
+        (writing.path / "bundle" / "cnn" / "model.tflite").write_bytes(b"TFL3")
+    context.outputs["export"] = context.store.find("export", "k")
+    assert tracking.track(context).startswith("0 runs sent")
+    (run,) = of_kind(context, "model")
+    assert run.data.metrics["export.none.bytes"] == 80_000
+    paths = [a.path for a in client(context).list_artifacts(run.info.run_id, "bundle")]
+    assert paths == ["bundle/model.tflite"]
+    assert tracking.track(context) is None
+
+
+def test_many_jobs_keep_their_curves_in_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(tracking, "RUNS_PER_JOB_UP_TO", 2)
+    context = fresh(tmp_path)
+    assert tracking.track(context).startswith("2 runs sent")
+    (run,) = of_kind(context, "model")
+    c = client(context)
+    path = c.download_artifacts(run.info.run_id, "curves.json", str(tmp_path))
+    with open(path) as f:
+        rows = json.load(f)["jobs"]
+    assert [r["fold"] for r in rows] == [0, 1, 2]
+    assert len(rows[0]["loss"]) == 3
+
+
+def test_a_server_that_is_down_is_a_warning_then_caught_up(tmp_path, monkeypatch):
+    context = fresh(tmp_path)
+    with socket.socket() as s:  # a port where nobody listens
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    assert tracking.track(context) is None
+    warning = context.console.file.getvalue().replace("\n", " ")
+    assert "Warning" in warning
+    assert "har track made" in warning
+    with pytest.raises(TrackingError, match="har track made"):
+        tracking.track(context, required=True)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert tracking.track(context, required=True).startswith("5 runs sent")
+
+
+def test_nothing_stored(tmp_path):
+    context = workspace.context(tmp_path, {"cnn": 1})
+    assert tracking.track(context) is None
+    with pytest.raises(TrackingError, match="Run: har run made"):
+        tracking.track(context, required=True)
+
+
+def test_the_uri_of_the_environment_wins(tmp_path, monkeypatch):
+    database = tmp_path / "elsewhere" / "runs.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
+    context = fresh(tmp_path / "workspace")
+    tracking.track(context)
+    assert not (context.workspace.reports / "mlflow.db").exists()
+    with sqlite3.connect(database) as db:
+        assert db.execute("SELECT count(*) FROM runs").fetchone() == (5,)
+    db.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_selected_model_is_logged_with_its_signature(tmp_path):
+    import keras
+    import mlflow
+
+    context = workspace.context(tmp_path, {"cnn": 0.9})
+    for fold in range(3):
+        inputs = keras.Input((18, 3), name="acceleration")
+        outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(inputs))
+        folder = context.store.find("job", f"cnn-{fold}-0").path
+        keras.Model(inputs, outputs).save(folder / "model.keras")
+    workspace.run(context)
+    tracking.track(context, load_model=lambda p: keras.saving.load_model(p, compile=False))
+    (run,) = of_kind(context, "model")
+    (logged,) = run.outputs.model_outputs
+    uri = f"models:/{logged.model_id}"
+    signature = mlflow.models.get_model_info(uri).signature
+    assert signature.inputs.inputs[0].shape == (-1, 18, 3)
+    assert signature.outputs.inputs[0].shape == (-1, 3)
+    x = np.random.default_rng(0).normal(size=(4, 18, 3)).astype(np.float32)
+    want = keras.saving.load_model(
+        context.store.find("job", "cnn-0-0").path / "model.keras", compile=False
+    ).predict(x, verbose=0)
+    got = mlflow.keras.load_model(uri).predict(x, verbose=0)
+    np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+# The pages -------------------------------------------------------------------------------------
+
+
+def test_no_pages_without_a_store(tmp_path):
+    with pytest.raises(TrackingError, match="Run: har run"):
+        tracking.ui(Workspace(tmp_path))
+
+
+def test_a_server_has_pages_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://lab:5000")
+    with pytest.raises(TrackingError, match="http://lab:5000"):
+        tracking.ui(Workspace(tmp_path))
+
+
+def test_pages_are_served_from_the_workspaces_store(tmp_path, monkeypatch):
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "mlflow.db").touch()
+    seen = []
+    monkeypatch.setattr(
+        tracking.subprocess,
+        "run",
+        lambda command, check: seen.append(command) or subprocess.CompletedProcess(command, 0),
+    )
+    assert tracking.ui(Workspace(tmp_path), port=5050) == 0
+    text = " ".join(seen[0])
+    assert f"--backend-store-uri sqlite:///{tmp_path}/reports/mlflow.db" in text
+    assert "--host 127.0.0.1 --port 5050" in text
