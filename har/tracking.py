@@ -266,7 +266,9 @@ def _experiment(client: Any, context: Context, uri: str) -> str:
     if known is None:
         artifacts = (context.workspace.reports / "mlartifacts").resolve() / name
         location = artifacts.as_uri() if _sqlite_file(uri) else None
-        return str(client.create_experiment(name, artifact_location=location))
+        # otherwise the pages open on tools for language models
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        return str(client.create_experiment(name, artifact_location=location, tags=tags))
     if known.lifecycle_stage == "deleted":
         client.restore_experiment(known.experiment_id)
     return str(known.experiment_id)

@@ -20,24 +20,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ink:
-    """Colours on a light or a dark ground. Series colours are Okabe and Ito's (2008)."""
+    """Colours on a light or a dark ground; a cell of a matrix runs from `none` to `full`.
+
+    Series colours are Okabe and Ito's (2008), the yellow darkened.
+    """
 
     text: str
     faint: str
-    map: str
+    none: str
+    full: str
     series: tuple[str, ...]
 
 
 LIGHT = Ink(
     "#1b1f24",
     "#c8ccd2",
-    "Blues",
+    "#f4f7fa",
+    "#0b4f8a",
     ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B08000", "#3FA0D0", "#555555", "#7a3db8"),
 )
 DARK = Ink(
     "#e6e8eb",
     "#4a5058",
-    "Blues_r",
+    "#1d2227",
+    "#5db3ea",
     ("#4FB0E8", "#F28C38", "#2CC49A", "#E29BC4", "#E5C04A", "#9AD5F5", "#BBBBBB", "#B58CE8"),
 )
 
@@ -97,7 +103,10 @@ def _matrix(
     ax: Axes, values: np.ndarray, share: np.ndarray, activities: Sequence[str], ink: Ink
 ) -> None:
     k = len(activities)
-    ax.imshow(np.nan_to_num(share), cmap=ink.map, vmin=0, vmax=1, aspect="equal")
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shades = LinearSegmentedColormap.from_list("share", [ink.none, ink.full])
+    ax.imshow(np.nan_to_num(share), cmap=shades, vmin=0, vmax=1, aspect="equal")
     ax.spines[:].set_visible(False)
     size = 8 if k <= 8 else 6.5
     for i in range(k):
@@ -106,12 +115,8 @@ def _matrix(
             if np.isnan(value) or value == 0:
                 continue
             text = f"{value:d}" if values.dtype.kind == "i" else f"{value:.2f}".removeprefix("0")
-            strong = share[i, j] > 0.55
-            colour = (
-                ("white" if strong else "#1b1f24")
-                if ink is LIGHT
-                else ("#1b1f24" if strong else "white")
-            )
+            dark = (share[i, j] > 0.5) == (ink is LIGHT)
+            colour = "white" if dark else "#1b1f24"
             ax.text(j, i, text, ha="center", va="center", fontsize=size, color=colour)
     ax.set_xticks(range(k), activities, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(k), activities)
@@ -153,6 +158,7 @@ def learning_curves(
         ax.grid(color=ink.faint, linewidth=0.4, alpha=0.6)
     for ax in axes[-1]:
         ax.set_xlabel("epoch", fontsize=8)
+        ax.xaxis.get_major_locator().set_params(integer=True)
     if lines:
         figure.legend(
             lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False,
@@ -207,7 +213,7 @@ def per_subject(
         )  # fmt: skip
     ax.set_yticks(range(len(order)), order)
     ax.set_ylim(-0.7, len(order) - 0.3)
-    ax.set_xlim(min(0.5, ax.get_xlim()[0]), 1.005)
+    ax.set_xlim(right=1.01)
     ax.set_xlabel("macro-F1 of a person", fontsize=9)
     ax.grid(axis="x", color=ink.faint, linewidth=0.4)
     figure.legend(

@@ -22,8 +22,8 @@ def describe(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
     split, training = pipeline.split, pipeline.training
     validators = _span(fold_sizes)
     chosen = (
-        f"in each fold {validators} of the other people only validate: they choose the epoch and, "
-        "by their mean macro-F1, the model"
+        f"in each fold {validators} of the other people do nothing but validate: they choose the "
+        "epoch and, by their mean macro-F1, the model"
     )
     if split.scheme == "subject-folds":
         who = (
@@ -39,7 +39,7 @@ def describe(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         names = ", ".join(split.test)
         who = (
             f"Tested on {len(split.test)} named people ({names}) out of {people}; of the others, "
-            f"{validators} only validate: they choose the epoch and, by macro-F1, the model."
+            f"{validators} do nothing but validate: they choose the epoch and, by macro-F1, the model."
         )
     else:
         who = (

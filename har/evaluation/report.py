@@ -25,7 +25,7 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --soft: #9aa4b0; --line: #3a4048;
   --ground: #14171a; --raised: #1d2126; --mark: #1a2c40; --warn: #3a2c12; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1rem 4rem; background: var(--ground);
+body { margin: 0 auto; max-width: 68rem; padding: 1.5rem 1rem 4rem; background: var(--ground);
   color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin: 0 0 .2rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; }
 h3 { font-size: 1rem; margin: 1.2rem 0 .4rem; }
@@ -35,10 +35,11 @@ p { max-width: 46rem; margin: .5rem 0; } .soft { color: var(--soft); font-size: 
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; font-variant-numeric: tabular-nums; }
-th { font-weight: 600; color: var(--soft); } th:first-child, td:first-child,
+th { font-weight: 600; color: var(--soft); white-space: normal; vertical-align: bottom; } th:first-child, td:first-child,
 td.text, th.text { text-align: left; } td.text { white-space: normal; min-width: 12rem; }
 tr.selected td { background: var(--mark); font-weight: 600; }
-figure { margin: .6rem 0; overflow-x: auto; } figure img { max-width: 100%; height: auto; }
+figure { margin: .6rem 0; overflow-x: auto; } figure img { max-width: 100%; height: auto;
+  min-width: 34rem; }
 figcaption { color: var(--soft); font-size: .9rem; max-width: 46rem; }
 summary { cursor: pointer; font-weight: 600; padding: .25rem 0; }
 code { background: var(--raised); padding: .1em .3em; border-radius: .2rem; font-size: .9em; }
@@ -354,7 +355,7 @@ def _leakage(results: Mapping[str, Any]) -> str:
 
 def _provenance(results: Mapping[str, Any]) -> str:
     rows = [
-        ["command", f"har run {results['pipeline']}"],
+        ["command", f"har run {results['pipeline']}, with the configuration below"],
         ["data fingerprint", results["data_fingerprint"]],
         ["config key", results["config_key"]],
         ["code", results["code"]],
@@ -362,6 +363,6 @@ def _provenance(results: Mapping[str, Any]) -> str:
     ]
     config = escape(json.dumps(results["config"], indent=1, ensure_ascii=False))
     return (
-        _table(["", ""], rows)
+        _table(["", ""], rows, text=[1])
         + f"<details><summary>The whole configuration</summary><pre>{config}</pre></details>"
     )

@@ -127,8 +127,13 @@ def test_selection_looks_at_validation_people_of_what_can_be_exported():
 
 def test_the_first_line_says_if_what_cannot_be_exported_is_as_good(tmp_path):
     r, _ = compare(tmp_path, made.windows(), {"cnn": 0.7, "extra_trees": 0.95})
-    assert r["headline"][0].startswith("extra_trees cannot be exported and is as good as cnn")
+    assert r["headline"][0].startswith("extra_trees cannot be exported and is better than cnn")
     assert comparison_table(r).startswith(r["headline"][0])
+
+
+def test_as_good_is_what_the_interval_does_not_tell_apart(tmp_path):
+    r, _ = compare(tmp_path, made.windows(), {"cnn": 0.7, "extra_trees": 0.7})
+    assert r["headline"][0].startswith("extra_trees cannot be exported and is as good as cnn")
 
 
 def test_the_first_line_names_the_selected_where_it_is_better(compared):
