@@ -39,7 +39,8 @@ def describe(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         names = ", ".join(split.test)
         who = (
             f"Tested on {len(split.test)} named people ({names}) out of {people}; of the others, "
-            f"{validators} do nothing but validate: they choose the epoch and, by macro-F1, the model."
+            f"{validators} do nothing but validate: they choose the epoch and, by macro-F1, the "
+            "model."
         )
     else:
         who = (

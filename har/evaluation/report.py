@@ -35,7 +35,8 @@ p { max-width: 46rem; margin: .5rem 0; } .soft { color: var(--soft); font-size: 
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; font-variant-numeric: tabular-nums; }
-th { font-weight: 600; color: var(--soft); white-space: normal; vertical-align: bottom; } th:first-child, td:first-child,
+th { font-weight: 600; color: var(--soft); white-space: normal; vertical-align: bottom; }
+th:first-child, td:first-child,
 td.text, th.text { text-align: left; } td.text { white-space: normal; min-width: 12rem; }
 tr.selected td { background: var(--mark); font-weight: 600; }
 figure { margin: .6rem 0; overflow-x: auto; } figure img { max-width: 100%; height: auto;
