@@ -267,6 +267,63 @@ def data_fetch(ctx: click.Context, name: str, source: Path | None) -> None:
         click.echo(path)
 
 
+@data.command("check")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--write-pipeline",
+    "pipeline_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a pipeline file for these recordings.",
+)
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page, too.",
+)
+@click.option("--placement", help="Of a published data set with several.")
+@click.pass_context
+def data_check(
+    ctx: click.Context, path: Path, pipeline_file: Path | None, strict: bool, as_json: bool,
+    page: Path | None, placement: str | None,
+) -> None:  # fmt: skip
+    """Examine a file, a folder or a pipeline file's data: format, rate, unit, sign, what is wrong.
+
+    Exit code 1 if there is an error.
+
+    \b
+    Example:
+      har data check my/recordings --write-pipeline pipelines/mine.yaml
+    """
+    import json
+
+    from rich.console import Console
+
+    from har.ingest.doctor import check, show
+
+    with Console(stderr=True).status(f"reading {path}") as status:
+        report = check.check(
+            path, root=ctx.obj.resolve(), placement=placement,
+            on_progress=lambda n, of: status.update(f"reading {path}: {n} of {of} files"),
+        )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        click.echo(show.as_text(report, strict=strict))
+    if page:
+        page.write_text(show.as_html(report, strict=strict), encoding="utf-8")
+        click.echo(f"page: {page}", err=True)
+    if pipeline_file:
+        pipeline_file.write_text(show.as_pipeline(report, path=path.as_posix()), encoding="utf-8")
+        click.echo(f"pipeline file: {pipeline_file}", err=True)
+    if report.errors(strict=strict):
+        raise SystemExit(1)
+
+
 @main.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("recording", type=click.Path(path_type=Path))

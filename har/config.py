@@ -51,12 +51,19 @@ class Table(Section):
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
     rate_hz: float | None = Field(None, gt=0, description="for tables without a time column")
     unit: Literal["m/s2", "g", "mg"] | None = None
+    counts_per_g: float | None = Field(None, gt=0, description="for raw counts, in place of unit")
     gravity: Literal["present", "removed"] | None = None
     convention: Literal["android", "ios"] | None = None
     placement: str | None = None
     subject: str | None = Field(None, description="who, when all files are of one person")
     activity: str | None = Field(None, description="what, when all files are of one activity")
     null_label: Literal["drop", "keep"] = "drop"
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> Table:
+        if self.counts_per_g is not None and self.unit is not None:
+            raise ValueError("counts_per_g takes the place of unit: give one of them")
+        return self
 
 
 class Filter(Section):

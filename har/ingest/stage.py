@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from har.config import Pipeline, Table
-from har.ingest import datasets
+from har.ingest import datasets, formats
 from har.stages import Context, Stage
 from har.store import FileHashes, Output, Writing, code_version
 
@@ -27,14 +28,27 @@ def inputs(context: Context) -> dict[str, Any]:
 
     dataset = context.pipeline.dataset
     raw = context.workspace.raw
+    memory = FileHashes(context.workspace.cache / "file-hashes.json")
     if isinstance(dataset, Table):
-        from har.errors import ConfigError
+        from har.ingest import own
 
-        raise ConfigError("Own recordings (dataset.path) cannot be read yet.")
+        root = context.workspace.root
+        found = own.find(dataset, root)
+        files = {source.path for source in found.sources}
+        # Sidecars and metadata beside a recording count too.
+        files |= {p for f in files for p in f.parent.glob("*.csv") if p.is_file()}
+        if dataset.sidecar:
+            files.add(root / dataset.sidecar)
+        hashes = memory.of(files)
+        return {
+            "files": {os.path.relpath(path, root): digest for path, digest in hashes.items()},
+            "rejected": found.rejected,
+            "reader": code_version(*formats.MODULES),
+        }
     known = datasets.get(dataset)
     known.placement(context.pipeline.placement)
     paths = fetch.ensure(known, raw, console=context.console)
-    hashes = FileHashes(context.workspace.cache / "file-hashes.json").of(paths)
+    hashes = memory.of(paths)
     return {
         "files": {Path(path).name: digest for path, digest in hashes.items()},
         "reader": code_version(datasets.module(dataset)),
@@ -58,7 +72,7 @@ STAGE = Stage(
     name="ingest",
     summary="reading recordings",
     needs=(),
-    modules=("har.ingest.stage",),
+    modules=("har.ingest.stage", "har.ingest.reading"),
     config=config,
     inputs=inputs,
     run=run,

@@ -10,6 +10,7 @@ account.json         per source: samples in, kept, rejected by reason, findings
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -76,6 +77,7 @@ class Writer(AbstractContextManager["Writer"]):
             "start": start,
             "n_samples": recording.n_samples,
             "irregular": recording.time_s is not None,
+            "sha256": _digest(recording.acceleration),
             "provenance": json.dumps(recording.provenance, ensure_ascii=False, sort_keys=True),
         }
         self._notes += [(len(self._rows), a.label, a.start, a.end) for a in recording.annotations]
@@ -98,6 +100,7 @@ class Writer(AbstractContextManager["Writer"]):
                 ("start", pa.int64()),
                 ("n_samples", pa.int64()),
                 ("irregular", pa.bool_()),
+                ("sha256", pa.string()),
                 ("provenance", pa.string()),
             ]
         )
@@ -217,6 +220,21 @@ def read(folder: Path) -> list[Recording]:
 def _mapped(path: Path, rows: list[dict[str, Any]]) -> np.ndarray:
     array: np.ndarray = np.load(path, mmap_mode="r") if rows else np.load(path)
     return array
+
+
+def digests(folder: Path) -> dict[str, list[str]]:
+    """Ids of the recordings by the hash of their samples: two ids of one hash are one recording."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(folder / "recordings.parquet", columns=["id", "sha256"]).to_pydict()
+    out: dict[str, list[str]] = {}
+    for name, digest in zip(table["id"], table["sha256"], strict=True):
+        out.setdefault(digest, []).append(name)
+    return out
+
+
+def _digest(samples: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(samples).data).hexdigest()
 
 
 def _moment(text: str | None) -> Any:

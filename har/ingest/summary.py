@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from har.ingest.doctor import labels
+from har.ingest.raw import Finding
 from har.recording import Recording
 
 
 def make(
-    name: str, placement: str, recordings: Iterable[Recording], account: dict[str, Any]
+    name: str,
+    placement: str,
+    recordings: Iterable[Recording],
+    account: dict[str, Any],
+    digests: Mapping[str, list[str]],
 ) -> dict[str, Any]:
     """Numbers for people and programs, in plain JSON values."""
     seconds: dict[str, float] = defaultdict(float)
@@ -63,13 +69,15 @@ def make(
         "sources": len(account["sources"]),
         "files_rejected": account["files_rejected"],
         "missing": account["missing"],
-        "findings": _findings(account),
+        "findings": _findings(account, [*labels.names(seconds), *labels.twins(digests)]),
     }
 
 
-def _findings(account: dict[str, Any]) -> list[dict[str, Any]]:
+def _findings(account: dict[str, Any], over_all: list[Finding]) -> list[dict[str, Any]]:
     """One line for each code, with how many recordings have it."""
     seen: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for one in over_all:
+        seen[one.code, one.severity, one.action].append(one.as_dict())
     for source in account["sources"]:
         for finding in source["findings"]:
             key = (finding["code"], finding["severity"], finding["action"])
@@ -117,7 +125,14 @@ def as_text(summary: dict[str, Any]) -> str:
         + (f" + rejected: {rejected}" if rejected else " (none rejected)"),
     ]
     lines += [f"  not read: {f['file']}: {f['reason']}" for f in s["files_rejected"]]
-    lines += [f"  {f['code']} ({f['action']}), {_times(f)}; {f['first']}" for f in s["findings"]]
+    for severity in ("error", "warning"):
+        lines += [
+            f"  {severity}: {f['code']} ({f['action']}, {_times(f)}): {f['first']}"
+            for f in s["findings"]
+            if f["severity"] == severity
+        ]
+    if notes := [f for f in s["findings"] if f["severity"] == "info"]:
+        lines.append("  notes: " + ", ".join(f"{f['code']} ({_times(f)})" for f in notes))
     if s["missing"]:
         lines.append(f"  not in this copy: {', '.join(s['missing'])}")
     return "\n".join(lines)

@@ -1,0 +1,182 @@
+"""What a format is, and what the first bytes of a file tell."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from har.config import Columns, Table
+from har.errors import DataError
+from har.ingest.raw import Raw, Source
+
+HEAD_BYTES = 16_384
+
+
+class NotAcceleration(DataError):
+    """A file of a known maker that holds something else, such as counts per epoch."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The beginning of a file: enough to recognise it.
+
+    Parameters
+    ----------
+    name : str
+        Path inside its folder or archive, with `/`.
+    data : bytes
+        The first 16 kB.
+    columns : tuple of str
+        Fields of the header line, stripped; empty if there is none or it is not text.
+    delimiter, decimal : str
+    skip_rows : int
+        Lines up to and including the header line.
+    n_fields : int
+        Of the first data line.
+    first : tuple of str
+        That line's fields.
+    """
+
+    name: str
+    data: bytes
+    columns: tuple[str, ...] = ()
+    delimiter: str = ","
+    decimal: str = "."
+    skip_rows: int = 0
+    n_fields: int = 0
+    first: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        return PurePosixPath(self.name).stem
+
+    @property
+    def suffix(self) -> str:
+        return PurePosixPath(self.name).suffix.lower()
+
+    @property
+    def names(self) -> list[str]:
+        """A name for every field of a data line, unique, so that pyarrow takes them."""
+        out: list[str] = []
+        for i in range(max(self.n_fields, len(self.columns))):
+            name = self.columns[i] if i < len(self.columns) else ""
+            out.append(name if name and name not in out else f"_{i}")
+        return out
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What the user said in the pipeline file; None where nothing was said."""
+
+    table: Table = field(default_factory=lambda: Table(path=""))
+
+    @property
+    def columns(self) -> Columns | None:
+        return self.table.columns
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Parameters
+    ----------
+    name, title : str
+    recognise : callable
+        `(head) -> bool`, from the content.
+    read : callable
+        `(source, head, hints) -> iterable of Raw`.
+    companion : callable
+        `(head) -> bool`: a file that belongs to the format and holds no acceleration.
+    rank : callable
+        `(head) -> int`: of several views of the same movement in one folder, the lowest is read.
+        None: every file stands for itself.
+    """
+
+    name: str
+    title: str
+    recognise: Callable[[Head], bool]
+    read: Callable[[Source, Head, Hints], Iterable[Raw]]
+    companion: Callable[[Head], bool] = lambda _head: False
+    rank: Callable[[Head], int] | None = None
+
+
+def look(name: str, data: bytes) -> Head:
+    """Recognise text, its delimiter, decimal sign and header line."""
+    if b"\0" in data[:4096]:
+        return Head(name, data)
+    text = decode(data)
+    lines = text.splitlines()
+    if len(data) >= HEAD_BYTES and lines:
+        lines.pop()  # cut off in the middle
+    for number, line in enumerate(lines[:40]):
+        if not line.strip() or line.startswith("#"):
+            continue
+        delimiter = max(",;\t|", key=line.count)
+        fields = tuple(f.strip() for f in next(csv.reader([line], delimiter=delimiter), []))
+        if len(fields) < 3:
+            if len(line.split()) >= 3 and all(is_number(f) for f in line.split()):
+                delimiter, fields = " ", tuple(line.split())
+            else:
+                continue
+        following = next((f for f in lines[number + 1 :] if f.strip()), "")
+        if all(is_number(f) for f in fields if f):  # no header line: numbers at once
+            decimal = "," if delimiter != "," and any("," in f for f in fields) else "."
+            return Head(name, data, (), delimiter, decimal, number, len(fields), fields)
+        first = tuple(f.strip() for f in next(csv.reader([following], delimiter=delimiter), []))
+        decimal = "," if delimiter != "," and _has_decimal_comma(first) else "."
+        return Head(
+            name, data, fields, delimiter, decimal, number + 1, len(first) or len(fields), first
+        )
+    return Head(name, data)
+
+
+def decode(data: bytes) -> str:
+    for encoding in ("utf-8-sig", "latin-1"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError as e:
+            if e.start >= len(data) - 4 and encoding == "utf-8-sig":  # a character cut in two
+                return data[: e.start].decode(encoding)
+    return data.decode("latin-1")
+
+
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?|nan|NaN|-?inf")
+
+
+def is_number(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text.strip()))
+
+
+def _has_decimal_comma(fields: Iterable[str]) -> bool:
+    return any(re.fullmatch(r"[-+]?\d+,\d+([eE][-+]?\d+)?", f) for f in fields)
+
+
+def beside(source: Source, name: str) -> Source:
+    """A file in the same folder (or archive folder) as a source."""
+    if source.member:
+        return Source(source.path, str(PurePosixPath(source.member).parent / name).lstrip("./"))
+    return Source(Path(source.path).parent / name)
+
+
+def small_table(source: Source) -> list[dict[str, str]]:
+    """Rows of a small sidecar file; empty if it is not there."""
+    from har.ingest import text
+
+    try:
+        content = decode(text.read_bytes(source))
+    except (DataError, FileNotFoundError, NotADirectoryError):
+        return []
+    lines = content.splitlines()
+    if not lines:
+        return []
+    delimiter = max(",;\t", key=lines[0].count)
+    rows: list[dict[str, Any]] = list(csv.DictReader(lines, delimiter=delimiter))
+    return [
+        {str(k).strip(): str(v or "").strip() for k, v in row.items() if k is not None}
+        for row in rows
+    ]

@@ -1,0 +1,138 @@
+"""Sensor Logger (Android and iOS): a folder or zip of `time,seconds_elapsed,z,y,x` files.
+
+Note the order of the columns: z, y, x. All its motion files look alike, so that the name tells
+which is which: `TotalAcceleration.csv` (m/s², Android only), `Accelerometer.csv` (m/s², gravity
+removed),
+`AccelerometerUncalibrated.csv` (with gravity; g on iOS, m/s² on Android). `Metadata.csv` names the
+platform; an iOS export that was not standardised has the opposite sign, all axes, all files [1]_.
+
+`Annotation.csv` marks instants; each text labels what follows it, up to the next.
+
+References
+----------
+.. [1] https://github.com/tszheichoi/awesome-sensor-logger, UNITS.md and CROSSPLATFORM.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from har.ingest import text
+from har.ingest.formats import tables
+from har.ingest.formats.base import Format, Head, Hints, beside, small_table
+from har.ingest.raw import Convention, Finding, Gravity, Raw, Source, Unit
+
+KINDS: dict[str, tuple[int, Gravity]] = {
+    "totalacceleration": (0, "present"),
+    "accelerometeruncalibrated": (1, "present"),
+    "accelerometer": (2, "removed"),
+}
+OTHERS = {
+    "gyroscope", "gyroscopeuncalibrated", "gravity", "magnetometer", "magnetometeruncalibrated",
+    "orientation", "barometer", "compass", "annotation", "metadata", "location", "pedometer",
+    "activity", "battery", "brightness", "light", "microphone", "network", "heartrate",
+}  # fmt: skip
+# iPhones give apps at most 100 samples a second.
+IPHONE_MAX_HZ = 110
+
+
+def _kind(head: Head) -> str:
+    return head.stem.lower().replace(" ", "").replace("_", "")
+
+
+def recognise(head: Head) -> bool:
+    columns = {c.lower() for c in head.columns}
+    return {"time", "seconds_elapsed", "x", "y", "z"} <= columns and _kind(head) not in OTHERS
+
+
+def companion(head: Head) -> bool:
+    columns = {c.lower() for c in head.columns}
+    return (
+        ("seconds_elapsed" in columns and "time" in columns and not recognise(head))
+        or {"platform", "device name"} <= columns
+        or {"platform", "appversion"} <= columns
+    )
+
+
+def rank(head: Head) -> int:
+    return KINDS.get(_kind(head), (3, "present"))[0]
+
+
+def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
+    names = {c.lower(): c for c in head.columns}
+    axes = [names[a] for a in "xyz"]
+    columns, skipped = text.read_columns(
+        text.read_bytes(source),
+        names=head.names,
+        include=[names["time"], names["seconds_elapsed"], *axes],
+        types={names["seconds_elapsed"]: "float64", **dict.fromkeys(axes, "float64")},
+        delimiter=head.delimiter,
+        decimal=head.decimal,
+        skip_rows=head.skip_rows,
+        where=source.name,
+    )
+    acceleration = np.column_stack([columns[a] for a in axes])
+    time_s = tables.numbers(columns[names["seconds_elapsed"]])
+    kind = _kind(head)
+    gravity: Gravity | None = KINDS[kind][1] if kind in KINDS else None
+    findings = []
+    if [c.lower() for c in head.columns if c.lower() in "xyz"] != ["x", "y", "z"]:
+        order = " ".join(c for c in head.columns if c.lower() in "xyz")
+        message = f"Columns run {order}: read by name, as x y z."
+        findings.append(Finding("axis-order", "info", "fixed", message, source.name))
+    convention, unit, note = _platform(source, kind, time_s)
+    if note:
+        findings.append(note)
+    label, found = _annotations(source, time_s)
+    findings += found
+    yield from tables.stretches(
+        source, hints, acceleration, time_s=time_s, label=label, unit=unit, convention=convention,
+        gravity=gravity, rejected={"malformed line": skipped} if skipped else {},
+        findings=findings, provenance={"recorder": "Sensor Logger"},
+    )  # fmt: skip
+
+
+def _platform(
+    source: Source, kind: str, time_s: np.ndarray
+) -> tuple[Convention | None, Unit | None, Finding | None]:
+    rows = small_table(beside(source, "Metadata.csv"))
+    metadata = {k.lower(): v for k, v in rows[0].items()} if rows else {}
+    platform = metadata.get("platform", "").lower()
+    standard = metadata.get("standardisation", "").lower() == "true"
+    unit: Unit | None = "m/s2" if kind != "accelerometeruncalibrated" else None
+    if platform == "ios":
+        if kind == "accelerometeruncalibrated":
+            unit = "m/s2" if standard else "g"
+        return ("android" if standard else "ios"), unit, None
+    if platform == "android":
+        return "android", "m/s2", None
+    steps = np.diff(time_s[np.isfinite(time_s)])
+    rate = 1 / float(np.median(steps)) if len(steps) and np.median(steps) > 0 else 0.0
+    if rate > IPHONE_MAX_HZ:
+        message = (
+            f"No Metadata.csv, but {rate:.0f} Hz is more than an iPhone gives: Android's sign."
+        )
+        return "android", unit, Finding("convention", "info", "fixed", message, source.name)
+    return None, unit, None
+
+
+def _annotations(source: Source, time_s: np.ndarray) -> tuple[np.ndarray | None, list[Finding]]:
+    rows = small_table(beside(source, "Annotation.csv"))
+    marks = []
+    for row in rows:
+        try:
+            marks.append((float(row["seconds_elapsed"]), row.get("text", "").strip()))
+        except (KeyError, ValueError):
+            continue
+    if not marks:
+        return None, []
+    marks.sort()
+    texts = np.array(["", *(t for _, t in marks)], dtype=object)
+    which = np.searchsorted([t for t, _ in marks], time_s, side="right")
+    message = f"{len(marks)} marks of Annotation.csv: each labels what follows, up to the next."
+    return texts[which], [Finding("annotations", "info", "none", message, source.name, len(marks))]
+
+
+FORMAT = Format("sensor-logger", "Sensor Logger", recognise, read, companion, rank)
