@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from har.errors import ConfigError
 
@@ -59,11 +67,12 @@ class Table(Section):
     activity: str | None = Field(None, description="what, when all files are of one activity")
     null_label: Literal["drop", "keep"] = "drop"
 
-    @model_validator(mode="after")
-    def _one_scale(self) -> Table:
-        if self.counts_per_g is not None and self.unit is not None:
+    @field_validator("counts_per_g")
+    @classmethod
+    def _one_scale(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and info.data.get("unit") is not None:
             raise ValueError("counts_per_g takes the place of unit: give one of them")
-        return self
+        return value
 
 
 class Filter(Section):
