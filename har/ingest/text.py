@@ -84,25 +84,49 @@ def read_columns(
         skipped += 1
         return "skip"
 
-    read = csv.ReadOptions(
-        column_names=list(names) if names else None, use_threads=False, skip_rows=skip_rows
-    )
-    parse = csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip)
-    convert = csv.ConvertOptions(
-        column_types={k: getattr(pa, v)() for k, v in (types or {}).items()},
-        include_columns=list(include) if include else None,
-        decimal_point=decimal,
-        strings_can_be_null=True,
-        null_values=["", "NaN", "nan", "null", "NULL", "NA"],
-    )
-    try:
-        table = csv.read_csv(
-            io.BytesIO(data), read_options=read, parse_options=parse, convert_options=convert
+    def parsed(column_types: Mapping[str, str]) -> Any:
+        nonlocal skipped
+        skipped = 0
+        return csv.read_csv(
+            io.BytesIO(data),
+            read_options=csv.ReadOptions(
+                column_names=list(names) if names else None, use_threads=False, skip_rows=skip_rows
+            ),
+            parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
+            convert_options=csv.ConvertOptions(
+                column_types={k: getattr(pa, v)() for k, v in column_types.items()},
+                include_columns=list(include) if include else None,
+                decimal_point=decimal,
+                strings_can_be_null=True,
+                null_values=["", "NaN", "nan", "null", "NULL", "NA"],
+            ),
         )
+
+    wanted = dict(types or {})
+    try:
+        try:
+            table = parsed(wanted)
+        except pa.ArrowInvalid as e:
+            if "conversion error" not in str(e):
+                raise
+            # A word among the numbers: slower, through strings, and only that value is lost.
+            table = parsed(dict.fromkeys(wanted, "string"))
     except pa.ArrowInvalid as e:
         raise DataError(f"{where or 'text'}: not the table that was expected ({e}).") from e
     out = {}
     for name in table.column_names:
         column = table[name]
-        out[name] = column.to_numpy(zero_copy_only=False) if len(column) else np.zeros(0)
+        values = column.to_numpy(zero_copy_only=False) if len(column) else np.zeros(0)
+        if values.dtype == object and wanted.get(name) in ("float64", "int64"):
+            values = _numbers(values, decimal)
+        out[name] = values
     return out, skipped
+
+
+def _numbers(texts: np.ndarray, decimal: str) -> np.ndarray:
+    import pandas as pd
+
+    series = pd.Series(texts, dtype="string")
+    if decimal != ".":
+        series = series.str.replace(decimal, ".", regex=False)
+    return pd.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan)
