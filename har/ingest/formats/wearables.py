@@ -7,11 +7,13 @@ a device flat on a table, face up, reads +1 g along the axis that points up.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,22 +24,19 @@ import numpy as np
 
 from har.errors import DataError
 from har.ingest import text
-from har.ingest.formats import tables
+from har.ingest.formats import cwa, tables
 from har.ingest.formats.base import Format, Head, Hints, NotAcceleration, decode
-from har.ingest.raw import Finding, Raw, Source
+from har.ingest.raw import Finding, Raw, Source, runs
 
 _INSTALL = "Install the extra: pip install 'har-accelerometer[wearables]'"
 
 
 @contextmanager
-def _as_file(source: Source) -> Iterator[Path]:
+def _as_file(name: str, data: bytes) -> Iterator[Path]:
     """A path for libraries that read only files."""
-    if not source.member:
-        yield source.path
-        return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(source.member).name
-        path.write_bytes(text.read_bytes(source))
+        path = Path(folder) / Path(name).name
+        path.write_bytes(data)
         yield path
 
 
@@ -55,89 +54,75 @@ def _quiet() -> Iterator[None]:
             os.close(saved)
 
 
-def _decode(source: Source, reader: str) -> dict[str, Any]:
+def _decode(name: str, data: bytes, reader: str) -> dict[str, Any]:
     try:
-        from skdh import io
+        from skdh import io as decoders
     except ImportError as e:
-        raise DataError(f"{source.name} needs scikit-digital-health. {_INSTALL}") from e
-    with _as_file(source) as path, _quiet(), warnings.catch_warnings():
+        raise DataError(f"{name} needs scikit-digital-health. {_INSTALL}") from e
+    with _as_file(name, data) as path, _quiet(), warnings.catch_warnings():
         # Local times without a zone: we keep relative time only.
         warnings.simplefilter("ignore")
         try:
-            decoded: dict[str, Any] = getattr(io, reader)().predict(file=str(path))
+            decoded: dict[str, Any] = getattr(decoders, reader)().predict(file=str(path))
         except Exception as e:
             raise DataError(
-                f"{source.name}: cannot be decoded ({type(e).__name__}: {e}). Is the file whole?"
+                f"{name}: cannot be decoded ({type(e).__name__}: {e}). Is the file whole?"
             ) from e
     return decoded
 
 
 def _yield(
     source: Source, hints: Hints, decoded: dict[str, Any], device: str, findings: list[Finding],
-    rejected: dict[str, int],
+    rejected: dict[str, int], suffix: str = "",
 ) -> Iterator[Raw]:  # fmt: skip
     acceleration = np.asarray(decoded["accel"], np.float64)
     time = np.asarray(decoded["time"], np.float64)
     start = datetime.fromtimestamp(float(time[0]), UTC).replace(tzinfo=None) if len(time) else None
-    yield from tables.stretches(
+    for raw in tables.stretches(
         source, hints, acceleration, time_s=time - time[0] if len(time) else time, unit="g",
         convention="android", gravity="present", rejected=rejected, findings=findings,
         provenance={"recorder": device}, start_time=start,
-    )  # fmt: skip
+    ):  # fmt: skip
+        raw.session += suffix
+        yield raw
 
 
 # Axivity ---------------------------------------------------------------------------------------
 
-CWA_BLOCK = 512
-
 
 def is_cwa(head: Head) -> bool:
-    return head.data[:2] in (b"MD", b"AX") and len(head.data) >= 1024
-
-
-def cwa_blocks(data: bytes) -> tuple[int, int, dict[str, int]]:
-    """Samples in the data blocks of a `.cwa` file: in all, in whole blocks, lost by reason.
-
-    A data block of 512 bytes begins with `AX`, names its number of samples at byte 28 and sums,
-    as 16-bit words, to zero [1]_.
-
-    References
-    ----------
-    .. [1] Open Movement, cwa.md: https://github.com/digitalinteraction/openmovement
-    """
-    blocks = np.frombuffer(data[: len(data) // CWA_BLOCK * CWA_BLOCK], "<u2")
-    blocks = blocks.reshape(-1, CWA_BLOCK // 2)[2:]  # the header is two blocks
-    magic = blocks[:, 0] == 0x5841
-    whole = blocks.astype(np.uint32).sum(axis=1) % 65536 == 0
-    counts = blocks[:, 14].astype(int)
-    lost = {}
-    typical = int(np.median(counts[magic & whole])) if (magic & whole).any() else 0
-    if n := int((~magic).sum()):
-        lost["damaged block"] = n * typical
-    if n := int((magic & ~whole).sum()):
-        lost["block with a wrong checksum"] = n * typical
-    kept = int(counts[magic & whole].sum())
-    return kept + sum(lost.values()), kept, lost
+    return head.data[:2] == b"MD" and len(head.data) > cwa.HEADER
 
 
 def read_cwa(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
+    """Damaged blocks are left out; the whole ones on either side become recordings of their own."""
     data = text.read_bytes(source)
-    findings: list[Finding] = []
-    rejected: dict[str, int] = {}
-    expected, _, lost = cwa_blocks(data)
-    if lost:
-        what = ", ".join(f"{n} samples in {reason}s" for reason, n in lost.items())
-        findings.append(Finding("corrupt", "warning", "rejected", f"{what}.", source.name,
-                                sum(lost.values())))  # fmt: skip
-    decoded = _decode(source, "ReadCwa")
-    got = len(decoded["accel"])
-    # What the library did not hand out is accounted for, whatever it held it to be.
-    if expected > got:
-        rejected["corrupt block"] = expected - got
-    yield from _yield(source, hints, decoded, "Axivity", findings, rejected)
+    whole, fields = cwa.blocks(data)
+    if not whole.any():
+        raise DataError(f"{source.name}: not one whole block of data in it.")
+    if whole.all():
+        decoded = _decode(source.name, data, "ReadCwa")
+        missing = int(fields["n"].sum()) - len(decoded["accel"])
+        rejected = {"not decoded": missing} if missing > 0 else {}
+        yield from _yield(source, hints, decoded, "Axivity", [], rejected)
+        return
+    lost = int((~whole).sum())
+    samples = lost * int(np.median(fields["n"][whole]))
+    message = f"{lost} of {len(whole)} blocks are damaged ({samples} samples)."
+    findings = [Finding("corrupt", "warning", "rejected", message, source.name, lost)]
+    rejected = {"damaged block": samples}
+    stretches = [(a, b) for a, b in runs(whole) if whole[a]]
+    for number, (a, b) in enumerate(stretches):
+        time, acceleration = cwa.decode(data, a, b)
+        decoded = {"accel": acceleration, "time": time}
+        name = "" if number == 0 else f"~{number + 1}"
+        yield from _yield(source, hints, decoded, "Axivity", findings, rejected, name)
+        findings, rejected = [], {}
 
 
 # GENEActiv -------------------------------------------------------------------------------------
+
+PAGE_SAMPLES, PAGE_HEX = 300, 3600
 
 
 def is_geneactiv(head: Head) -> bool:
@@ -145,14 +130,28 @@ def is_geneactiv(head: Head) -> bool:
 
 
 def read_geneactiv(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
+    """Pages of 300 samples; those that broke off are left out."""
     data = text.read_bytes(source)
-    pages = data.count(b"Recorded Data")
-    decoded = _decode(source, "ReadBin")
-    got, findings, rejected = len(decoded["accel"]), [], {}
-    if pages * 300 > got:  # a page holds 300 samples
-        rejected["corrupt page"] = pages * 300 - got
-        message = f"{pages * 300 - got} samples of {pages} pages could not be decoded."
-        findings.append(Finding("corrupt", "warning", "rejected", message, source.name))
+    header, *pages = data.split(b"Recorded Data")
+    good = [p for p in pages if re.search(rb"[0-9A-Fa-f]{3600}", p)]
+    if not good:
+        raise DataError(f"{source.name}: not one whole page of data in it.")
+    lost = len(pages) - len(good)
+    findings, rejected = [], {}
+    named = re.search(rb"Number of Pages:(\d+)", header)
+    if lost or (named and int(named[1]) != len(pages)):
+        rejected = {"damaged page": lost * PAGE_SAMPLES} if lost else {}
+        said = int(named[1]) if named else len(pages)
+        message = f"{len(good)} whole pages of {said} named in the header, {lost} broken off."
+        findings = [
+            Finding("corrupt", "warning", "rejected", message, source.name, said - len(good))
+        ]
+        header = re.sub(rb"Number of Pages:\d+", b"Number of Pages:%d" % len(good), header)
+        data = b"Recorded Data".join([header, *good])
+    decoded = _decode(source.name, data, "ReadBin")
+    missing = len(good) * PAGE_SAMPLES - len(decoded["accel"])
+    if missing > 0:
+        rejected["not decoded"] = missing
     yield from _yield(source, hints, decoded, "GENEActiv", findings, rejected)
 
 
@@ -163,14 +162,44 @@ def is_gt3x(head: Head) -> bool:
     return head.suffix == ".gt3x" and head.data[:2] == b"PK"
 
 
+def gt3x_damaged(data: bytes) -> int:
+    """Activity records of a `.gt3x` file whose checksum is wrong.
+
+    A record of `log.bin`: 0x1E, type, timestamp (4 bytes), size (2 bytes), payload, and the
+    complement of the exclusive or of all of these [1]_.
+
+    References
+    ----------
+    .. [1] https://github.com/actigraph/GT3X-File-Format
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if "log.bin" not in archive.namelist():
+            return 0
+        log = archive.read("log.bin")
+    at, damaged = 0, 0
+    while at + 9 <= len(log) and log[at] == 0x1E:
+        size = int.from_bytes(log[at + 6 : at + 8], "little")
+        record = np.frombuffer(log[at : at + 8 + size], np.uint8)
+        end = at + 8 + size
+        if end >= len(log):
+            return damaged + (log[at + 1] in (0x00, 0x1A))
+        good = (~int(np.bitwise_xor.reduce(record))) & 0xFF == log[end]
+        damaged += not good and log[at + 1] in (0x00, 0x1A)
+        at = end + 1
+    return damaged
+
+
 def read_gt3x(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
+    """Seconds in which the device slept are gaps; the library's filling-in is left out."""
     try:
         from pygt3x.reader import FileReader
     except ImportError as e:
         raise DataError(f"{source.name} needs pygt3x. {_INSTALL}") from e
-    with _as_file(source) as path, warnings.catch_warnings():
+    data = text.read_bytes(source)
+    with _as_file(source.name, data) as path, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            damaged = gt3x_damaged(data)
             with FileReader(str(path)) as reader:
                 frame = reader.to_pandas()
                 rate = float(reader.info.sample_rate)
@@ -178,9 +207,21 @@ def read_gt3x(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
             raise DataError(
                 f"{source.name}: cannot be decoded ({type(e).__name__}: {e}). Is the file whole?"
             ) from e
+    findings: list[Finding] = []
+    asleep = (
+        frame["IdleSleepMode"].to_numpy(bool) if "IdleSleepMode" in frame else np.zeros(0, bool)
+    )
+    if asleep.any():
+        message = f"{asleep.sum() / rate:.0f} s of idle sleep: left as gaps."
+        findings.append(Finding("idle-sleep", "info", "kept", message, source.name))
+        frame = frame[~asleep]
+    rejected = {"damaged record": int(damaged * rate)} if damaged else {}
+    if damaged:
+        message = f"{damaged} records (of 1 s) have a wrong checksum."
+        findings.append(Finding("corrupt", "warning", "rejected", message, source.name, damaged))
     xyz = frame[["X", "Y", "Z"]].to_numpy(np.float64)
     decoded = {"accel": xyz, "time": np.asarray(frame.index, np.float64)}
-    for raw in _yield(source, hints, decoded, "ActiGraph", [], {}):
+    for raw in _yield(source, hints, decoded, "ActiGraph", findings, rejected):
         raw.rate_hz = rate
         yield raw
 

@@ -1,0 +1,182 @@
+"""Research wearables against reference decodes; damaged files give what is whole, and an account.
+
+No `.gt3x` sample is at hand: that reader is proven on files written here in the published layout
+(https://github.com/actigraph/GT3X-File-Format).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from har.config import Table
+from har.errors import DataError
+from har.ingest import own
+from har.ingest.clean import clean
+from har.ingest.formats import cwa
+
+G = 9.80665
+
+
+def read(path, **settings):
+    table = Table(path=str(path), subject="ann", placement="wrist", **settings)
+    (source,) = own.find(table, path.parent).sources
+    recordings, rejected, total = [], Counter(), 0
+    for raw in own.read(source, table):
+        found, account = clean(raw)
+        recordings += found
+        rejected += account.rejected
+        total += account.samples_in
+    assert total == sum(r.n_samples for r in recordings) + rejected.total()
+    return recordings, rejected
+
+
+@pytest.mark.dataset
+@pytest.mark.parametrize(
+    ("sample", "reference"),
+    [("ax3_sample.cwa", "ax3_data"), ("ax6_sample.cwa", "ax6_data"),
+     ("gnactv_sample.bin", "gnactv_data")],
+)  # fmt: skip
+def test_decodes_are_the_references(data_mirror, sample, reference):
+    pytest.importorskip("skdh")
+    folder = data_mirror / "device-samples" / "skdh"
+    (got,), rejected = read(folder / sample)
+    with np.load(folder / f"{reference}.npz") as known:
+        np.testing.assert_allclose(got.acceleration / G, known["accel"], atol=6e-5)
+        elapsed = known["time"] - known["time"][0]
+        np.testing.assert_allclose(got.time_s, elapsed, atol=2e-4)  # 4 decimals there
+    assert not rejected
+    assert got.placement == "wrist"
+
+
+@pytest.mark.dataset
+def test_at_rest_they_read_one_g(data_mirror):
+    """Specific force: its length at rest is +1 g, and the axis that points up is positive."""
+    pytest.importorskip("skdh")
+    (got,), _ = read(data_mirror / "device-samples" / "skdh" / "ax3_sample.cwa")
+    still = np.median(np.linalg.norm(got.acceleration, axis=1))
+    assert still == pytest.approx(G, rel=0.1)
+
+
+@pytest.mark.dataset
+@pytest.mark.parametrize("name", ["ax3_testfile", "ax6_testfile"])
+def test_own_block_decoder_is_the_librarys(data_mirror, name):
+    pytest.importorskip("skdh")
+    path = data_mirror / "device-samples" / "GGIRread" / f"{name}.cwa"
+    (got,), _ = read(path)
+    data = path.read_bytes()
+    whole, _ = cwa.blocks(data)
+    assert whole.all()
+    time, acceleration = cwa.decode(data, 0, len(whole))
+    np.testing.assert_allclose(acceleration, got.acceleration / G, atol=1e-6)
+    np.testing.assert_allclose(time - time[0], got.time_s, atol=0.025)
+
+
+@pytest.mark.dataset
+def test_damaged_cwa_gives_its_whole_blocks(data_mirror):
+    """Blocks 0, 13, 14, 142, 143 and 144 are damaged: 12 + 127 blocks of 120 samples are not."""
+    pytest.importorskip("skdh")
+    folder = data_mirror / "device-samples" / "GGIRread"
+    name = "ax3_testfile_corrupt_blocks_0_13_14_142_143_144.cwa"
+    found, rejected = read(folder / name)
+    assert [r.n_samples for r in found] == [12 * 120, 127 * 120]
+    assert rejected == {"damaged block": 6 * 120}
+    (whole,), _ = read(folder / "ax3_testfile.cwa")
+    np.testing.assert_array_equal(found[0].acceleration, whole.acceleration[120 : 13 * 120])
+    np.testing.assert_array_equal(found[1].acceleration, whole.acceleration[15 * 120 : 142 * 120])
+
+
+@pytest.mark.dataset
+def test_geneactiv_that_broke_off_gives_its_whole_pages(data_mirror):
+    pytest.importorskip("skdh")
+    (got,), rejected = read(data_mirror / "device-samples" / "GGIRread" / "GENEActiv_testfile.bin")
+    assert got.n_samples == 16 * 300
+    assert rejected == {"damaged page": 300}
+    assert got.rate_hz == pytest.approx(85.7, abs=0.1)
+
+
+@pytest.mark.dataset
+def test_counts_are_refused_with_what_to_do(data_mirror):
+    with pytest.raises(DataError, match="activity counts per epoch of 00:00:15"):
+        read(data_mirror / "device-samples" / "GGIRread" / "ActiGraph13.csv")
+
+
+# ActiGraph, written here ------------------------------------------------------------------------
+
+TICKS_1970 = 621_355_968_000_000_000
+START = 1_500_000_000
+SCALE = 256.0
+
+
+def gt3x(path, xyz, *, rate=30, broken=()):
+    """A `.gt3x` of ACTIVITY2 records (16-bit, one a second); checksums of `broken` are wrong."""
+    log = bytearray()
+    for second in range(len(xyz) // rate):
+        payload = np.round(xyz[second * rate : (second + 1) * rate] * SCALE).astype("<i2").tobytes()
+        record = bytes([0x1E, 0x1A]) + (START + second).to_bytes(4, "little")
+        record += len(payload).to_bytes(2, "little") + payload
+        checksum = (~int(np.bitwise_xor.reduce(np.frombuffer(record, np.uint8)))) & 0xFF
+        log += record + bytes([checksum ^ 0xFF if second in broken else checksum])
+    ticks = TICKS_1970 + START * 10_000_000
+    info = "\r\n".join(
+        [
+            "Serial Number: TAS1H00000000", "Device Type: Link", "Firmware: 1.7.2",
+            "Battery Voltage: 4.18", f"Sample Rate: {rate}", f"Start Date: {ticks}",
+            "Stop Date: 0", f"Last Sample Time: {ticks}", "TimeZone: 00:00:00",
+            f"Download Date: {ticks}", "Board Revision: 8", "Unexpected Resets: 0",
+            f"Acceleration Scale: {SCALE}", "Acceleration Min: -8.0", "Acceleration Max: 8.0",
+            "Subject Name: nobody",
+        ]
+    )  # fmt: skip
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("info.txt", info)
+        archive.writestr("log.bin", bytes(log))
+    return path
+
+
+def signal(seconds=20, rate=30):
+    t = np.arange(seconds * rate) / rate
+    return np.column_stack([np.sin(t), 0.2 * np.cos(3 * t), 1 + 0.1 * np.sin(5 * t)])
+
+
+def test_gt3x(tmp_path):
+    pytest.importorskip("pygt3x")
+    xyz = signal()
+    (got,), rejected = read(gt3x(tmp_path / "a.gt3x", xyz))
+    np.testing.assert_allclose(got.acceleration / G, xyz, atol=0.003)
+    assert got.acceleration[:, 2].mean() == pytest.approx(G, rel=0.05)  # face up: +1 g on z
+    assert got.rate_hz == pytest.approx(30, rel=1e-3)
+    assert not rejected
+
+
+def test_gt3x_with_damaged_seconds(tmp_path):
+    pytest.importorskip("pygt3x")
+    xyz = signal()
+    (got,), rejected = read(gt3x(tmp_path / "a.gt3x", xyz, broken=(5, 6)))
+    assert rejected == {"damaged record": 60}
+    assert got.n_samples == 18 * 30
+    assert np.diff(got.time_s).max() == pytest.approx(2 + 1 / 30, abs=1e-3)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_actigraph_raw_csv(tmp_path, named):
+    xyz = signal()
+    head = [
+        "------------ Data File Created By ActiGraph GT3X+ ActiLife v6.11.9 Firmware v3.2.1 date "
+        "format M/d/yyyy at 30 Hz  Filter Normal -----------",
+        "Serial Number: NEO1F00000000", "Start Time 14:30:00", "Start Date 6/27/2012",
+        "Epoch Period (hh:mm:ss) 00:00:00", "Download Time 10:16:36", "Download Date 6/28/2012",
+        "Current Memory Address: 0", "Current Battery Voltage: 4.22     Mode = 12",
+        "--------------------------------------------------",
+    ]  # fmt: skip
+    if named:
+        head.append("Accelerometer X,Accelerometer Y,Accelerometer Z")
+    lines = [",".join(f"{v:.3f}" for v in row) for row in xyz]
+    path = tmp_path / "raw.csv"
+    path.write_text("\n".join([*head, *lines]) + "\n")
+    (got,), _ = read(path)
+    np.testing.assert_allclose(got.acceleration / G, xyz, atol=6e-4)
+    assert got.rate_hz == 30
