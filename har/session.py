@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from har import config, fanout, pipeline, tracking
+from har.errors import TrainingError
 from har.stages import Context
 from har.store import Store, Workspace
+
+CLOSING = ("compare", "report", "export")
+"""Stages whose summaries close a run."""
 
 
 def open_context(
@@ -38,7 +46,13 @@ def run(
     force: bool = False,
     dry_run: bool = False,
 ) -> Context:
-    """Run a pipeline up to a stage; results go to `echo`, progress to stderr."""
+    """Run a pipeline up to a stage; results go to `echo`, progress to stderr.
+
+    Raises
+    ------
+    TrainingError
+        At the end, after the others were compared, if a job failed.
+    """
     context = open_context(root, name, overrides=overrides, jobs=jobs)
 
     def tell(step: pipeline.Step) -> None:
@@ -48,15 +62,41 @@ def run(
             context.console.print(f"[bold]{step.stage.name}[/bold]: up to date")
         else:
             context.console.print(f"  [dim]done in {step.seconds:.1f} s[/dim]")
-        if step.output and not dry_run:
-            text = step.stage.summarise(context, step.output)
-            if text and (step.state == "ran" or step is None):
-                echo(text)
+            if step.stage.name not in CLOSING:
+                _echo_summary(step)
 
-    pipeline.run(context, until=until, force=force, dry_run=dry_run, on_step=tell)
-    if not dry_run and (sent := tracking.track(context, load_model=load_model)):
+    def _echo_summary(step: pipeline.Step) -> None:
+        if step.output and (text := step.stage.summarise(context, step.output)):
+            echo(text)
+
+    steps = pipeline.run(context, until=until, force=force, dry_run=dry_run, on_step=tell)
+    if dry_run:
+        return context
+    if sent := tracking.track(context, load_model=load_model):
         context.console.print(f"[bold]track[/bold]: {sent}")
+    for step in steps:
+        # What a run is for is shown at its end, also when nothing had to be done.
+        if step.stage.name in CLOSING or (step is steps[-1] and step.state == "up to date"):
+            _echo_summary(step)
+    if "compare" in context.outputs:
+        elsewhere = f" --workspace {root}" if root != Path(".") else ""
+        echo(f"MLflow: har{elsewhere} ui")
+    if "train" in context.outputs:
+        _refuse_failures(context)
     return context
+
+
+def _refuse_failures(context: Context) -> None:
+    records = json.loads((context.outputs["train"].path / "jobs.json").read_text(encoding="utf-8"))
+    failed = [r for r in records if r["status"] == "failed"]
+    if failed:
+        names = "\n".join(
+            f"  {r['model']} fold {r['fold']} seed {r['seed']}: {r['reason']}" for r in failed
+        )
+        raise TrainingError(
+            f"{len(failed)} of {len(records)} jobs failed; the same command tries them again:\n"
+            + names
+        )
 
 
 def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> str:
@@ -71,7 +111,23 @@ def load_model(path: Path) -> Any:
     """A saved Keras model, with the layers of this package."""
     import importlib
 
-    import keras
+    with _without_start_up_noise():
+        import keras
 
-    importlib.import_module("har.models.conditioning")  # registers them
+        importlib.import_module("har.models.conditioning")  # registers them
     return keras.saving.load_model(path, compile=False)
+
+
+@contextlib.contextmanager
+def _without_start_up_noise() -> Iterator[None]:
+    """TensorFlow's C++ prints to stderr while it is imported, whatever its log level says."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

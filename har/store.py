@@ -144,7 +144,8 @@ class Output:
 
     @property
     def fingerprint(self) -> str:
-        """What stages after this one depend on."""
+        """What stages after this one depend on: the contents, not the key. A stage that ran again
+        and made the same thing reruns nothing."""
         return str(self.meta["fingerprint"])
 
 
@@ -189,7 +190,7 @@ class Store:
                 "stage": stage,
                 "key": key,
                 "parts": json.loads(canonical(parts)),
-                "fingerprint": digest([key, writing.extra]),
+                "fingerprint": digest([contents(scratch), writing.extra]),
                 **writing.extra,
             }
             write_json(scratch / "meta.json", meta)
@@ -288,6 +289,12 @@ def replace_file(path: Path, data: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
         raise
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by relative name."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder).as_posix(): sha256_file(p) for p in files}
 
 
 def _sync(folder: Path) -> None:

@@ -64,6 +64,14 @@ def test_a_killed_writer_leaves_nothing_that_is_read_and_the_next_run_sweeps(sto
     assert [f.name for f in (store.root / "stage").iterdir()] == ["k"]
 
 
+def test_what_is_made_again_the_same_has_the_same_fingerprint(store):
+    for key, text in (("k1", "a"), ("k2", "a"), ("k3", "b")):
+        with store.writing("stage", key, {"code": key}) as w:
+            (w.path / "a.txt").write_text(text)
+    prints = [store.find("stage", k).fingerprint for k in ("k1", "k2", "k3")]
+    assert prints[0] == prints[1] != prints[2]
+
+
 def test_two_writers_of_one_key_leave_one_output(store):
     with store.writing("stage", "k", {}) as first:
         (first.path / "a.txt").write_text("a")

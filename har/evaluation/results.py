@@ -294,11 +294,7 @@ def headline(results: Mapping[str, Any]) -> list[str]:
             continue
         apart = row["ci95"] is not None and row["ci95"][0] > 0
         if not apart or other["validation_macro_f1"] >= mine["validation_macro_f1"]:
-            how = (
-                "better than"
-                if row["ci95"] is not None and row["ci95"][1] < 0
-                else "as good as"
-            )
+            how = "better than" if row["ci95"] is not None and row["ci95"][1] < 0 else "as good as"
             interval = "" if row["ci95"] is None else " ({:+.3f} to {:+.3f})".format(*row["ci95"])
             lines.append(
                 f"{row['b']} cannot be exported and is {how} {name}: macro-F1 "
