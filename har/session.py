@@ -115,7 +115,7 @@ def load_model(path: Path) -> Any:
         import keras
 
         importlib.import_module("har.models.conditioning")  # registers them
-    return keras.saving.load_model(path, compile=False)
+        return keras.saving.load_model(path, compile=False)
 
 
 @contextlib.contextmanager
