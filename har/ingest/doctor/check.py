@@ -83,7 +83,7 @@ class Report:
 
 
 def check(
-    path: Path, *, root: Path, placement: str | None = None,
+    path: Path, *, root: Path, placement: str | None = None, dataset: Dataset | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Report:  # fmt: skip
     """Examine a file, a folder, a published data set's folder, or a pipeline file's data.
@@ -95,6 +95,8 @@ def check(
         The workspace; a pipeline file's paths start from it.
     placement : str, optional
         Of a published data set with several.
+    dataset : Dataset, optional
+        What lies at `path`, if it is known.
     on_progress : callable
         `(files done, files in all)`.
 
@@ -103,6 +105,8 @@ def check(
     HarError
         If there is nothing at `path` that can be examined.
     """
+    if dataset is not None:
+        return _published(dataset, path, placement, dataset.name, on_progress)
     if path.suffix in {".yaml", ".yml"}:
         pipeline = load(path)
         if isinstance(pipeline.dataset, Table):
@@ -112,9 +116,9 @@ def check(
                           path.as_posix(), on_progress)  # fmt: skip
     if not path.exists():
         raise ConfigError(f"There is nothing at {path}.")
-    if known_set := published_at(path):
-        dataset, folder = known_set
-        return _published(dataset, folder, placement, path.as_posix(), on_progress)
+    if found := published_at(path):
+        known, folder = found
+        return _published(known, folder, placement, path.as_posix(), on_progress)
     table = Table(path=str(path.resolve()))
     return _own(table, root, path.as_posix(), on_progress)
 

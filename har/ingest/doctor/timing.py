@@ -8,7 +8,7 @@ from har.ingest.clean import true_rate_hz
 from har.ingest.raw import Finding, Raw
 
 RATE_TOLERANCE = 0.05
-JITTER = 0.15  # standard deviation of the steps, as a share of the period
+JITTER = 0.08  # standard deviation of the steps, as a share of the period
 GAP_PERIODS = 3.5
 GAP_S = 0.25  # what is cut by default (signal.max_gap_s)
 SHORT_S = 2.0

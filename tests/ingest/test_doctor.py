@@ -1,0 +1,272 @@
+"""The doctor: what it finds, what it mends, what it leaves to the user, and how it is shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from har import config
+from har.cli import main
+from har.ingest import datasets
+from har.ingest.clean import clean
+from har.ingest.doctor import labels, study, timing, values
+from har.ingest.doctor.check import check
+from har.ingest.doctor.treat import treat
+from har.ingest.raw import Raw
+
+sys.path.insert(0, str(Path(__file__).parent))
+import exports
+from exports import walk
+
+
+def raw(t=None, a=None, **changes):
+    if a is None:
+        t, a = walk()
+    values = {
+        "dataset": "own", "subject": "ann", "session": "1", "placement": "wrist",
+        "acceleration": a, "unit": "m/s2", "convention": "android", "gravity": "present",
+        "time_s": t, "source": "file.csv", "notes": [("walk", 0, len(a))],
+    }  # fmt: skip
+    return Raw(**(values | changes))
+
+
+def codes(r):
+    return {f.code: (f.severity, f.action) for f in treat(r).findings}
+
+
+def test_nothing_to_say_of_a_good_recording():
+    assert codes(raw()) == {}
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("m/s2", 1.0), ("g", 1 / exports.G)])
+def test_unit_and_gravity_are_told(unit, scale):
+    t, a = walk()
+    r = raw(t, a * scale, unit=None, gravity=None)
+    assert codes(r) == {"unit": ("info", "fixed"), "gravity": ("info", "fixed")}
+    assert (r.unit, r.gravity) == (unit, "present")
+
+
+def test_milli_g_and_counts_are_named_not_guessed():
+    t, a = walk()
+    r = raw(t, a * 1000 / exports.G, unit=None, gravity=None)
+    treat(r)
+    assert "mg, or raw counts" in r.findings[0].message
+    assert r.unit is None
+    r = raw(t, a * 4096 / exports.G, unit=None)
+    assert codes(r)["unit"] == ("error", "none")
+    assert "about 4096 here" in r.findings[0].message
+
+
+def test_wrong_unit_is_an_error_with_what_to_set():
+    t, a = walk()
+    r = raw(t, a / exports.G, unit="m/s2")
+    assert codes(r)["unit"] == ("error", "none")
+    assert "Set dataset.unit: g" in r.findings[0].message
+
+
+def test_gravity_removed():
+    t, a = walk(gravity=False)
+    assert codes(raw(t, a, gravity=None))["gravity"] == ("info", "fixed")
+    assert codes(raw(t, a, gravity=None))["gravity-removed"] == ("warning", "kept")
+    assert codes(raw(t, a))["gravity"] == ("error", "none")
+    t, a = walk()
+    assert codes(raw(t, a, gravity="removed"))["gravity"] == ("error", "none")
+
+
+def test_sign_cannot_be_told_and_is_asked_for():
+    r = raw(convention=None)
+    assert codes(r)["convention"] == ("warning", "none")
+    assert "dataset.convention" in r.findings[-1].message
+
+
+def test_published_rate_against_the_timestamps():
+    t, a = walk(rate_hz=50)
+    r = raw(t, a, rate_hz=20.0)
+    assert codes(r)["rate"] == ("warning", "fixed")
+    (got,), _ = clean(r)
+    assert got.rate_hz == pytest.approx(50)
+    assert "20 Hz published" in got.provenance["rate"]
+
+
+def test_gap():
+    t, a = walk()
+    t = t + 1.0 * (np.arange(len(t)) > 500)
+    r = raw(t, a)
+    assert codes(r)["gap"] == ("warning", "kept")
+    assert "1 gaps, the longest 1.02 s at 10.0 s" in r.findings[0].message
+
+
+def test_flat_is_rejected_and_counted():
+    r = treat(raw(*[walk()[0], np.ones((1000, 3))]))
+    found, account = clean(r)
+    assert found == []
+    assert account.rejected == {"flat sensor": 1000}
+    assert account.samples_in == 1000
+
+
+def test_clock_that_stands_still():
+    t, a = walk()
+    assert codes(raw(np.zeros_like(t), a))["clock"] == ("error", "none")
+
+
+def test_no_rate_at_all():
+    _, a = walk()
+    assert codes(raw(None, a))["rate"] == ("error", "none")
+
+
+def test_names_that_differ_by_a_slip():
+    found = labels.names(["Walking", "walking", "climbing_stairs", "climbing stairs", "wlaking"])
+    assert sorted(f.code for f in found) == ["label-case", "label-case", "label-spelling"]
+    published = set()
+    for name in ("uci-hapt", "watch"):
+        module = __import__(datasets.MODULES[name], fromlist=["x"])
+        published |= set(getattr(module, "ACTIVITIES", getattr(module, "EXERCISES", ())))
+    assert labels.names(published) == []
+
+
+def test_classes_that_few_people_have():
+    found = labels.coverage({"walk": {"a", "b", "c"}, "ski": {"a"}}, {"a", "b", "c"})
+    assert [(f.code, f.severity) for f in found] == [("class-people", "warning")]
+    assert "(not b, c)" in found[0].message
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(range(len(study.defects()))), st.integers(0, 2**31))
+def test_whatever_is_wrong_every_sample_is_accounted_for(which, seed):
+    t, a = walk(seconds=8, seed=seed % 7)
+    broken = study.defects()[which].inject(
+        raw(t, a, unit=None, gravity=None), np.random.default_rng(seed)
+    )
+    n = len(broken.acceleration)
+    treated = treat(broken)
+    found, account = clean(replace(treated, unit=treated.unit or "m/s2"))
+    assert account.samples_in == n
+    assert sum(r.n_samples for r in found) + account.rejected.total() == n
+
+
+@pytest.mark.dataset
+def test_untouched_recordings_raise_no_error(data_mirror):
+    recordings = list(study.sample(data_mirror, 12))
+    assert len(recordings) == 48
+    assert study.false_errors(recordings) == 0
+
+
+@pytest.mark.dataset
+def test_the_defects_that_are_known_of_are_found(data_mirror):
+    report = check(data_mirror / "wisdm-2019", root=Path())
+    by_code = {}
+    for f in report.findings():
+        by_code.setdefault(f.code, []).append(f)
+    rates = [f for f in by_code["rate"] if "Published as 20 Hz" in f.message]
+    assert any("49.6" in f.message for f in rates)
+    assert any("25.0" in f.message or "25.1" in f.message for f in rates)
+    assert any("0.224 s" in f.message for f in by_code["gap"])
+    assert {f.where.split("data_")[1][:4] for f in by_code["two-rates"]} >= {"1609", "1625"}
+    assert "jogging" in by_code["class-people"][0].message
+    loggers = check(data_mirror / "phone-logger-sensor-logger", root=Path())
+    assert {"axis-order", "gravity-removed"} <= {f.code for f in loggers.findings()}
+    motion = check(data_mirror / "motionsense", root=Path())
+    assert "convention" in {f.code for f in motion.findings()}
+    # One recording stands there twice: a fact of the publication.
+    (twin,) = [f for f in motion.findings() if f.code == "twin"]
+    assert "sit_13/sub_1.csv" in twin.message
+    assert "sit_5/sub_1.csv" in twin.message
+
+
+# The command ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recordings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for subject in ("ann", "bob", "cy"):
+        for activity in ("walk", "run"):
+            t, a = walk(seed=len(subject + activity) + ord(subject[0]))
+            rows = [(s, *xyz) for s, xyz in zip(t, a, strict=True)]
+            exports.table(tmp_path / "my" / subject / f"{activity}.csv", "time,x,y,z", rows)
+    return tmp_path
+
+
+def run(*args):
+    return CliRunner().invoke(main, ["data", "check", *args])
+
+
+def test_check_says_what_it_is_and_what_is_missing(recordings):
+    result = run("my")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "my: table, 50 Hz, m/s2, gravity present, sign unknown"
+    assert lines[1] == "  6 recordings, 6,000 samples in = 6,000 kept"
+    assert any(line.startswith("  warning  convention") for line in lines)
+    assert lines[-1] == "  No errors."
+    assert run("my", "--strict").exit_code == 1
+
+
+def test_check_as_json(recordings):
+    result = run("my", "--json")
+    got = json.loads(result.stdout)
+    assert {k: got[k] for k in ("path", "format", "rate_hz", "unit", "gravity", "convention")} == {
+        "path": "my", "format": "table", "rate_hz": 50.0, "unit": "m/s2", "gravity": "present",
+        "convention": "unknown",
+    }  # fmt: skip
+    for finding in got["findings"]:
+        assert {"code", "severity", "action", "where", "message"} <= set(finding)
+    assert len(got["files"]) == 6
+
+
+def test_check_of_one_file_with_an_error(tmp_path):
+    t, a = walk()
+    rows = [(s, *(xyz * 16384 / exports.G)) for s, xyz in zip(t, a, strict=True)]
+    path = exports.table(tmp_path / "a.csv", "time,x,y,z", rows)
+    result = run(str(path))
+    assert result.exit_code == 1
+    assert "raw counts" in result.stdout
+    assert "counts_per_g" in result.stdout
+
+
+def test_check_of_nothing(tmp_path):
+    result = run(str(tmp_path / "nowhere"))
+    assert result.exit_code == 1
+    assert "There is nothing at" in result.stderr
+    (tmp_path / "notes.txt").write_text("hello\n")
+    result = run(str(tmp_path))
+    assert result.exit_code == 1
+    assert "No recording could be read here" in result.stdout
+
+
+def test_written_pipeline_file_is_complete_but_for_what_only_the_user_knows(recordings):
+    result = run("my", "--write-pipeline", "pipelines/mine.yaml", "--html", "page.html")
+    assert result.exit_code == 0
+    text = Path("pipelines/mine.yaml").read_text()
+    assert text.count("FILL_IN") == 4  # the comment, subject, convention, placement
+    with pytest.raises(config.ConfigError, match="convention"):
+        config.load("pipelines/mine.yaml")
+    filled = yaml.safe_load(text)
+    filled["dataset"] |= {"convention": "android", "placement": "pocket"}
+    del filled["dataset"]["subject"]
+    filled["dataset"]["pattern"] = "{subject}/{activity}.csv"
+    Path("pipelines/mine.yaml").write_text(yaml.safe_dump(filled))
+    again = run("pipelines/mine.yaml")
+    assert again.exit_code == 0
+    assert "3 subjects, 2 activities" in again.stdout
+    assert run("pipelines/mine.yaml", "--strict").exit_code == 0
+    page = Path("page.html").read_text()
+    assert "<h1>Check of my</h1>" in page
+    assert "my/ann/run.csv" in page
+
+
+def test_measures_are_scale_free():
+    t, a = walk()
+    m, k = values.measure(a, 50), values.measure(a * 7, 50)
+    assert k.length == pytest.approx(7 * m.length)
+    assert k.spread == pytest.approx(m.spread)
+    assert timing.rate_hz(raw(t, a)) == pytest.approx(50)
