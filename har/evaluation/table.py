@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
+
+WIDTH = 100
 
 
 def ordered(results: Mapping[str, Any]) -> list[str]:
@@ -54,7 +57,8 @@ def comparison_table(results: Mapping[str, Any]) -> str:
         ).rstrip()
         for r in rows
     ]
-    return "\n".join([*results["headline"], "", *lines])
+    head = [textwrap.fill(line, WIDTH) for line in results["headline"]]
+    return "\n".join([*head, "", *lines])
 
 
 def interval(ci: list[float] | None) -> str:

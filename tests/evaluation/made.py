@@ -75,11 +75,18 @@ def probabilities(w: Windows, index: np.ndarray, skill: float, seed: int) -> np.
 
 
 def write_job(
-    folder: Path, w: Windows, people: dict[str, list[str]], *, skill: float, seed: int = 0, **about
+    folder: Path,
+    w: Windows,
+    people: dict[str, list[str]],
+    *,
+    skill: float,
+    seed: int = 0,
+    index: dict[str, np.ndarray] | None = None,
+    **about,
 ) -> Path:
-    """A job folder as training leaves it; `about` overrides `job.json`."""
+    """A job folder as training leaves it; `about` overrides `job.json`, `index` the windows."""
     folder.mkdir(parents=True)
-    index = {part: of_people(w, people[part]) for part in ("train", "validation", "test")}
+    index = index or {p: of_people(w, people[p]) for p in ("train", "validation", "test")}
     arrays = {f"{part}_index": i for part, i in index.items()}
     for part in ("validation", "test"):
         arrays[f"{part}_probabilities"] = probabilities(w, index[part], skill, seed)

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
+from har.config import Split
 from har.errors import TrainingError
 from har.evaluation import leakage, results
 from har.evaluation.collect import collect
 from har.evaluation.table import comparison_table, duration
+from har.training import splits
 from har.training.stored import JobRecord
 from tests.evaluation import made
 
@@ -128,7 +130,7 @@ def test_selection_looks_at_validation_people_of_what_can_be_exported():
 def test_the_first_line_says_if_what_cannot_be_exported_is_as_good(tmp_path):
     r, _ = compare(tmp_path, made.windows(), {"cnn": 0.7, "extra_trees": 0.95})
     assert r["headline"][0].startswith("extra_trees cannot be exported and is better than cnn")
-    assert comparison_table(r).startswith(r["headline"][0])
+    assert comparison_table(r).startswith("extra_trees cannot be exported and is better than cnn")
 
 
 def test_as_good_is_what_the_interval_does_not_tell_apart(tmp_path):
@@ -141,6 +143,49 @@ def test_the_first_line_names_the_selected_where_it_is_better(compared):
     assert r["selected"] == "cnn"
     assert r["headline"][0].startswith("cnn is selected")
     assert len(r["comparisons"]) == 2
+
+
+# Other protocols -------------------------------------------------------------------------------
+
+
+def test_named_test_people(tmp_path):
+    w = made.windows()
+    fold = {"train": ["1", "2", "3"], "validation": ["4"], "test": ["5", "6"]}
+    records = []
+    for model, skill in (("cnn", 0.9), ("gru", 0.7)):
+        folder = made.write_job(tmp_path / model, w, fold, skill=skill)
+        records.append(JobRecord(model, 0, 0, model, folder))
+    models = collect(records, ["cnn", "gru"])
+    proof = leakage.prove(w, results.evidence(w, [fold], models))
+    p = made.pipeline(["cnn", "gru"], (0,), split={"subjects": {"test": ["5", "6"]}})
+    r = results.assemble(p, w, [fold], models, proof, code="c0de")
+    jsonschema.validate(json.loads(json.dumps(r)), schema())
+    assert list(r["models"]["cnn"]["per_subject"]) == ["5", "6"]
+    assert r["models"]["cnn"]["macro_f1_ci95"] is None  # of two people
+    assert r["comparisons"][0]["verdict"] == "too few people to tell"
+    assert "Tested on 2 named people (5, 6) out of 6" in r["protocol"]
+
+
+def test_sessions_of_one_person_say_that_they_tell_nothing_of_others(tmp_path):
+    w = made.windows(people=1, recordings=9)
+    config = Split(scheme="sessions", folds=3)
+    folds, records = [], []
+    for f, split in enumerate(splits.make(w, config)):
+        index = {part: getattr(split, part) for part in leakage.PARTS}
+        folds.append({part: split.subjects(part) for part in leakage.PARTS})
+        folder = made.write_job(tmp_path / str(f), w, folds[f], skill=0.8, index=index)
+        records.append(JobRecord("cnn", f, 0, str(f), folder))
+    models = collect(records, ["cnn"])
+    evidence = results.evidence(w, folds, models)
+    assert not leakage.prove(w, evidence)["ok"]
+    proof = leakage.prove(w, evidence, same_people=True)
+    assert proof["ok"]
+    p = made.pipeline(["cnn"], (0,), split={"scheme": "sessions", "folds": 3})
+    r = results.assemble(p, w, folds, models, proof, code="c0de")
+    jsonschema.validate(json.loads(json.dumps(r)), schema())
+    assert "tells nothing about other people" in r["protocol"]
+    assert any("same people" in line for line in r["headline"])
+    assert "No interval over people can be given from 1." in r["statistics"]
 
 
 # When jobs fail --------------------------------------------------------------------------------
