@@ -203,7 +203,8 @@ def ui(ctx: click.Context, host: str, port: int) -> None:
     from har import tracking
     from har.store import Workspace
 
-    raise SystemExit(tracking.ui(Workspace(ctx.obj.resolve()), host=host, port=port))
+    where = Workspace(ctx.obj.resolve())
+    raise SystemExit(tracking.ui(where, host=host, port=port, echo=click.echo))
 
 
 # Data sets ---------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -421,7 +422,8 @@ class _Sender:
         self._finish(run, key)
 
     def _scores(self, m: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
-        """Pooled scores under names that stay; the UI's table shows a metric's last value."""
+        """Pooled scores under names that stay; the pages show a metric's last value, and make a
+        section of what stands before a slash."""
         low, high = m["macro_f1_ci95"] or (None, None)
         out = [
             (n, m[n], 0)
@@ -434,10 +436,10 @@ class _Sender:
         out.append(("failed_jobs", len(m["failed_jobs"]), 0))
         if m["per_class"]:
             for activity, f1 in zip(self.results["activities"], m["per_class"]["f1"], strict=True):
-                out.append((f"f1.{_metric_name(activity)}", f1, 0))
+                out.append((f"f1/{_metric_name(activity)}", f1, 0))
         for i, (person, f1) in enumerate(m["per_subject"].items()):
             out.append(("subject_f1", f1, i))  # one chart: people along the steps
-            out.append((f"subject_f1.{_metric_name(person)}", f1, 0))
+            out.append((f"subject_f1/{_metric_name(person)}", f1, 0))
         return out
 
     def _job(self, parent: str, job: Mapping[str, Any]) -> None:
@@ -569,7 +571,7 @@ class _Sender:
             return
         at = self._time()
         metrics = [
-            (f"export.{variant}.{n}", value, 0)
+            (f"export/{variant}.{n}", value, 0)
             for variant, entry in variants.items()
             for n, value in entry.items()
             if isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -627,7 +629,13 @@ def _metric_name(text: str) -> str:
 # Looking ---------------------------------------------------------------------------------------
 
 
-def ui(workspace: Workspace, *, host: str = "127.0.0.1", port: int = 5000) -> int:
+def ui(
+    workspace: Workspace,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 5000,
+    echo: Callable[[str], None] = lambda _: None,
+) -> int:
     """Serve MLflow's pages on a workspace's store until interrupted.
 
     Parameters
@@ -635,6 +643,8 @@ def ui(workspace: Workspace, *, host: str = "127.0.0.1", port: int = 5000) -> in
     workspace : Workspace
     host : str
     port : int
+    echo : callable
+        Told where to look.
 
     Returns
     -------
@@ -644,7 +654,8 @@ def ui(workspace: Workspace, *, host: str = "127.0.0.1", port: int = 5000) -> in
     Raises
     ------
     TrackingError
-        If the store is a server (it has pages of its own), or there is nothing in it yet.
+        If the store is a server (it has pages of its own), there is nothing in it yet, or the
+        port is taken.
     """
     uri = tracking_uri(workspace)
     if uri.startswith(("http://", "https://", "databricks")):
@@ -652,14 +663,48 @@ def ui(workspace: Workspace, *, host: str = "127.0.0.1", port: int = 5000) -> in
     file = _sqlite_file(uri)
     if file is not None and not file.is_file():
         raise TrackingError(f"No tracked results at {file}. Run: har run")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as e:
+            raise TrackingError(
+                f"Cannot listen on {host}:{port} ({e.strerror}). Try: har ui --port {port + 1}"
+            ) from e
     _quiet_environment()
     command = [
         sys.executable, "-m", "mlflow", "server",
         "--backend-store-uri", uri,
         "--default-artifact-root", (workspace.reports / "mlartifacts").resolve().as_uri(),
         "--host", host, "--port", str(port), "--workers", "1",
+        "--uvicorn-opts", "--log-level warning",
     ]  # fmt: skip
+    echo("Pages in a few seconds; Ctrl-C stops them.")
+    for name, experiment in _experiments(file):
+        echo(f"  {name}: {_address(host, port, experiment)}")
     try:
-        return subprocess.run(command, check=False).returncode
+        env = {**os.environ, "PYTHONWARNINGS": "ignore"}  # of MLflow's own dependencies
+        return subprocess.run(command, check=False, env=env).returncode
     except KeyboardInterrupt:
         return 0
+
+
+def _experiments(file: Path | None) -> list[tuple[str, str]]:
+    """Names and ids of the pipelines in a SQLite store."""
+    if file is None:
+        return []
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+            rows = db.execute(
+                "SELECT name, experiment_id FROM experiments "
+                "WHERE lifecycle_stage = 'active' AND experiment_id IN "
+                "(SELECT experiment_id FROM runs) ORDER BY name"
+            )
+            return [(str(name), str(key)) for name, key in rows]
+    except sqlite3.Error:
+        return []
+
+
+def _address(host: str, port: int, experiment: str) -> str:
+    """Of an experiment's runs; MLflow otherwise opens on tools for language models."""
+    return f"http://{host}:{port}/#/experiments/{experiment}/runs?workflowType=machine_learning"

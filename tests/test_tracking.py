@@ -90,8 +90,8 @@ def test_models_carry_their_pooled_scores(sent):
         for name in ("macro_f1", "accuracy", "validation_macro_f1", "macro_f1_seed_sd"):
             assert run.data.metrics[name] == pytest.approx(m[name])
         assert run.data.metrics["macro_f1_ci95_low"] == pytest.approx(m["macro_f1_ci95"][0])
-        assert run.data.metrics["f1.walk"] == pytest.approx(m["per_class"]["f1"][0])
-        assert run.data.metrics["subject_f1.3"] == pytest.approx(m["per_subject"]["3"])
+        assert run.data.metrics["f1/walk"] == pytest.approx(m["per_class"]["f1"][0])
+        assert run.data.metrics["subject_f1/3"] == pytest.approx(m["per_subject"]["3"])
         assert run.data.params["model"] == run.info.run_name
 
 
@@ -206,7 +206,7 @@ def test_an_export_is_added_to_the_runs_that_are_there(tmp_path):
     context.outputs["export"] = context.store.find("export", "k")
     assert tracking.track(context).startswith("0 runs sent")
     (run,) = of_kind(context, "model")
-    assert run.data.metrics["export.none.bytes"] == 80_000
+    assert run.data.metrics["export/none.bytes"] == 80_000
     paths = [a.path for a in client(context).list_artifacts(run.info.run_id, "bundle")]
     assert paths == ["bundle/model.tflite"]
     assert tracking.track(context) is None
@@ -300,16 +300,26 @@ def test_a_server_has_pages_of_its_own(tmp_path, monkeypatch):
         tracking.ui(Workspace(tmp_path))
 
 
-def test_pages_are_served_from_the_workspaces_store(tmp_path, monkeypatch):
-    (tmp_path / "reports").mkdir()
-    (tmp_path / "reports" / "mlflow.db").touch()
-    seen = []
+def test_pages_are_served_from_the_workspaces_store(sent, monkeypatch):
+    seen, said = [], []
     monkeypatch.setattr(
         tracking.subprocess,
         "run",
-        lambda command, check: seen.append(command) or subprocess.CompletedProcess(command, 0),
+        lambda command, check, env: seen.append(command) or subprocess.CompletedProcess(command, 0),
     )
-    assert tracking.ui(Workspace(tmp_path), port=5050) == 0
+    assert tracking.ui(sent.workspace, port=5050, echo=said.append) == 0
     text = " ".join(seen[0])
-    assert f"--backend-store-uri sqlite:///{tmp_path}/reports/mlflow.db" in text
+    assert f"--backend-store-uri sqlite:///{sent.workspace.root}/reports/mlflow.db" in text
     assert "--host 127.0.0.1 --port 5050" in text
+    assert said[1] == (
+        "  made: http://127.0.0.1:5050/#/experiments/1/runs?workflowType=machine_learning"
+    )
+
+
+def test_a_port_that_is_taken(sent):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(TrackingError, match=f"har ui --port {port + 1}"):
+            tracking.ui(sent.workspace, port=port)
