@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,35 +10,14 @@ from typing import Any
 import click
 
 import har
-from har.errors import HarError
+from har.commands.data import data
+from har.commands.group import Group
+from har.commands.study import study
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class _Group(click.Group):
-    """Commands in the order in which they are defined; `HarError` becomes a message and exit 1."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(self.commands)
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as e:
-            from har.config import did_you_mean
-
-            near = did_you_mean(args[0], self.list_commands(ctx)) if args else ""
-            raise click.UsageError(e.message.rstrip(".") + (near or "."), ctx) from None
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except HarError as e:
-            click.echo(f"Error: {e}", err=True)
-            raise SystemExit(1) from None
-
-
-@click.group(cls=_Group, context_settings=CONTEXT)
+@click.group(cls=Group, context_settings=CONTEXT)
 @click.version_option(har.__version__, prog_name="har")
 @click.option(
     "--workspace",
@@ -207,127 +185,6 @@ def ui(ctx: click.Context, host: str, port: int) -> None:
     raise SystemExit(tracking.ui(where, host=host, port=port, echo=click.echo))
 
 
-# Data sets ---------------------------------------------------------------------------------------
-
-
-@main.group(cls=_Group)
-def data() -> None:
-    """Data sets: what is known, get one, examine your own recordings.
-
-    \b
-    Example:
-      har data list
-    """
-
-
-@data.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_context
-def data_list(ctx: click.Context, as_json: bool) -> None:
-    """Show the known data sets: people, rate, placements, licence, citation, whether at hand.
-
-    \b
-    Example:
-      har data list --json
-    """
-    import json
-
-    from har.ingest import listing
-    from har.store import Workspace
-
-    raw = Workspace(ctx.obj.resolve()).raw
-    if as_json:
-        click.echo(json.dumps(listing.rows(raw), indent=2, ensure_ascii=False))
-    else:
-        click.echo(listing.as_text(raw))
-
-
-@data.command("fetch")
-@click.argument("name")
-@click.option(
-    "--from", "source", type=click.Path(exists=True, path_type=Path), metavar="PATH",
-    help="Copy from this folder (or file) instead of downloading.",
-)  # fmt: skip
-@click.pass_context
-def data_fetch(ctx: click.Context, name: str, source: Path | None) -> None:
-    """Get a data set: from HAR_DATA_MIRROR if that has it, else from its publisher.
-
-    \b
-    Example:
-      har data fetch motionsense
-      har data fetch uci-hapt --from ~/Downloads
-    """
-    from rich.console import Console
-
-    from har.ingest import datasets, fetch
-    from har.store import Workspace
-
-    raw = Workspace(ctx.obj.resolve()).raw
-    for path in fetch.ensure(
-        datasets.get(name), raw, console=Console(stderr=True, highlight=False), source=source
-    ):
-        click.echo(path)
-
-
-@data.command("check")
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option(
-    "--write-pipeline",
-    "pipeline_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write a pipeline file for these recordings.",
-)
-@click.option("--strict", is_flag=True, help="Warnings count as errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option(
-    "--html",
-    "page",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write a page, too.",
-)
-@click.option("--placement", help="Of a published data set with several.")
-@click.pass_context
-def data_check(
-    ctx: click.Context, path: Path, pipeline_file: Path | None, strict: bool, as_json: bool,
-    page: Path | None, placement: str | None,
-) -> None:  # fmt: skip
-    """Examine a file, a folder or a pipeline file's data: format, rate, unit, sign, what is wrong.
-
-    Exit code 1 if there is an error.
-
-    \b
-    Example:
-      har data check my/recordings --write-pipeline pipelines/mine.yaml
-    """
-    import json
-
-    from rich.console import Console
-
-    from har.ingest.doctor import check, show
-
-    with Console(stderr=True).status(f"reading {path}") as status:
-        report = check.check(
-            path, root=ctx.obj.resolve(), placement=placement,
-            on_progress=lambda n, of: status.update(f"reading {path}: {n} of {of} files"),
-        )  # fmt: skip
-    if as_json:
-        click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
-    else:
-        click.echo(show.as_text(report, strict=strict))
-    if page:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(show.as_html(report, strict=strict), encoding="utf-8")
-        click.echo(f"page: {page}", err=True)
-    if pipeline_file:
-        pipeline_file.parent.mkdir(parents=True, exist_ok=True)
-        pipeline_file.write_text(show.as_pipeline(report, path=path.as_posix()), encoding="utf-8")
-        click.echo(f"pipeline file: {pipeline_file}", err=True)
-    if report.errors(strict=strict):
-        raise SystemExit(1)
-
-
 @main.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("recording", type=click.Path(path_type=Path))
@@ -354,7 +211,7 @@ def predict(bundle: Path, recording: Path, **options: Any) -> None:
 # Lectures ----------------------------------------------------------------------------------------
 
 
-class _Lectures(_Group):
+class _Lectures(Group):
     """A command for each lecture of the registry, which is read only when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -438,75 +295,5 @@ def lecture_all(ctx: click.Context, quick: bool, as_json: bool) -> None:
     _lecture(ctx, tuple(registry.names()), quick, as_json)
 
 
-# Studies -----------------------------------------------------------------------------------------
-
-
-@main.group(cls=_Group)
-def study() -> None:
-    """Questions on what is stored: how sure are we, and of what?
-
-    \b
-    Example:
-      har study doctor --out reports/doctor.md
-    """
-
-
-@study.command("doctor")
-@click.option(
-    "--per-set",
-    type=click.IntRange(1),
-    default=25,
-    show_default=True,
-    help="Recordings drawn from each data set.",
-)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write Markdown here.")
-@click.pass_context
-def study_doctor(ctx: click.Context, per_set: int, out: Path | None) -> None:  # fmt: skip
-    """Put defects into real recordings and count how many `har data check` finds.
-
-    Uses the data sets in data/raw, or in HAR_DATA_MIRROR.
-
-    \b
-    Example:
-      har study doctor --per-set 25 --out reports/doctor.md
-    """
-    from har.ingest.doctor import study as doctor_study
-    from har.store import Workspace
-
-    raw = Path(os.environ.get("HAR_DATA_MIRROR") or Workspace(ctx.obj.resolve()).raw)
-    recordings = list(doctor_study.sample(raw, per_set))
-    rows = doctor_study.run(recordings)
-    text = doctor_study.as_markdown(
-        rows, len(recordings), doctor_study.false_errors(recordings),
-        f"har study doctor --per-set {per_set}",
-    )  # fmt: skip
-    _write_or_echo(text, out)
-
-
-@study.command("account")
-@click.argument("paths", nargs=-1, required=True)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write Markdown here.")
-@click.pass_context
-def study_account(ctx: click.Context, paths: tuple[str, ...], out: Path | None) -> None:
-    """Where every sample of data sets, folders and files went: kept, or rejected and why.
-
-    PATHS are names of data sets, or paths.
-
-    \b
-    Example:
-      har study account watch my/recordings --out reports/account.md
-    """
-    from har.ingest.doctor import account
-
-    reports = account.gather(list(paths), ctx.obj.resolve())
-    names = " ".join(Path(p).name for p in paths)
-    _write_or_echo(account.as_markdown(reports, f"har study account {names}"), out)
-
-
-def _write_or_echo(text: str, out: Path | None) -> None:
-    if out is None:
-        click.echo(text)
-    else:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-        click.echo(f"written: {out}", err=True)
+main.add_command(data)
+main.add_command(study)

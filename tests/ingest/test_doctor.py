@@ -190,7 +190,7 @@ def recordings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for subject in ("ann", "bob", "cy"):
         for activity in ("walk", "run"):
-            t, a = walk(seed=len(subject + activity) + ord(subject[0]))
+            t, a = walk(seed=10 * ord(subject[0]) + len(activity))
             rows = [(s, *xyz) for s, xyz in zip(t, a, strict=True)]
             exports.table(tmp_path / "my" / subject / f"{activity}.csv", "time,x,y,z", rows)
     return tmp_path

@@ -1,0 +1,1 @@
+"""Groups of commands that would make `cli.py` too long."""

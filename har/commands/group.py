@@ -1,0 +1,32 @@
+"""How all groups of commands behave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from har.errors import HarError
+
+
+class Group(click.Group):
+    """Commands in the order in which they are defined; `HarError` becomes a message and exit 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as e:
+            from har.config import did_you_mean
+
+            near = did_you_mean(args[0], self.list_commands(ctx)) if args else ""
+            raise click.UsageError(e.message.rstrip(".") + (near or "."), ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HarError as e:
+            click.echo(f"Error: {e}", err=True)
+            raise SystemExit(1) from None

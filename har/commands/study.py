@@ -1,0 +1,81 @@
+"""`har study`: questions on what is stored, and on how sure we are of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from har.commands.group import Group
+
+
+@click.group(cls=Group)
+def study() -> None:
+    """Questions on what is stored: how sure are we, and of what?
+
+    \b
+    Example:
+      har study doctor --out reports/doctor.md
+    """
+
+
+@study.command("doctor")
+@click.option(
+    "--per-set",
+    type=click.IntRange(1),
+    default=25,
+    show_default=True,
+    help="Recordings drawn from each data set.",
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write Markdown here.")
+@click.pass_context
+def study_doctor(ctx: click.Context, per_set: int, out: Path | None) -> None:  # fmt: skip
+    """Put defects into real recordings and count how many `har data check` finds.
+
+    Uses the data sets in data/raw, or in HAR_DATA_MIRROR.
+
+    \b
+    Example:
+      har study doctor --per-set 25 --out reports/doctor.md
+    """
+    from har.ingest.doctor import study as doctor_study
+    from har.store import Workspace
+
+    raw = Path(os.environ.get("HAR_DATA_MIRROR") or Workspace(ctx.obj.resolve()).raw)
+    recordings = list(doctor_study.sample(raw, per_set))
+    rows = doctor_study.run(recordings)
+    text = doctor_study.as_markdown(
+        rows, len(recordings), doctor_study.false_errors(recordings),
+        f"har study doctor --per-set {per_set}",
+    )  # fmt: skip
+    _write_or_echo(text, out)
+
+
+@study.command("account")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write Markdown here.")
+@click.pass_context
+def study_account(ctx: click.Context, paths: tuple[str, ...], out: Path | None) -> None:
+    """Where every sample of data sets, folders and files went: kept, or rejected and why.
+
+    PATHS are names of data sets, or paths.
+
+    \b
+    Example:
+      har study account watch my/recordings --out reports/account.md
+    """
+    from har.ingest.doctor import account
+
+    reports = account.gather(list(paths), ctx.obj.resolve())
+    names = " ".join(Path(p).name for p in paths)
+    _write_or_echo(account.as_markdown(reports, f"har study account {names}"), out)
+
+
+def _write_or_echo(text: str, out: Path | None) -> None:
+    if out is None:
+        click.echo(text)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+        click.echo(f"written: {out}", err=True)
