@@ -12,7 +12,7 @@ import numpy as np
 
 from har import fanout
 from har.config import ModelConfig
-from har.deploy import bundle, litert, manifest, parity
+from har.deploy import abstention, bundle, litert, manifest, parity
 from har.deploy.interpreter import LiteModel, measure
 from har.errors import ExportError
 from har.signal import stored as prepared
@@ -37,6 +37,8 @@ class Shipped:
     keras_file : Path
     trained_on : dict
         As in `model.json`.
+    temperature : float
+        Of the probabilities; it is in the last layer already.
     folds : list of JobRecord
         The fold models of one seed, on which every variant is measured.
     """
@@ -44,6 +46,7 @@ class Shipped:
     config: ModelConfig
     keras_file: Path
     trained_on: dict[str, Any]
+    temperature: float
     folds: list[JobRecord]
     parities: dict[str, parity.Parity] = field(default_factory=dict)
     withheld: dict[str, str] = field(default_factory=dict)
@@ -114,10 +117,8 @@ def fit(context: Context, trained: Trained, configs: Sequence[ModelConfig]) -> l
     if context.pipeline.export.fit == "fold":
         return [_one_fold(c, folds[c.key]) for c in configs]
     epochs = {c.key: median_epochs(folds[c.key]) for c in configs}
-    tasks = [
-        final_task(context, c, seed, epochs[c.key], median_temperature(folds[c.key]))
-        for c in configs
-    ]
+    temperature = {c.key: median_temperature(folds[c.key]) for c in configs}
+    tasks = [final_task(context, c, seed, epochs[c.key], temperature[c.key]) for c in configs]
     if failed := run_tasks(tasks, jobs=context.jobs, console=context.console):
         i, reason = next(iter(failed.items()))
         raise ExportError(f"The final fit of {configs[i].key} failed: {reason}")
@@ -132,6 +133,7 @@ def fit(context: Context, trained: Trained, configs: Sequence[ModelConfig]) -> l
                 config,
                 output.path / "model.keras",
                 {"fit": "final", "subjects": subjects, "epochs": epochs[config.key], "seed": seed},
+                temperature[config.key],
                 folds[config.key],
             )
         )
@@ -145,7 +147,7 @@ def _one_fold(config: ModelConfig, folds: list[JobRecord]) -> Shipped:
     about = first.about()
     on = {"fit": "fold", "fold": first.fold, "subjects": about["train"]}
     on |= {"epochs": about["best_epoch"], "seed": first.seed}
-    return Shipped(config, first.folder / "model.keras", on, folds)
+    return Shipped(config, first.folder / "model.keras", on, about["temperature"], folds)
 
 
 def build(
@@ -315,9 +317,12 @@ def _write(
     assert converted.keras is not None
     return bundle.write(
         folder / model.name,
-        manifest.describe(
-            context, model.config, model.trained_on, model.withheld, windows, results
-        ),
+        {
+            **manifest.describe(
+                context, model.config, model.trained_on, model.withheld, windows, results
+            ),
+            **_sureness(context, model, windows),
+        },
         converted.files,
         figures,
         {
@@ -326,6 +331,27 @@ def _write(
             "labels": windows.labels[index],
         },
     )
+
+
+def _sureness(context: Context, model: Shipped, windows: Windows) -> dict[str, Any]:
+    """How far the probabilities can be believed: `calibration` and `abstention`."""
+    out: dict[str, Any] = {}
+    if context.pipeline.training.calibration == "temperature":
+        of = "the median over the folds of" if model.trained_on["fit"] == "final" else "of"
+        out["calibration"] = {
+            "temperature": model.temperature,
+            "folded": True,
+            "how": f"{of} the temperature with the least log loss on a fold's validation people",
+        }
+    chosen = abstention.choose(
+        windows,
+        [
+            (p["validation_index"], p["validation_probabilities"])
+            for p in (job.predictions() for job in model.folds)
+        ],
+        n_windows=manifest.SMOOTHED_WINDOWS,
+    )
+    return out | ({"abstention": chosen} if chosen else {})
 
 
 def entries(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -47,8 +47,6 @@ class Request:
         Windows of training people, from which int8 takes its ranges.
     probe : ndarray of float32, shape (m, n_raw, 3), optional
         Windows to run through Keras too; the answers come back in `Converted.keras`.
-    temperature : float
-        Divides the logits: folded into the last layer before conversion.
     """
 
     model: Path
@@ -56,7 +54,6 @@ class Request:
     variants: tuple[str, ...]
     representative: np.ndarray | None = None
     probe: np.ndarray | None = None
-    temperature: float = 1.0
 
 
 @dataclass
@@ -160,7 +157,6 @@ def _convert_quietly(
 
     keras.backend.clear_session()
     model = keras.models.load_model(request.model, compile=False)
-    fold_temperature(model, request.temperature)
     refuse_unnamed(model)
     files, failed = {}, {}
     for variant, outcome in _tflite(model, request).items():
@@ -246,22 +242,3 @@ def refuse_unnamed(model: Any) -> None:
     ]
     if found:
         raise ExportError(f"Give these layers names of their own: {', '.join(found)}.")
-
-
-def fold_temperature(model: Any, temperature: float) -> None:
-    """softmax(z / T) by dividing the last layer's weights, so that nobody can forget it.
-
-    Raises
-    ------
-    ExportError
-        If the model does not end in a dense softmax layer.
-    """
-    if temperature == 1.0:
-        return
-    last = model.layers[-1]
-    if type(last).__name__ != "Dense" or last.activation.__name__ != "softmax":
-        raise ExportError(
-            "A calibration temperature is folded into a last layer Dense(..., softmax); "
-            f"this model ends in {type(last).__name__} {last.name!r}."
-        )
-    last.set_weights([w / temperature for w in last.get_weights()])

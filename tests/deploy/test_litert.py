@@ -63,19 +63,6 @@ def test_the_same_bytes_whatever_was_built_before(
     assert again.files["float32"].read_bytes() == result.files["float32"].read_bytes()
 
 
-def test_temperature_is_folded_into_the_last_layer(
-    converted: dict[str, Any], tmp_path: Path
-) -> None:
-    request, result = converted["cnn"]
-    warm = replace(request, folder=tmp_path, variants=("float32",), probe=None, temperature=2.5)
-    (scaled,) = litert.convert([warm])
-    # softmax(z / T) in terms of p = softmax(z): p^(1/T), normalised
-    root = result.keras.astype(np.float64) ** (1 / 2.5)
-    expected = root / root.sum(1, keepdims=True)
-    answers = LiteModel(scaled.files["float32"])(request.probe)
-    np.testing.assert_allclose(answers, expected, atol=1e-5)
-
-
 def test_layers_without_names_are_refused(tmp_path: Path) -> None:
     import keras
 
