@@ -80,7 +80,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for name in PARAMS:
         target = folder / name
         target.mkdir()
-        variants = ("float32", "dynamic", "float16") + (("int8",) if name != "lstm" else ())
+        variants = ("float32", "dynamic", "float16") + (("int8",) if name in ("gru", "cnn") else ())
         requests.append(
             litert.Request(save_keras(folder, name, 0), target, variants, probe[:50], probe=probe)
         )
