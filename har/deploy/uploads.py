@@ -26,10 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from har.deploy.intake import Limits, Refused, check_about, check_rows, slug
+from har.ingest.datasets.recorded import FOLDER, SCHEMA
 from har.store import canonical, replace_file
-
-SCHEMA = "har-recorded/1"
-FOLDER = "recorded"
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _STALE_S = 14 * 24 * 3600

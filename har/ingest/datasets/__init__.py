@@ -18,6 +18,7 @@ MODULES = {
     "motionsense": "har.ingest.datasets.motionsense",
     "uci-hapt": "har.ingest.datasets.uci_hapt",
     "wisdm-2019": "har.ingest.datasets.wisdm_2019",
+    "recorded": "har.ingest.datasets.recorded",
 }
 
 
