@@ -129,7 +129,7 @@ export class Resampler {
   #give(last) {
     const rate = this.k * this.targetHz;
     const nodes = this.nodes;
-    this.next ??= Math.ceil(nodes[0][0] * rate - ON_GRID);
+    this.next ??= Math.ceil(nodes[0][0] * rate - ON_GRID) + 0; // never −0
     // Before the last sample but one, all four around are known.
     const stop = last
       ? Math.floor(nodes[3][0] * rate + ON_GRID) + 1

@@ -1,0 +1,194 @@
+"""A browser, a bundle and a server. Chromium is looked for as `HAR_CHROMIUM`, then by name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from har.deploy import bundle, litert, manifest
+from har.deploy.bundle import Bundle
+from har.deploy.interpreter import LiteModel
+from har.deploy.server import Server
+from har.deploy.site import WEB, build_site
+from har.deploy.uploads import Uploads
+from har.ingest import datasets
+from har.recording import Recording
+from tests.deploy import conftest as small
+from tests.deploy.serving import running
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "has_touch": True,
+    "is_mobile": True,
+}
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    names = (os.environ.get("HAR_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if name and (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no Chromium: install Debian's `chromium`, or set HAR_CHROMIUM")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Path:
+    """The page with its libraries, as `make web` leaves it."""
+    if not (WEB / "vendor" / "litert" / "index.js").is_file():
+        if shutil.which("npm") is None:
+            pytest.skip("no LiteRT.js for the page, and no npm to install it (make web)")
+        for command in (["npm", "ci", "--no-audit", "--no-fund"], ["node", "vendor.mjs"]):
+            done = subprocess.run(command, cwd=WEB, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"`make web` failed: {done.stderr[-300:]}")
+    return WEB
+
+
+@pytest.fixture(scope="session")
+def shoulder() -> list[Recording]:
+    """Real recordings: exercises of the shoulder, on a smartwatch."""
+    watch = datasets.get("watch")
+    return list(watch.recordings(watch.folder(Path())))
+
+
+@pytest.fixture(scope="session")
+def bundles(shoulder: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Bundles of a convolutional and a recurrent network; float32 alone, to be quick."""
+    folder = tmp_path_factory.mktemp("bundles")
+    recordings = shoulder[:: len(shoulder) // 8][:8]
+    probe = np.concatenate([small.cut_windows(r.acceleration, 2) for r in recordings])
+    requests = []
+    for name in ("cnn", "gru"):
+        target = folder / f"{name}-files"
+        target.mkdir()
+        model = small.save_keras(folder, name, 0)
+        even_out(model, probe)
+        requests.append(litert.Request(model, target, ("float32",), probe=probe))
+    made = {}
+    for name, result in zip(("cnn", "gru"), litert.convert(requests, jobs=2), strict=True):
+        context: Any = small.FakeContext()
+        config = next(m for m in context.pipeline.models if m.key == name)
+        trained_on = {"fit": "final", "subjects": ["s0", "s1"], "epochs": 3, "seed": 0}
+        figures = {
+            "operators": LiteModel(result.files["float32"]).operators,
+            "latency_ms_p50": 0.1,
+            "latency_ms_p99": 0.2,
+            "peak_memory_bytes": 1000,
+            "n_windows": len(probe),
+            "max_abs_diff": 0.0,
+            "mean_abs_diff": 0.0,
+            "label_agreement": 1.0,
+            "macro_f1": 0.5,
+        }
+        described = manifest.describe(
+            context, config, trained_on, {}, small.windows_of(small.walk(6000)), small.RESULTS
+        )
+        described["abstention"] = {"threshold": 0.5, "answer": "unknown", "how": "for this test"}
+        golden = {
+            "windows": probe,
+            "probabilities": result.keras,
+            "labels": np.arange(len(probe)) % 4,
+        }
+        bundle.write(folder / name, described, result.files, {"float32": figures}, golden)
+        Bundle.open(folder / name)
+        made[name] = folder / name
+    return made
+
+
+def even_out(path: Path, probe: np.ndarray) -> None:
+    """Give a random network no favourite class, so that its answer changes with what is done."""
+    import keras
+
+    model = keras.models.load_model(path, compile=False)
+    kernel, bias = model.layers[-1].get_weights()
+    favour = np.log(model.predict(probe, verbose=0)).mean(axis=0)
+    model.layers[-1].set_weights([kernel, bias - favour])
+    model.save(path)
+
+
+@pytest.fixture
+def serving(bundles: dict[str, Path], runtime: Path, tmp_path: Path) -> Iterator[Any]:
+    """`serving("cnn")`: a running server on a workspace of its own, `tmp_path`."""
+    import contextlib
+
+    with contextlib.ExitStack() as stack:
+
+        def serve(name: str) -> Server:
+            site = build_site(bundles[name], web=runtime)
+            uploads = Uploads(tmp_path / "data" / "raw")
+            return stack.enter_context(running(Server(("127.0.0.1", 0), site, uploads)))
+
+        yield serve
+
+
+class Phone:
+    """The page on a phone's screen."""
+
+    def __init__(self, browser: Any, server: Server, **options: Any) -> None:
+        self.context = browser.new_context(**{**PHONE, **options})
+        self.page = self.context.new_page()
+        self.errors: list[str] = []
+        self.foreign: list[str] = []
+        self.url = f"http://127.0.0.1:{server.port}/"
+        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
+        self.page.on("request", self._asked)
+
+    def _asked(self, request: Any) -> None:
+        if not request.url.startswith((self.url, "blob:", "data:")):
+            self.foreign.append(request.url)
+
+    def open(self) -> Any:
+        self.page.goto(self.url)
+        self.page.wait_for_selector("html[data-state=ready]", timeout=60_000)
+        return self.page
+
+    def move(self, time_s: np.ndarray, samples: np.ndarray) -> None:
+        """Motion events as the sensor would send them, with their own time stamps."""
+        rows = np.column_stack([1000 * time_s, samples.astype(float)]).tolist()
+        self.page.evaluate(
+            """(rows) => {
+              for (const [ms, x, y, z] of rows) {
+                const event = new DeviceMotionEvent("devicemotion", {
+                  acceleration: { x: 0, y: 0, z: 0 },
+                  accelerationIncludingGravity: { x, y, z },
+                  interval: 20,
+                });
+                Object.defineProperty(event, "timeStamp", { value: ms });
+                dispatchEvent(event);
+              }
+            }""",
+            rows,
+        )
+
+
+@pytest.fixture
+def phone(chromium: Any) -> Iterator[Any]:
+    """`phone(server, **context_options)`; a page that saw an error fails its test."""
+    phones: list[Phone] = []
+
+    def take(server: Server, **options: Any) -> Phone:
+        phones.append(Phone(chromium, server, **options))
+        return phones[-1]
+
+    yield take
+    for p in phones:
+        p.context.close()
+        assert p.errors == []
+        assert p.foreign == [], "the page asked another origin"

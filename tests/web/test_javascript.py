@@ -1,0 +1,203 @@
+"""The page's own tests, run by Node, against golden vectors that Python makes here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from har.deploy import smoothing, streaming
+from har.deploy.predict import _bouts
+from har.signal import resampling
+from tests.conftest import ROOT
+
+TARGET_HZ, MAX_GAP_S = 50.0, 0.25
+N_RAW, HOP, WARM_UP = 84, 32, 64
+OPTIONS = {"targetHz": TARGET_HZ, "maxGapS": MAX_GAP_S}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed"),
+]
+
+
+def recording(rate_hz: float, seconds: float, *, jitter: float, seed: int) -> tuple[Any, Any]:
+    """Irregular times, a body that moves, two gaps, samples that come twice in a blink."""
+    rng = np.random.default_rng(seed)
+    n = int(rate_hz * seconds)
+    step = (1 + jitter * rng.uniform(-1, 1, n)) / rate_hz
+    if jitter:
+        step[n // 3] += 0.6
+        step[2 * n // 3] += 0.3
+        step[rng.integers(0, n, 5)] *= 0.05
+    time = np.cumsum(step)
+    time -= time[0]
+    samples = np.column_stack(
+        [3 * np.sin(2 * np.pi * f * time + f) + rng.normal(0, 0.5, n) for f in (0.7, 2.1, 4.3)]
+    )
+    samples[:, 2] += 9.81
+    return time, samples.astype(np.float32)
+
+
+CASES = {
+    "50 Hz, exact": (50.0, 0.0),
+    "60 Hz with jitter": (60.0, 0.3),
+    "100 Hz with jitter": (100.0, 0.2),
+    "104.17 Hz": (104.17, 0.05),
+    "200 Hz": (200.0, 0.2),
+    "20 Hz": (20.0, 0.2),
+    "51 Hz": (51.0, 0.1),
+}
+
+
+def rows_of(time: np.ndarray, samples: np.ndarray) -> list[list[float]]:
+    return np.column_stack([time, samples.astype(float)]).tolist()
+
+
+def chunks_of(time: np.ndarray, samples: np.ndarray) -> list[streaming.Chunk]:
+    """As the page takes them: the period is that of the first 64 samples."""
+    a, b = slice(None, WARM_UP), slice(WARM_UP, None)
+    return [streaming.Chunk(time[s], samples[s]) for s in (a, b)]
+
+
+def golden_windows(time: np.ndarray, samples: np.ndarray) -> list[dict[str, Any]]:
+    out = []
+    for batch in streaming.batches(
+        chunks_of(time, samples), rate_hz=TARGET_HZ, max_gap_s=MAX_GAP_S, n_raw=N_RAW, hop=HOP
+    ):
+        for i, window in enumerate(batch.windows):
+            out.append(
+                {
+                    "start": batch.start + i * HOP,
+                    "fresh": batch.fresh and i == 0,
+                    "rows": window.astype(float).ravel().tolist(),
+                }
+            )
+    return out
+
+
+class FakeBundle:
+    """What `_bouts` looks at."""
+
+    rate_hz, hop, lead_in = TARGET_HZ, HOP, 20
+
+    def __init__(self, n_windows: int, threshold: float | None, k: int) -> None:
+        self.threshold = threshold
+        self.activities = tuple(f"a{i}" for i in range(k))
+        self.manifest = {
+            "smoothing": {"n_windows": n_windows},
+            "window": {"n_samples": N_RAW - self.lead_in},
+        }
+
+
+def golden_answers(n_windows: int, threshold: float | None, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    wander = np.cumsum(rng.normal(0, 1.2, (40, 4)), axis=0)
+    p = np.exp(wander) / np.exp(wander).sum(1, keepdims=True)
+    bundle: Any = FakeBundle(n_windows, threshold, 4)
+    smoothed = smoothing.causal_mean(p, n_windows)
+    return {
+        "nWindows": n_windows,
+        "threshold": threshold,
+        "probabilities": p.tolist(),
+        "smoothed": smoothed.tolist(),
+        "answers": smoothing.decide(smoothed, threshold)[0].tolist(),
+        "bouts": [vars(b) for b in _bouts(bundle, 0, p)],
+    }
+
+
+MANIFEST = {
+    "schema": "har-model/1",
+    "activities": ["sit", "walk"],
+    "rate_hz": TARGET_HZ,
+    "input": {"shape": [1, N_RAW, 3], "gravity": "present"},
+    "window": {"n_samples": N_RAW - 20, "hop_samples": HOP},
+    "lead_in_samples": 20,
+    "resampler": {
+        "kind": resampling.SCHEME,
+        "max_gap_s": MAX_GAP_S,
+        "too_close": resampling.TOO_CLOSE,
+        "faster": resampling.FASTER,
+        "zero_crossings": resampling.ZERO_CROSSINGS,
+    },
+    "smoothing": {"kind": "mean", "n_windows": 3, "delay_s": 0.64},
+}
+
+
+def write_golden(path: Path) -> None:
+    cases = {
+        name: recording(rate, 14, jitter=jitter, seed=i)
+        for i, (name, (rate, jitter)) in enumerate(CASES.items())
+    }
+    golden = {
+        "nRaw": N_RAW,
+        "hop": HOP,
+        "warmUp": WARM_UP,
+        "hopS": HOP / TARGET_HZ,
+        "lengthS": (N_RAW - 20) / TARGET_HZ,
+        "beginS": 10 / TARGET_HZ,
+        "manifest": MANIFEST,
+        "taps": {k: resampling.decimation_taps(k).tolist() for k in (2, 3, 5)},
+        "resampling": [
+            {
+                "name": name,
+                "options": OPTIONS,
+                "samples": rows_of(time, samples),
+                "stretches": [
+                    {"start": s.start, "rows": s.samples.astype(float).tolist()}
+                    for s in resampling.resample(
+                        samples,
+                        source_hz=CASES[name][0],
+                        target_hz=TARGET_HZ,
+                        max_gap_s=MAX_GAP_S,
+                        time_s=time,
+                    )
+                ],
+            }
+            for name, (time, samples) in cases.items()
+        ],
+        "windows": [
+            {
+                "name": name,
+                "options": OPTIONS,
+                "samples": rows_of(time, samples),
+                "windows": golden_windows(time, samples),
+            }
+            for name, (time, samples) in cases.items()
+        ],
+        "answers": [
+            golden_answers(n, threshold, seed)
+            for seed, (n, threshold) in enumerate([(1, None), (3, None), (3, 0.7), (5, 0.5)])
+        ],
+    }
+    path.write_text(json.dumps(golden))
+
+
+def test_the_golden_recordings_are_hard_enough():
+    time, samples = recording(60.0, 14, jitter=0.3, seed=1)
+    stretches = resampling.resample(
+        samples, source_hz=60, target_hz=TARGET_HZ, max_gap_s=MAX_GAP_S, time_s=time
+    )
+    assert len(stretches) == 3
+    assert len(golden_windows(time, samples)) > 8
+
+
+@pytest.mark.parametrize("name", ["resampling", "answers", "motion", "csv", "outbox"])
+def test_javascript(name, tmp_path):
+    write_golden(tmp_path / "golden.json")
+    done = subprocess.run(
+        ["node", "--test", str(ROOT / "tests" / "web" / "js" / f"{name}.test.js")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "HAR_GOLDEN": str(tmp_path / "golden.json"), "NODE_OPTIONS": ""},
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert "\n# fail 0" in done.stdout.replace("ℹ", "#")

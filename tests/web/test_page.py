@@ -1,0 +1,209 @@
+"""The page in a real browser: what it says is what the Python phone pipeline says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from har.deploy import smoothing, streaming
+from har.deploy.bundle import Bundle
+
+pytestmark = pytest.mark.browser
+WARM_UP = 64
+
+
+def timed(recordings: list[Any], *, rate_hz: float, jitter: float, gaps: bool) -> tuple[Any, Any]:
+    """Real samples, of one exercise after the other, on a clock like a phone's."""
+    samples = np.concatenate([r.acceleration[200:600] for r in recordings])
+    rng = np.random.default_rng(1)
+    step = (1 + jitter * rng.uniform(-1, 1, len(samples))) / rate_hz
+    if gaps:
+        step[len(step) // 2] += 0.7
+        step[rng.integers(0, len(step), 4)] *= 0.1
+    return 3.25 + np.cumsum(step), samples
+
+
+def in_python(bundle: Bundle, log: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """The phone pipeline: `model.json` and the `.tflite` alone."""
+    model, rows, answers = bundle.model(), [], []
+    chunks = [
+        streaming.Chunk(part[:, 0], part[:, 1:].astype(np.float32))
+        for part in (log[:WARM_UP], log[WARM_UP:])
+    ]
+    stretches: list[list[np.ndarray]] = []
+    for batch in streaming.batches(
+        chunks,
+        rate_hz=bundle.rate_hz,
+        max_gap_s=bundle.manifest["resampler"]["max_gap_s"],
+        n_raw=bundle.n_raw,
+        hop=bundle.hop,
+    ):
+        if batch.fresh:
+            stretches.append([])
+        stretches[-1].append(model(batch.windows))
+    for parts in stretches:
+        p = np.concatenate(parts)
+        smoothed = smoothing.causal_mean(p, bundle.manifest["smoothing"]["n_windows"])
+        index, _ = smoothing.decide(smoothed, bundle.threshold)
+        rows.append(p)
+        answers += [(*bundle.activities, "unknown")[i] for i in index]
+    return np.concatenate(rows), answers
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_hz", "jitter", "gaps"),
+    [("cnn", 50, 0.0, False), ("gru", 60, 0.3, True), ("cnn", 104, 0.1, True)],
+)
+def test_live_answers_are_the_phone_pipelines(
+    serving, phone, bundles, shoulder, name, rate_hz, jitter, gaps
+):
+    p = phone(serving(name))
+    page = p.open()
+    checked = page.evaluate("() => har.checked")
+    assert checked["windows"] == 16
+    assert checked["worst"] < 1e-4
+    page.click("#start-sensor")
+    time_s, samples = timed(shoulder[::31], rate_hz=rate_hz, jitter=jitter, gaps=gaps)
+    p.move(time_s, samples)
+    page.click("#start-sensor")  # stop: what is left of the last stretch is given
+    page.evaluate("() => har.live.classifier.settled()")
+    log = np.array(page.evaluate("() => har.live.log"))
+    np.testing.assert_allclose(log[:, 0], time_s - time_s[0], atol=1e-9)
+    np.testing.assert_array_equal(log[:, 1:].astype(np.float32), samples)
+    results = page.evaluate(
+        "() => har.live.results.map((r) => [r.activity, Array.from(r.probabilities)])"
+    )
+    probabilities, answers = in_python(Bundle.open(bundles[name]), log)
+    assert len(results) == len(answers) > 15
+    np.testing.assert_allclose([r[1] for r in results], probabilities, atol=1e-4)
+    assert [r[0] for r in results] == answers
+    assert len(set(answers)) > 1, "a recording on which the answer never changes proves little"
+
+
+def test_an_iphones_sign_and_permission(serving, phone, shoulder):
+    agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari"
+    p = phone(serving("cnn"), user_agent=agent)
+    p.page.add_init_script(
+        "DeviceMotionEvent.requestPermission = async () => { globalThis.asked = 1; "
+        "return globalThis.refuse ? 'denied' : 'granted'; };"
+    )
+    page = p.open()
+    page.evaluate("() => { globalThis.refuse = true; }")
+    page.click("#start-sensor")
+    page.wait_for_selector("#notice:visible")
+    assert "not allowed" in page.inner_text("#notice")
+    page.evaluate("() => { globalThis.refuse = false; }")
+    page.click("#start-sensor")
+    time_s, samples = timed(shoulder[::31], rate_hz=60, jitter=0.1, gaps=False)
+    p.move(time_s, -samples)
+    log = np.array(page.evaluate("() => har.live.log"))
+    np.testing.assert_array_equal(log[:, 1:].astype(np.float32), samples)
+    assert page.is_checked("#negate")
+
+
+def test_a_file_is_labelled_and_its_answer_is_the_same(
+    serving, phone, bundles, shoulder, tmp_path: Path
+):
+    time_s, samples = timed(shoulder[::31], rate_hz=50, jitter=0.1, gaps=True)
+    log = np.column_stack([time_s - time_s[0], samples]).round(6)
+    path = tmp_path / "walk.csv"
+    np.savetxt(path, log, delimiter=",", header="time_s,x,y,z", comments="", fmt="%.6f")
+    page = phone(serving("cnn")).open()
+    page.set_input_files("#file", path)
+    page.wait_for_function(
+        "() => document.getElementById('now-sub').textContent.endsWith('windows')"
+    )
+    results = page.evaluate("() => har.live.results.map((r) => Array.from(r.probabilities))")
+    probabilities, _ = in_python(Bundle.open(bundles["cnn"]), log)
+    np.testing.assert_allclose(results, probabilities, atol=1e-4)
+    page.set_input_files(
+        "#file", {"name": "g.csv", "mimeType": "text/csv", "buffer": b"time,a\n" * 9}
+    )
+    page.wait_for_selector("#notice:visible")
+    assert "must name time, x, y and z" in page.inner_text("#notice")
+
+
+def test_the_sample_plays_where_there_is_no_sensor(serving, phone):
+    page = phone(serving("cnn")).open()
+    page.click("#start-sample")
+    page.wait_for_selector("#bouts li:not(.empty)", timeout=15_000)
+    assert page.inner_text("#now-sub").startswith("Recorded as:")
+    assert page.inner_text("#confidence").endswith("%")
+    page.click("#start-sample")
+    assert page.inner_text("#start-sample") == "Play sample"
+
+
+def test_a_reload_without_network(serving, phone):
+    p = phone(serving("gru"))
+    page = p.open()
+    page.wait_for_selector("#offline:visible", timeout=30_000)
+    p.context.set_offline(True)
+    page.reload()
+    page.wait_for_selector("html[data-state=ready]", timeout=60_000)
+    assert page.evaluate("() => har.checked.worst") < 1e-4
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_it_fits_and_can_be_read(serving, phone, scheme, width):
+    p = phone(serving("cnn"), color_scheme=scheme, viewport={"width": width, "height": 700})
+    page = p.open()
+    for tab in ("live", "record", "about"):
+        page.click(f"#tab-{tab}")
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+        small = page.evaluate(
+            """() => [...document.querySelectorAll("button, .button, input:not([type]), select")]
+              .filter((e) => e.offsetParent && e.getBoundingClientRect().height < 40)
+              .map((e) => e.id || e.textContent)"""
+        )
+        assert small == []
+        assert page.evaluate(CONTRAST) == []
+
+
+# WCAG 2.1, section 1.4.3: 4.5 to 1 for text.
+CONTRAST = """() => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const c = canvas.getContext("2d", { willReadFrequently: true });
+  const rgb = (text) => {
+    c.clearRect(0, 0, 1, 1); c.fillStyle = text; c.fillRect(0, 0, 1, 1);
+    return c.getImageData(0, 0, 1, 1).data;
+  };
+  const light = (v) => v.slice(0, 3).reduce((sum, x, i) => {
+    const s = x / 255;
+    const linear = s <= 0.03928 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4;
+    return sum + [0.2126, 0.7152, 0.0722][i] * linear;
+  }, 0);
+  const behind = (e) => {
+    for (; e; e = e.parentElement) {
+      const v = rgb(getComputedStyle(e).backgroundColor);
+      if (v[3] === 255) return v;
+    }
+    return rgb("white");
+  };
+  const poor = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !e.offsetParent || e.disabled) continue;
+    const [a, b] = [light([...rgb(getComputedStyle(e).color)]), light([...behind(e)])];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) poor.push(`${e.tagName} ${e.id} ${e.textContent.slice(0, 30)}: ${ratio}`);
+  }
+  return poor;
+}"""
+
+
+def test_it_can_be_used_by_keyboard_and_heard(serving, phone):
+    page = phone(serving("cnn")).open()
+    page.focus("#tab-live")
+    page.keyboard.press("ArrowRight")
+    assert page.get_attribute("#tab-record", "aria-selected") == "true"
+    assert page.is_visible("#record")
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll("input, select")].filter((e) => !e.labels.length)
+          .map((e) => e.id)"""
+    )
+    assert unnamed == []
+    assert page.get_attribute("#activity", "aria-live") == "polite"

@@ -1,0 +1,114 @@
+"""Record on the page, lose the connection, and train on what landed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.browser
+
+
+def begin(p, who, what):
+    page = p.page
+    page.click("#tab-record")
+    page.fill("#who", who)
+    page.fill("#what", what)
+    page.fill("#where", "Wrist")
+    page.select_option("#hands", "0")
+    page.click("#record-form button[type=submit]")
+    page.wait_for_selector("#recording:visible")
+
+
+def stop(p):
+    p.page.wait_for_function("() => !document.getElementById('stop-recording').disabled")
+    p.page.click("#stop-recording")
+
+
+def landed(tmp_path):
+    return sorted((tmp_path / "data" / "raw" / "recorded").glob("*/*.csv"))
+
+
+def wait_for(page, n):
+    page.wait_for_function(
+        "async (n) => (await (await fetch('/api/recordings')).json()).recordings === n",
+        arg=n,
+        timeout=30_000,
+    )
+
+
+def test_a_dropped_connection_and_a_closed_page_lose_nothing(serving, phone, shoulder, tmp_path):
+    p = phone(serving("cnn"))
+    page = p.open()
+    page.wait_for_selector("#offline:visible", timeout=30_000)
+    samples = shoulder[0].acceleration[:1200]
+    time_s = np.arange(1200) / 60
+    begin(p, "Ada", "rotation")
+    p.move(time_s[:600], samples[:600])
+    p.context.set_offline(True)
+    p.move(time_s[600:], samples[600:])
+    stop(p)
+    page.wait_for_function(
+        "() => document.getElementById('outbox').textContent.includes('No conn')"
+    )
+    page.once("dialog", lambda d: d.accept())
+    page.reload()  # without network: from what the service worker keeps
+    page.wait_for_selector("html[data-state=ready]", timeout=60_000)
+    assert landed(tmp_path) == []
+    p.context.set_offline(False)
+    wait_for(page, 1)
+    (path,) = landed(tmp_path)
+    table = np.loadtxt(path, delimiter=",", skiprows=1)
+    np.testing.assert_allclose(table[:, 0], time_s, atol=1e-6)
+    np.testing.assert_array_equal(table[:, 1:].astype(np.float32), samples)
+    assert not list((tmp_path / "data" / "raw" / "recorded" / ".partial").iterdir())
+    assert page.evaluate("async () => (await har.record.outbox.store.list()).length") == 0
+
+
+def test_discard_leaves_nothing(serving, phone, shoulder, tmp_path):
+    p = phone(serving("cnn"))
+    page = p.open()
+    begin(p, "Ada", "rotation")
+    p.move(np.arange(600) / 60, shoulder[0].acceleration[:600])
+    page.click("#discard-recording")
+    page.wait_for_selector("#record-form:visible")
+    page.wait_for_function("async () => (await har.record.outbox.store.list()).length === 0")
+    assert landed(tmp_path) == []
+
+
+def test_record_then_train(serving, phone, shoulder, tmp_path):
+    """One person, two exercises three times each: `har train recorded` by sessions."""
+    p = phone(serving("gru"))
+    page = p.open()
+    mine = [r for r in shoulder if r.subject == shoulder[0].subject]
+    n = 0
+    for exercise in ("IR", "ROW"):
+        for take in range(3):
+            recording = next(r for r in mine if r.annotations[0].label == exercise)
+            samples = recording.acceleration[400 * take : 400 * (take + 1) + 100]
+            begin(p, "Ada", {"IR": "Internal rotation", "ROW": "Row"}[exercise])
+            p.move(np.arange(len(samples)) / 50, samples)
+            stop(p)
+            n += 1
+            wait_for(page, n)
+    page.wait_for_selector("#next-step:visible")
+    assert "ada" in page.inner_text("#landed")
+    command = [
+        sys.executable, "-m", "har", "--workspace", str(tmp_path), "train", "recorded",
+        "--set", "models=[cnn]", "--set", "training.epochs=2", "--jobs", "2",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    (jobs,) = (tmp_path / "data" / "cache" / "train").glob("*/jobs.json")
+    assert [j["status"] for j in json.loads(jobs.read_text())] == ["done"] * 3
+    (summary,) = (tmp_path / "data" / "cache" / "ingest").glob("*/summary.json")
+    assert json.loads(summary.read_text())["recordings"] == 6
