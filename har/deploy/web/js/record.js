@@ -68,14 +68,16 @@ export class Record {
     if (performance.now() < this.lead) return;
     if (!this.begun) {
       this.begun = true;
-      this.recorder.ready = this.recorder.begin({
+      const recorder = this.recorder;
+      const about = {
         name: $("who").value,
         activity: $("what").value,
         placement: $("where").value,
         started: new Date().toISOString(),
         device: navigator.userAgent.slice(0, 300),
         negated: this.motion.negate,
-      });
+      };
+      recorder.ready = recorder.begin(about).then(() => this.#pour(recorder));
       navigator.vibrate?.(200);
     }
     // A piece is only sent once the recording has its id.
@@ -129,7 +131,6 @@ export class Record {
   async stop() {
     const recorder = this.#end();
     await recorder.ready;
-    this.#pour(recorder);
     await recorder.finish();
     notice("Recorded. It is kept on this phone until it has landed on the computer.", {
       id: "record-notice",
