@@ -16,6 +16,7 @@ MODULES = (
     "sine",
     "airline",
     "digits",
+    "reviews",
     "shapes",
 )
 
