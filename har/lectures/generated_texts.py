@@ -8,11 +8,12 @@ import numpy as np
 
 GOOD = ("good", "great", "lovely", "moving", "clever", "funny")
 BAD = ("bad", "dull", "awful", "boring", "silly", "poor")
-FILLER = (
+_FILLER = (
     "the film was shot in paris and the story is set on a train where people talk about their "
     "work some scenes take place at night others in the morning we see a house and a dog and "
     "there is music by a band that i had heard before my friend came along too"
-).split()
+)
+FILLER = _FILLER.split()
 
 
 def review(rng: np.random.Generator, n_words: int) -> tuple[str, bool]:

@@ -29,7 +29,7 @@ _MEMBER = re.compile(r"aclImdb/(train|test)/(pos|neg)/[^/]+\.txt")
 
 @dataclass(frozen=True)
 class Reviews:
-    """Word numbers, padded in front: x (n, length) int32, y (n,) of 0 and 1; to learn and to test."""
+    """Word numbers, padded in front: x (n, length) int32, and y (n,) of 0 and 1."""
 
     name: str
     x: np.ndarray

@@ -1,6 +1,7 @@
 """Reviews from a small text set in the published layouts, and files that must not be opened."""
 
 import io
+import itertools
 import tarfile
 
 import numpy as np
@@ -121,7 +122,7 @@ def test_generated_opinions_follow_their_words():
     for _, label, text in generated_texts.reviews(50, 10, 30, seed=3):
         words = text.split()
         score = 0
-        for before, word in zip(words, words[1:], strict=False):
+        for before, word in itertools.pairwise(words):
             sign = (word in generated_texts.GOOD) - (word in generated_texts.BAD)
             score += -sign if before == "not" else sign
         assert (score > 0) == (label == "pos")
