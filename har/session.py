@@ -114,7 +114,7 @@ def load_model(path: Path) -> Any:
     with _without_start_up_noise():
         import keras
 
-        importlib.import_module("har.models.conditioning")  # registers them
+        importlib.import_module("har.models.layers")  # registers them
         return keras.saving.load_model(path, compile=False)
 
 

@@ -555,7 +555,7 @@ class _Sender:
                     "activities": self.results["activities"],
                     "fold": job["fold"],
                     "seed": job["seed"],
-                    "load": "import har.models.conditioning before mlflow.keras.load_model",
+                    "load": "import har.models.layers before mlflow.keras.load_model",
                 },
             )
 

@@ -153,7 +153,7 @@ def _convert_quietly(
 ) -> tuple[dict[str, Path], dict[str, str], np.ndarray | None]:
     import keras
 
-    import har.models.conditioning  # noqa: F401  # our layers, before a file that holds them
+    import har.models.layers  # noqa: F401  # our layers, before a file that holds them
 
     keras.backend.clear_session()
     model = keras.models.load_model(request.model, compile=False)

@@ -18,6 +18,7 @@ MODULES = (
     "digits",
     "reviews",
     "shapes",
+    "har_lab",
 )
 
 

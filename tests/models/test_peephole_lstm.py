@@ -55,3 +55,17 @@ def test_a_new_cell_remembers():
     cell.build((None, 3))
     np.testing.assert_array_equal(np.asarray(cell.bias), [0] * 4 + [1] * 4 + [0] * 8)
     np.testing.assert_array_equal(np.asarray(cell.peephole), 0)
+
+
+def test_every_module_with_a_layer_is_imported_by_layers():
+    """Otherwise a saved model of that kind could not be loaded."""
+    from har.store import imports_of
+    from tests.conftest import ROOT
+
+    with_layers = {
+        f"har.models.{p.stem}"
+        for p in (ROOT / "har" / "models").glob("*.py")
+        if "@keras.saving.register_keras_serializable" in p.read_text()
+    }
+    assert len(with_layers) >= 2
+    assert with_layers <= imports_of("har.models.layers")

@@ -1,0 +1,6 @@
+"""Every layer of our own: import this before a saved model is loaded."""
+
+from har.models.conditioning import FIR, Channels, Frames, Standardize
+from har.models.peephole_cell import PeepholeLSTMCell
+
+__all__ = ["FIR", "Channels", "Frames", "PeepholeLSTMCell", "Standardize"]
