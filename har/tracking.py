@@ -252,12 +252,10 @@ def _send(
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
-    import mlflow
     from mlflow import MlflowClient
 
-    mlflow.set_tracking_uri(uri)
     client = MlflowClient(tracking_uri=uri)
-    sender = _Sender(client, context, found, _experiment(client, context, uri))
+    sender = _Sender(client, context, found, uri, _experiment(client, context, uri))
     return sender.send(load_model)
 
 
@@ -278,8 +276,11 @@ def _experiment(client: Any, context: Context, uri: str) -> str:
 class _Sender:
     """One comparison on its way."""
 
-    def __init__(self, client: Any, context: Context, found: Material, experiment: str) -> None:
-        self.client, self.context, self.found, self.experiment = client, context, found, experiment
+    def __init__(
+        self, client: Any, context: Context, found: Material, uri: str, experiment: str
+    ) -> None:
+        self.client, self.context, self.found = client, context, found
+        self.uri, self.experiment = uri, experiment
         self.results = found.results
         self.key = found.comparison
         self.added = 0
@@ -540,7 +541,7 @@ class _Sender:
             outputs=Schema([TensorSpec(np.dtype("float32"), (-1, k), "probabilities")]),
         )
         versions = self.results["versions"]
-        with mlflow.start_run(run_id=run):
+        with _tracking_to(self.uri), mlflow.start_run(run_id=run):
             mlflow.keras.log_model(
                 model,
                 name=name,
@@ -593,6 +594,24 @@ class _Sender:
         """Of the newest job, in ms: a fixed stamp for what is not about a moment."""
         times = [(j["folder"] / "job.json").stat().st_mtime for j in self.found.jobs]
         return round(max(times, default=0.0) * 1000)
+
+
+@contextlib.contextmanager
+def _tracking_to(uri: str) -> Iterator[None]:
+    """For what MLflow does through globals only. It sets `MLFLOW_TRACKING_URI` as well, which
+    would send another workspace's results to this one's store."""
+    import mlflow
+
+    name = "MLFLOW_TRACKING_URI"
+    environment, before = os.environ.get(name), mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
+        os.environ.pop(name, None)
+        if environment is not None:
+            os.environ[name] = environment
 
 
 def _read(path: Path) -> dict[str, Any]:

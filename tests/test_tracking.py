@@ -1,6 +1,8 @@
 """What stands in the MLflow store after a comparison was sent, sent again, or interrupted."""
 
 import json
+import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -137,10 +139,8 @@ def elsewhere(context, skills, seeds=(0,)):
         "import sys, pathlib\n"
         "from tests.evaluation import workspace\n"
         "from har import tracking\n"
-        f"c = workspace.context(pathlib.Path({str(context.workspace.root)!r}), {skills!r}, "
+        f"c = workspace.reopen(pathlib.Path({str(context.workspace.root)!r}), {skills!r}, "
         f"seeds={seeds!r})\n"
-        "for s in ('compare', 'report'):\n"
-        "    c.outputs[s] = c.store.find(s, 'k')\n"
         "print(tracking.track(c), 'mlflow' in sys.modules)\n"
     )
     done = subprocess.run(
@@ -149,20 +149,39 @@ def elsewhere(context, skills, seeds=(0,)):
     return done.stdout.strip()
 
 
-def fresh(tmp_path, skills=None, **options):
-    return workspace.run(workspace.context(tmp_path, skills or {"cnn": 0.9}, **options))
+ONE = {"cnn": 0.9}
 
 
-def test_a_store_that_is_gone_is_filled_again(tmp_path):
-    context = fresh(tmp_path)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished comparison of one model, and an empty store: both take seconds to make."""
+    from mlflow import MlflowClient
+
+    root = tmp_path_factory.mktemp("finished")
+    context = workspace.run(workspace.context(root, ONE))
+    (root / "reports").mkdir()
+    MlflowClient(tracking_uri=tracking.tracking_uri(context.workspace)).search_experiments()
+    return root
+
+
+@pytest.fixture
+def fresh(finished, tmp_path):
+    """A copy of it."""
+    root = tmp_path / "workspace"
+    shutil.copytree(finished, root)
+    return workspace.reopen(root, ONE)
+
+
+def test_a_store_that_is_gone_is_filled_again(fresh):
+    context = fresh
     assert tracking.track(context).startswith("5 runs sent")
-    (tmp_path / "reports" / "mlflow.db").unlink()
-    assert elsewhere(context, {"cnn": 0.9}).startswith("5 runs sent")
-    assert elsewhere(context, {"cnn": 0.9}) == "None False"
+    (context.workspace.reports / "mlflow.db").unlink()
+    assert elsewhere(context, ONE).startswith("5 runs sent")
+    assert elsewhere(context, ONE) == "None False"
 
 
-def test_an_interrupted_sending_is_finished(tmp_path, monkeypatch):
-    context = fresh(tmp_path)
+def test_an_interrupted_sending_is_finished(fresh, monkeypatch):
+    context = fresh
     send = tracking._Sender._job
 
     def stop(self, parent, job):
@@ -184,17 +203,16 @@ def test_an_interrupted_sending_is_finished(tmp_path, monkeypatch):
     assert len(cnn.inputs.dataset_inputs) == 1
 
 
-def test_another_comparison_of_the_same_jobs_has_runs_of_its_own(tmp_path):
-    tracking.track(fresh(tmp_path))
-    more = workspace.context(tmp_path / "more", {"cnn": 0.9, "gru": 0.5})
-    more = workspace.run(more)
-    more.workspace = Workspace(tmp_path)
+def test_another_comparison_of_the_same_jobs_has_runs_of_its_own(fresh, tmp_path):
+    tracking.track(fresh)
+    more = workspace.run(workspace.context(tmp_path / "more", {"cnn": 0.9, "gru": 0.5}))
+    more.workspace = fresh.workspace
     assert tracking.track(more).startswith("9 runs sent")
     assert len(of_kind(more, "comparison")) == 2
 
 
-def test_an_export_is_added_to_the_runs_that_are_there(tmp_path):
-    context = fresh(tmp_path)
+def test_an_export_is_added_to_the_runs_that_are_there(fresh):
+    context = fresh
     tracking.track(context)
     entry = {"bytes": 80_000, "max_abs_diff": 1e-7, "label_agreement": 1.0, "macro_f1": 0.9}
     results = workspace.results(context)
@@ -212,9 +230,9 @@ def test_an_export_is_added_to_the_runs_that_are_there(tmp_path):
     assert tracking.track(context) is None
 
 
-def test_many_jobs_keep_their_curves_in_a_file(tmp_path, monkeypatch):
+def test_many_jobs_keep_their_curves_in_a_file(fresh, tmp_path, monkeypatch):
     monkeypatch.setattr(tracking, "RUNS_PER_JOB_UP_TO", 2)
-    context = fresh(tmp_path)
+    context = fresh
     assert tracking.track(context).startswith("2 runs sent")
     (run,) = of_kind(context, "model")
     c = client(context)
@@ -225,8 +243,8 @@ def test_many_jobs_keep_their_curves_in_a_file(tmp_path, monkeypatch):
     assert len(rows[0]["loss"]) == 3
 
 
-def test_a_server_that_is_down_is_a_warning_then_caught_up(tmp_path, monkeypatch):
-    context = fresh(tmp_path)
+def test_a_server_that_is_down_is_a_warning_then_caught_up(fresh, monkeypatch):
+    context = fresh
     with socket.socket() as s:  # a port where nobody listens
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -248,19 +266,21 @@ def test_nothing_stored(tmp_path):
         tracking.track(context, required=True)
 
 
-def test_the_uri_of_the_environment_wins(tmp_path, monkeypatch):
+def test_the_uri_of_the_environment_wins(fresh, tmp_path, monkeypatch):
+    own = fresh.workspace.reports / "mlflow.db"
     database = tmp_path / "elsewhere" / "runs.db"
+    database.parent.mkdir()
+    own.rename(database)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
-    context = fresh(tmp_path / "workspace")
-    tracking.track(context)
-    assert not (context.workspace.reports / "mlflow.db").exists()
+    tracking.track(fresh)
+    assert not own.exists()
     with sqlite3.connect(database) as db:
         assert db.execute("SELECT count(*) FROM runs").fetchone() == (5,)
     db.close()
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_selected_model_is_logged_with_its_signature(tmp_path):
+def test_the_selected_model_is_logged_with_its_signature(tmp_path, monkeypatch):
     import keras
     import mlflow
 
@@ -272,9 +292,12 @@ def test_the_selected_model_is_logged_with_its_signature(tmp_path):
         keras.Model(inputs, outputs).save(folder / "model.keras")
     workspace.run(context)
     tracking.track(context, load_model=lambda p: keras.saving.load_model(p, compile=False))
+    assert "MLFLOW_TRACKING_URI" not in os.environ  # MLflow sets it, for all workspaces
     (run,) = of_kind(context, "model")
     (logged,) = run.outputs.model_outputs
     uri = f"models:/{logged.model_id}"
+    mlflow.set_tracking_uri(tracking.tracking_uri(context.workspace))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
     signature = mlflow.models.get_model_info(uri).signature
     assert signature.inputs.inputs[0].shape == (-1, 18, 3)
     assert signature.outputs.inputs[0].shape == (-1, 3)

@@ -45,17 +45,25 @@ def context(
     with store.writing("train", f"t-{name}", parts) as writing:
         write_json(writing.path / "folds.json", made.folds(w))
         write_json(writing.path / "jobs.json", records)
+    return reopen(root, skills, seeds=seeds, name=name)
+
+
+def reopen(
+    root: Path, skills: dict[str, float], *, seeds: tuple[int, ...] = (0,), name: str = "made"
+) -> Context:
+    """The context of what is there already, with the outputs that are finished."""
+    workspace = Workspace(root)
     found = Context(
         workspace,
         made.pipeline(list(skills), seeds, name=name),
-        store,
+        Store(workspace.cache),
         jobs=1,
         console=Console(file=io.StringIO(), width=200),
     )
-    for stage_name, key in (("prepare", "p0"), ("train", f"t-{name}")):
-        output = store.find(stage_name, key)
-        assert output is not None
-        found.outputs[stage_name] = output
+    keys = {"prepare": "p0", "train": f"t-{name}", "compare": "k", "report": "k"}
+    for stage_name, key in keys.items():
+        if output := found.store.find(stage_name, key):
+            found.outputs[stage_name] = output
     return found
 
 
