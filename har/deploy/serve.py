@@ -115,13 +115,10 @@ def announce(
     if tls is None:
         echo("Only this machine reaches it. For a phone: har serve BUNDLE --https")
     else:
-        import io
-
-        import segno
-
-        picture = io.StringIO()
-        segno.make(first, micro=False).terminal(out=picture, compact=True)
-        echo(picture.getvalue().rstrip("\n"))
+        if "//localhost" in first:
+            echo("This machine has no address on a local network: join the phone's Wi-Fi first.")
+        else:
+            echo(_qr(first))
         echo(
             f"""\
 To trust it on a phone on this network, once:
@@ -136,6 +133,16 @@ The authority vouches for private addresses and local names only. It is kept in
 Without step 1 and 2 the page works too, past the warning, but not offline."""
         )
     echo("Recordings land in data/raw/recorded. Ctrl-C stops.")
+
+
+def _qr(url: str) -> str:
+    import io
+
+    import segno
+
+    picture = io.StringIO()
+    segno.make(url, micro=False).terminal(out=picture, compact=True)
+    return picture.getvalue().rstrip("\n")
 
 
 def run(

@@ -51,7 +51,7 @@ def test_one_placement_alone(tmp_path):
     send(tmp_path, "Ada", "walking", 2, where="wrist")
     found = list(DATASET.recordings(DATASET.folder(tmp_path), "wrist"))
     assert [r.placement for r in found] == ["wrist"]
-    assert len({r.id for r in DATASET.recordings(DATASET.folder(tmp_path))}) == 2
+    assert len({r.id for r in DATASET.recordings(DATASET.folder(tmp_path))}) == 2  # also by id
 
 
 def test_nothing_recorded_says_where_to_go(tmp_path):

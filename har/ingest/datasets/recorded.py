@@ -92,7 +92,7 @@ def read(source: Source) -> Iterator[Raw]:
     yield Raw(
         dataset=FOLDER,
         subject=side["subject"],
-        session=f"{side['activity']}-{side['id'][:8]}",
+        session=f"{side['activity']}-{side['id']}",
         placement=side["placement"],
         acceleration=np.column_stack([columns[a] for a in "xyz"]),
         unit="m/s2",
