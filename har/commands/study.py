@@ -72,6 +72,39 @@ def study_account(ctx: click.Context, paths: tuple[str, ...], out: Path | None) 
     _write_or_echo(account.as_markdown(reports, f"har study account {names}"), out)
 
 
+@study.command("page")
+@click.argument("pipeline", default="watch")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write into (default: reports/ of the workspace).",
+)
+@click.option("--command", help="What made the results, if it was not `har run PIPELINE`.")
+@click.pass_context
+def study_page(ctx: click.Context, pipeline: str, out: Path | None, command: str | None) -> None:
+    """Write a page to commit from a finished run: Markdown, figures, results.
+
+    What it means is for people to write: that part of the page is kept when it is made again.
+
+    \b
+    Example:
+      har study page motionsense --out reports
+    """
+    import json
+
+    from har.errors import TrainingError
+    from har.evaluation import evidence
+    from har.store import Workspace
+
+    reports = Workspace(ctx.obj.resolve()).reports
+    source = reports / pipeline / "results.json"
+    if not source.is_file():
+        raise TrainingError(f"No results at {source}. Run: har run {pipeline}")
+    results = json.loads(source.read_text(encoding="utf-8"))
+    for path in evidence.write(out or reports, results, command=command):
+        click.echo(path)
+
+
 def _write_or_echo(text: str, out: Path | None) -> None:
     if out is None:
         click.echo(text)
