@@ -193,19 +193,31 @@ def ui(ctx: click.Context, host: str, port: int) -> None:
 @click.option(
     "--variant", default="float32", show_default=True, help="float32, dynamic, float16 or int8."
 )
+@click.option("--unit", type=click.Choice(["m/s2", "g", "mg"]), help="If the file does not tell.")
+@click.option(
+    "--convention",
+    type=click.Choice(["android", "ios"]),
+    help="Sign: android (flat, screen up, z = +9.81; the default) or ios.",
+)
+@click.option("--rate-hz", type=float, help="Of a table without a time column.")
+@click.option("--gravity", type=click.Choice(["present", "removed"]), help="If the file misleads.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def predict(bundle: Path, recording: Path, **options: Any) -> None:
     """Label a recording: bouts of activity, and minutes of each.
 
-    BUNDLE is what `har export` wrote. Only the interpreter runs, as on a phone.
+    BUNDLE is what `har export` wrote; RECORDING a file, folder or archive of any format that `har
+    data check` knows. Only the interpreter runs, as on a phone.
 
     \b
     Example:
       har predict reports/watch/bundle/gru walk.csv --out bouts.csv --plot day.png
     """
+    from har.config import Table
     from har.deploy import predict as predicting
 
-    click.echo(predicting.command(bundle, recording, **options))
+    said = {k: options.pop(k) for k in ("unit", "convention", "rate_hz", "gravity")}
+    table = Table(path=str(recording), **said)
+    click.echo(predicting.command(bundle, recording, said=table, **options))
 
 
 # Lectures ----------------------------------------------------------------------------------------

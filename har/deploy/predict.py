@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from har.deploy import events, smoothing, streaming, tables
+from har.config import Table
+from har.deploy import events, smoothing, sources, streaming, tables
 from har.deploy.bundle import Bundle
 from har.errors import DataError
 
@@ -98,24 +99,6 @@ class Prediction:
         }
 
 
-def open_recording(path: Path) -> tables.Source:
-    """A file as a source of chunks.
-
-    Raises
-    ------
-    DataError
-        If there is no such file or its format is not known.
-    """
-    if not path.exists():
-        raise DataError(f"No recording at {path}.")
-    if tables.is_plain_table(path):
-        return tables.of_table(path)
-    raise DataError(
-        f"{path} is not a recording that is known here. A CSV with the columns time (s), x, y, z "
-        "(m/s², Android's sign) always is."
-    )
-
-
 def predict(bundle: Bundle, source: tables.Source, *, variant: str = "float32") -> Prediction:
     """Label a recording.
 
@@ -130,10 +113,17 @@ def predict(bundle: Bundle, source: tables.Source, *, variant: str = "float32") 
     Raises
     ------
     DataError
-        If the recording is shorter than a window.
+        If the recording is shorter than a window, or has no gravity where the model needs it.
     """
     model = bundle.model(variant)
     manifest = bundle.manifest
+    needs = manifest["input"]["gravity"]
+    if source.gravity is not None and source.gravity != needs:
+        raise DataError(
+            f"{source.name}: gravity is {source.gravity}, but the model was trained on recordings "
+            f"with gravity {needs}. Export the logger's other channel (total acceleration, or "
+            "without g), or say --gravity if the doctor is wrong."
+        )
     seen = _Seen()
     pieces: list[tuple[int, list[np.ndarray]]] = []  # of each stretch: first row, probabilities
     for batch in streaming.batches(
@@ -223,16 +213,18 @@ def _bouts(bundle: Bundle, start: int, probabilities: np.ndarray) -> list[Bout]:
     ]
 
 
-def write_csv(prediction: Prediction, path: Path) -> None:
-    """The bouts as a table: start_s, end_s, activity, confidence."""
+def write_csv(predictions: Iterable[Prediction], path: Path) -> None:
+    """The bouts as a table: recording, start_s, end_s, activity, confidence."""
     import csv
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as f:
         out = csv.writer(f)
-        out.writerow(["start_s", "end_s", "activity", "confidence"])
-        for b in prediction.bouts:
-            out.writerow([f"{b.start_s:.3f}", f"{b.end_s:.3f}", b.activity, f"{b.confidence:.4f}"])
+        out.writerow(["recording", "start_s", "end_s", "activity", "confidence"])
+        for p in predictions:
+            for b in p.bouts:
+                times = f"{b.start_s:.3f}", f"{b.end_s:.3f}"
+                out.writerow([p.recording, *times, b.activity, f"{b.confidence:.4f}"])
 
 
 def describe(prediction: Prediction, *, at_most: int = 20) -> str:
@@ -276,23 +268,40 @@ def _clock(seconds: float) -> str:
 
 def command(
     folder: Path,
-    recording: Path,
+    path: Path,
     *,
+    said: Table | None = None,
     out: Path | None = None,
     plot: Path | None = None,
     variant: str = "float32",
     as_json: bool = False,
 ) -> str:
-    """What `har predict` does; returns what it prints."""
+    """What `har predict` does; returns what it prints.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle.
+    path : Path
+        A recording, or a folder or archive of several.
+    said : Table, optional
+        What the user said of the recording's unit, sign, rate and gravity.
+    out, plot : Path, optional
+        A CSV and a picture to write; of several recordings, a picture each (`day-2.png`).
+    """
     import json
 
-    prediction = predict(Bundle.open(folder), open_recording(recording), variant=variant)
+    bundle = Bundle.open(folder)
+    predictions = [predict(bundle, s, variant=variant) for s in sources.open_path(path, said)]
     if out:
-        write_csv(prediction, out)
+        write_csv(predictions, out)
     if plot:
         from har.deploy import timeline
 
-        timeline.draw(prediction, plot)
+        for i, prediction in enumerate(predictions):
+            name = plot if i == 0 else plot.with_stem(f"{plot.stem}-{i + 1}")
+            timeline.draw(prediction, name)
     if as_json:
-        return json.dumps(prediction.as_dict(), indent=2, ensure_ascii=False)
-    return describe(prediction)
+        values = {"recordings": [p.as_dict() for p in predictions]}
+        return json.dumps(values, indent=2, ensure_ascii=False)
+    return "\n\n".join(describe(p) for p in predictions)

@@ -8,10 +8,11 @@ from pathlib import Path
 from har.config import Table
 from har.deploy import tables
 from har.errors import DataError
-from har.ingest import formats, own
+from har.ingest import own
 from har.ingest.clean import clean
 from har.ingest.doctor.treat import treat
 from har.ingest.formats import tables as plain
+from har.ingest.formats.base import HEAD_BYTES, look
 from har.ingest.raw import Raw, Source
 
 PERSON = "recording"
@@ -61,7 +62,9 @@ def open_path(path: Path, said: Table | None = None) -> Iterator[tables.Source]:
 def _streamed(source: Source, table: Table) -> tables.Source | None:
     if source.member or source.extra["format"] != plain.FORMAT.name:
         return None
-    return tables.of_table(source.path, own._head(source), table)
+    with source.path.open("rb") as f:
+        head = look(source.path.as_posix(), f.read(HEAD_BYTES))
+    return tables.of_table(source.path, head, table)
 
 
 def _whole(raw: Raw) -> Iterator[tables.Source]:

@@ -24,6 +24,9 @@ CHUNK_ROWS = 1 << 15
 
 BLOCK_BYTES = 1 << 20
 
+PLAIN = {"time", "x", "y", "z"}
+"""A table with these columns is in s and m/s², unless its values are surely something else."""
+
 RESTART_S = 1.0
 """A step back of more than this is another recording; a smaller one is rows out of order."""
 
@@ -128,6 +131,8 @@ def _units(
         gravity=said.gravity, time_s=relative, source=name,
     )  # fmt: skip
     treat(raw)
+    if raw.unit is None and {columns.time, columns.x, columns.y, columns.z} == PLAIN:
+        raw.unit = "m/s2"  # as the documentation says of such a table
     if raw.unit is None:
         raise DataError(
             f"{name}: neither the header nor the values tell the unit of acceleration. "

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from har import cli
-from har.config import Signal, WindowsConfig
+from har.config import Signal, Table, WindowsConfig
 from har.deploy import predict as predicting
-from har.deploy import smoothing, tables
+from har.deploy import smoothing, sources, tables
 from har.deploy.bundle import Bundle
 from har.errors import DataError
 from har.recording import Annotation, Recording
@@ -80,7 +80,7 @@ def test_recording_to_probabilities_as_the_offline_pipeline(
     offline = opened.model()(windows.gather(np.arange(len(windows))))
     for source in (
         tables.of_recording(r),
-        predicting.open_recording(write_csv(tmp_path / f"{kind}.csv", r)),
+        *sources.open_path(write_csv(tmp_path / f"{kind}.csv", r)),
     ):
         found = predicting.predict(opened, source)
         assert found.n_windows == len(windows)
@@ -153,10 +153,11 @@ def test_the_command_writes_what_it_says(make_bundle: MakeBundle, tmp_path: Path
     assert done.exit_code == 0, done.output
     found = json.loads(done.output)
     rows = out.read_text().splitlines()
-    assert rows[0] == "start_s,end_s,activity,confidence"
-    assert len(rows) == len(found["bouts"]) + 1
-    first = found["bouts"][0]
-    assert rows[1].split(",")[2] == first["activity"]
+    assert rows[0] == "recording,start_s,end_s,activity,confidence"
+    (only,) = found["recordings"]
+    assert only["scores"]["events"] == 2
+    assert len(rows) == len(only["bouts"]) + 1
+    assert rows[1].split(",")[3] == only["bouts"][0]["activity"]
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
@@ -164,10 +165,12 @@ def test_the_command_writes_what_it_says(make_bundle: MakeBundle, tmp_path: Path
     ("text", "message"),
     [
         (None, "No recording at"),
-        ("a,b\n1,2\n", "is not a recording that is known here"),
+        ("a,b\n1,2\n", "no recording in it that can be read"),
         ("time,x,y,z\n0,0,0,9.81\n0.02,0,0,9.81\n", "no window of"),
-        ("time,x,y,z\n0,a,0,9\n", "is not a table of time"),
-        ("time,x,y,z\n" + "".join(f"{t},0,0,9\n" for t in (0, 1, 2, 3, 0.5)), "steps back by 2.5"),
+        (
+            "time,x,y,z\n" + "".join(f"{t / 10},0,0,9\n" for t in (*range(31), 5)),
+            "steps back by 2.5",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_said(
@@ -187,7 +190,7 @@ def test_rows_left_out_are_counted(tmp_path: Path) -> None:
         "time,x,y,z,label\n5.00,0,0,9,sit\n5.02,,0,9,sit\n5.04,0,0,9,sit\n5.04,0,0,9,sit\n"
         "5.03,0,0,9,walk\n5.06,0,0,9,walk\n5.08,0,0,9,\n"
     )
-    source = tables.of_table(path)
+    (source,) = sources.open_path(path, Table(path="", unit="m/s2"))
     (chunk,) = source.chunks
     np.testing.assert_allclose(chunk.time_s, [0, 0.04, 0.06, 0.08])
     assert source.rejected == {"not finite": 1, "repeated instant or step back": 2}
@@ -201,7 +204,7 @@ def test_blocks_of_a_table_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     r = recording("irregular")
     path = write_csv(tmp_path / "r.csv", r, labels=True)
     monkeypatch.setattr(tables, "BLOCK_BYTES", 2000)
-    source = tables.of_table(path)
+    (source,) = sources.open_path(path)
     chunks = list(source.chunks)
     assert len(chunks) > 50
     np.testing.assert_allclose(np.concatenate([c.time_s for c in chunks]), r.time_s, atol=1e-9)
@@ -210,43 +213,68 @@ def test_blocks_of_a_table_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert source.annotations[0][1] == pytest.approx(source.annotations[1][0], abs=0.05)
 
 
-def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="No recording at"):
-        predicting.open_recording(tmp_path / "no.csv")
+@pytest.mark.parametrize(
+    ("header", "row", "said"),
+    [
+        ("time,x,y,z", "{t:.4f},{x:.5f},{y:.5f},{z:.5f}", {}),
+        ("timestamp_ms;ax;ay;az", "{ms:.1f};{x:.5f};{y:.5f};{z:.5f}", {}),
+        ("elapsed\tacc_x (g)\tacc_y (g)\tacc_z (g)", "{t:.4f}\t{gx:.6f}\t{gy:.6f}\t{gz:.6f}", {}),
+        ("t;x;y;z", "{t:.4f};{gx:.6f};{gy:.6f};{gz:.6f}", {}),  # the doctor sees that it is g
+        ("time,z,y,x", "{t:.4f},{z:.5f},{y:.5f},{x:.5f}", {}),
+        ("time,x,y,z", "{t:.4f},{nx:.5f},{ny:.5f},{nz:.5f}", {"convention": "ios"}),
+    ],
+)
+def test_tables_in_other_words_are_the_same_recording(
+    tmp_path: Path, header: str, row: str, said: dict[str, str]
+) -> None:
+    a = movement(1500)
+    lines = [header]
+    for i, (x, y, z) in enumerate(a.tolist()):
+        values = {"t": 7 + i / 50, "ms": 7e3 + i * 20.0, "x": x, "y": y, "z": z}
+        values |= {f"g{c}": values[c] / 9.80665 for c in "xyz"}
+        values |= {f"n{c}": -values[c] for c in "xyz"}
+        lines.append(row.format(**values))
+    path = tmp_path / "r.csv"
+    text = "\n".join(lines) + "\n"
+    path.write_text(text.replace(".", ",") if header == "t;x;y;z" else text)
+    (source,) = sources.open_path(path, Table.model_validate({"path": "", **said}))
+    chunks = list(source.chunks)
+    np.testing.assert_allclose(np.concatenate([c.time_s for c in chunks]), np.arange(1500) / 50,
+                               atol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(np.concatenate([c.samples for c in chunks]), a, atol=2e-5)
 
 
-def test_a_recording_with_annotations_is_scored(make_bundle: MakeBundle) -> None:
-    found = predicting.predict(
-        Bundle.open(make_bundle("gru")), tables.of_recording(recording("uniform"))
-    )
-    assert found.scores is not None
-    assert found.scores["events"] == 2
-    assert "against 2 annotated events: F1 0." in predicting.describe(found)
+def test_a_phone_loggers_export(make_bundle: MakeBundle, tmp_path: Path) -> None:
+    """Sensor Logger writes z, y, x; of its files the one with gravity is read."""
+    a = movement(1500)
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    for name, values in (("TotalAcceleration", a), ("Accelerometer", a - [0, 0, 9.81])):
+        rows = [
+            f"{1.7e18 + i * 2e7:.0f},{i / 50:.4f},{z:.5f},{y:.5f},{x:.5f}"
+            for i, (x, y, z) in enumerate(values.tolist())
+        ]
+        text = "\n".join(["time,seconds_elapsed,z,y,x", *rows]) + "\n"
+        (folder / f"{name}.csv").write_text(text)
+    (folder / "Metadata.csv").write_text("version,device name,platform\n3,Pixel,android\n")
+    opened = Bundle.open(make_bundle("cnn"))
+    (source,) = sources.open_path(folder)
+    found = predicting.predict(opened, source)
+    (expected,) = [
+        predicting.predict(opened, tables.of_recording(Recording("t", "s", "0", "wrist", 50.0, a)))
+    ]
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-3)
+    with pytest.raises(DataError, match="gravity is removed, but the model was trained"):
+        (source,) = sources.open_path(folder / "Accelerometer.csv")
+        predicting.predict(opened, source)
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
-def test_memory_stays_flat(make_bundle: MakeBundle, tmp_path: Path) -> None:
-    """Three hours at 100 Hz take no more than ten minutes do."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    peaks = []
-    for minutes in (10, 180):
-        n = minutes * 60 * 100
-        rng = np.random.default_rng(0)
-        time = np.round((np.arange(n) + rng.uniform(-0.2, 0.2, n)) / 100, 4)
-        values = {c: np.round(rng.normal(0, 3, n), 3) for c in "xyz"}
-        path = tmp_path / f"{minutes}.csv"
-        csv.write_csv(pa.table({"time": time, **values}), path)
-        code = (
-            "import sys\n"
-            "from har.cli import main\n"
-            "main(['predict', *sys.argv[1:]], standalone_mode=False)\n"
-            # not ru_maxrss: a child inherits its parent's
-            "(peak,) = [r for r in open('/proc/self/status') if r.startswith('VmHWM')]\n"
-            "print(peak.split()[1])\n"
-        )
-        arguments = [sys.executable, "-c", code, str(make_bundle("cnn")), str(path)]
-        done = subprocess.run(arguments, capture_output=True, text=True, check=True)
-        peaks.append(int(done.stdout.splitlines()[-1]) / 1024)
-    assert peaks[1] - peaks[0] < 25, f"{peaks} MB"
+def test_two_recordings_in_a_folder(make_bundle: MakeBundle, tmp_path: Path) -> None:
+    folder = tmp_path / "days"
+    folder.mkdir()
+    write_csv(folder / "a.csv", recording("uniform"))
+    write_csv(folder / "b.csv", recording("fast"))
+    done = CliRunner().invoke(cli.main, ["predict", str(make_bundle("cnn")), str(folder), "--json"])
+    assert done.exit_code == 0, done.output
+    names = [r["recording"] for r in json.loads(done.output)["recordings"]]
+    assert names == ["a.csv", "b.csv"]
