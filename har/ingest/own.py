@@ -131,6 +131,9 @@ def _one_folder(
                 continue
             fields |= {k: v for k, v in match.groupdict().items() if v}
         fields |= _sidecar_row(sidecar, shown)
+        if "session" in fields and "activity" in fields and not table.activity:
+            # walk_1.csv and run_1.csv are two recordings.
+            fields["session"] = f"{fields['activity']}-{fields['session']}"
         has_views = formats.get(name).rank is not None
         fields.setdefault("session", _session(shown, folder=alone and has_views))
         extra = {"format": name, "fields": fields, "shown": shown}

@@ -1,0 +1,14 @@
+"""Reads like the ingest stage, but one file kills the process that reads it."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from har.ingest import reading
+
+
+def read_batch(item, _report=None):
+    if any(source.extra["shown"].endswith("bob/run_1.csv") for source in item[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    reading.read_batch(item)
