@@ -10,8 +10,10 @@ import contextlib
 import json
 import os
 import shutil
+import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -225,6 +227,8 @@ def _remembered(path: Path) -> str | None:
 def _check_archive(path: Path, name: str) -> None:
     if name.endswith(".zip"):
         check_zip(path, name)
+    elif name.endswith((".tar.gz", ".tgz", ".tar")):
+        check_tar(path, name)
 
 
 def check_zip(path: Path, name: str) -> list[zipfile.ZipInfo]:
@@ -256,6 +260,24 @@ def check_zip(path: Path, name: str) -> list[zipfile.ZipInfo]:
             f"{path.stat().st_size / 1e6:.1f} MB. Refused as an archive bomb."
         )
     return infos
+
+
+def check_tar(path: Path, name: str) -> None:
+    """The same for a tar archive; its members are read in place, never unpacked."""
+    total = count = 0
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                pure = PurePosixPath(member.name)
+                if pure.is_absolute() or ".." in pure.parts:
+                    raise DataError(f"{name}: member {member.name!r} would leave its folder.")
+                if member.issym() or member.islnk() or member.isdev():
+                    raise DataError(f"{name}: member {member.name!r} is a link. Refused.")
+                total, count = total + member.size, count + 1
+                if total > MAX_UNPACKED_BYTES or count > MAX_MEMBERS:
+                    raise DataError(f"{name}: too large unpacked. Refused as an archive bomb.")
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as e:
+        raise DataError(f"{name} is not a whole tar archive ({e}). Fetch it again.") from e
 
 
 def unpack_zip(path: Path, folder: Path) -> list[Path]:

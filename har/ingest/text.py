@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import tarfile
 import zipfile
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +27,8 @@ def read_bytes(source: Source) -> bytes:
     """
     if not source.member:
         return source.path.read_bytes()
+    if is_tar(source.path):
+        return _from_tar(source)
     try:
         with zipfile.ZipFile(source.path) as archive:
             return archive.read(source.member)
@@ -30,8 +36,37 @@ def read_bytes(source: Source) -> bytes:
         raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
 
 
-def members(path: Any, suffix: str = "") -> list[str]:
-    """Names of the files in a zip archive, sorted."""
+def is_tar(path: Path) -> bool:
+    return path.name.endswith((".tar.gz", ".tgz", ".tar"))
+
+
+@contextmanager
+def _tar(path: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(path) as archive:
+            yield archive
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as e:
+        raise DataError(
+            f"{path} is not a tar archive that can be read ({e}). Delete it and fetch it again."
+        ) from e
+
+
+def _from_tar(source: Source) -> bytes:
+    with _tar(source.path) as archive:
+        try:
+            content = archive.extractfile(source.member)
+        except KeyError:
+            content = None
+        if content is None:
+            raise DataError(f"{source.name}: not in the archive, or not a file.")
+        return content.read()
+
+
+def members(path: Path, suffix: str = "") -> list[str]:
+    """Names of the files in a zip or tar archive that end in `suffix`, sorted."""
+    if is_tar(path):
+        with _tar(path) as archive:
+            return sorted(m.name for m in archive if m.isfile() and m.name.endswith(suffix))
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -65,7 +100,8 @@ def read_columns(
     names : sequence of str, optional
         Of the columns, for text without a header line.
     types : mapping, optional
-        Column to pyarrow type name; others are inferred.
+        Column to pyarrow type name; others are inferred. `dictionary` is for a few texts that
+        come again and again: it gives a pandas Categorical.
     include : sequence of str, optional
         The columns that are wanted.
     delimiter, decimal : str
@@ -94,7 +130,7 @@ def read_columns(
             ),
             parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
             convert_options=csv.ConvertOptions(
-                column_types={k: getattr(pa, v)() for k, v in column_types.items()},
+                column_types={k: _type(v) for k, v in column_types.items()},
                 include_columns=list(include) if include else None,
                 decimal_point=decimal,
                 strings_can_be_null=True,
@@ -110,17 +146,28 @@ def read_columns(
             if "conversion error" not in str(e):
                 raise
             # A word among the numbers: slower, through strings, and only that value is lost.
-            table = parsed(dict.fromkeys(wanted, "string"))
+            table = parsed({k: v if v == "dictionary" else "string" for k, v in wanted.items()})
     except pa.ArrowInvalid as e:
         raise DataError(f"{where or 'text'}: not the table that was expected ({e}).") from e
     out = {}
     for name in table.column_names:
         column = table[name]
+        if pa.types.is_dictionary(column.type):
+            out[name] = column.to_pandas().array
+            continue
         values = column.to_numpy(zero_copy_only=False) if len(column) else np.zeros(0)
         if values.dtype == object and wanted.get(name) in ("float64", "int64"):
             values = _numbers(values, decimal)
         out[name] = values
     return out, skipped
+
+
+def _type(name: str) -> Any:
+    import pyarrow as pa
+
+    if name == "dictionary":
+        return pa.dictionary(pa.int32(), pa.string())
+    return getattr(pa, name)()
 
 
 def _numbers(texts: np.ndarray, decimal: str) -> np.ndarray:

@@ -44,10 +44,10 @@ def read(source: Source) -> Iterator[Raw]:
     columns, skipped = text.read_columns(
         data.replace(b";", b""),
         names=_NAMES,
-        types={"code": "string", "time_ns": "int64", **dict.fromkeys("xyz", "float64")},
+        types={"code": "dictionary", "time_ns": "int64", **dict.fromkeys("xyz", "float64")},
         where=source.name,
     )
-    code = columns["code"].astype(str)
+    code = np.asarray(columns["code"]).astype(str)
     acceleration = np.column_stack([columns[a] for a in "xyz"])
     seen: dict[str, int] = {}
     for number, (start, end) in enumerate(runs(code)):

@@ -183,7 +183,7 @@ def _delimited(
     if columns is not None and head.columns:
         wanted = [c for c in dict.fromkeys(columns.model_dump().values()) if c in names]
         types = dict.fromkeys((columns.x, columns.y, columns.z), "float64")
-        types |= {c: "string" for c in (columns.label, columns.subject) if c}
+        types |= {c: "dictionary" for c in (columns.label, columns.subject) if c}
         types = {k: v for k, v in types.items() if k in names}
     table, skipped = text.read_columns(
         text.read_bytes(source),

@@ -1,0 +1,108 @@
+"""RealWorld (HAR) 2016: seven placements at once, 15 people, 8 activities, 50 Hz, Android, m/s².
+
+`probandN/data/acc_<activity>_csv.zip` inside the archive, each with `acc_<activity>_<place>.csv`
+(`id,attr_time,attr_x,attr_y,attr_z`, ms). Where a recording was interrupted, that inner archive
+holds further ones, `acc_<activity>_1_csv.zip` and so on.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from har.errors import DataError
+from har.ingest import text
+from har.ingest.datasets.base import Dataset, PublishedFile, need
+from har.ingest.raw import Raw, Source
+
+FILE = "realworld2016_dataset.zip"
+PLACES = {
+    "waist": "waist", "wrist": "forearm", "chest": "chest", "head": "head", "shin": "shin",
+    "thigh": "thigh", "upperarm": "upperarm",
+}  # fmt: skip
+_OUTER = re.compile(r".*proband(\d+)/data/acc_(\w+?)_csv\.zip$")
+_INNER = re.compile(r".*acc_(\w+?)_(waist|forearm|chest|head|shin|thigh|upperarm)(_\d+)?\.csv$")
+MAX_DEPTH = 3
+
+
+def sources(folder: Path, placement: str) -> list[Source]:
+    path = need(folder / FILE, "realworld")
+    found = []
+    for member in text.members(path, "_csv.zip"):
+        if match := _OUTER.match(member):
+            extra = {"subject": int(match[1]), "activity": match[2]}
+            found.append(Source(path, member, placement, extra))
+    return sorted(found, key=lambda s: tuple(s.extra.values()))
+
+
+def _tables(data: bytes, where: str, depth: int = 0) -> Iterator[tuple[str, bytes]]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for name in sorted(archive.namelist()):
+                if name.endswith(".zip") and depth < MAX_DEPTH:
+                    yield from _tables(archive.read(name), f"{where}/{name}", depth + 1)
+                elif name.endswith(".csv"):
+                    yield name, archive.read(name)
+    except zipfile.BadZipFile as e:
+        raise DataError(f"{where}: an archive inside the archive is damaged ({e}).") from e
+
+
+def read(source: Source) -> Iterator[Raw]:
+    x, number = source.extra, 0
+    for name, data in _tables(text.read_bytes(source), source.name):
+        match = _INNER.match(name)
+        if not match or match[2] != PLACES[source.placement]:
+            continue
+        number += 1
+        columns, skipped = text.read_columns(
+            data,
+            include=["attr_time", "attr_x", "attr_y", "attr_z"],
+            types=dict.fromkeys(["attr_x", "attr_y", "attr_z"], "float64"),
+            where=f"{source.name}/{name}",
+        )
+        time = columns["attr_time"].astype(np.float64)
+        acceleration = np.column_stack([columns[f"attr_{a}"] for a in "xyz"])
+        yield Raw(
+            dataset="realworld",
+            subject=str(x["subject"]),
+            session=f"{x['activity']}-{number}",
+            placement=source.placement,
+            acceleration=acceleration,
+            unit="m/s2",
+            convention="android",
+            rate_hz=50.0,
+            time_s=(time - time[0]) / 1000 if len(time) else time,
+            notes=[(re.sub(r"_\d+$", "", x["activity"]), 0, len(acceleration))],
+            source=f"{source.name}/{name}",
+            rejected={"malformed line": skipped} if skipped else {},
+        )
+
+
+DATASET = Dataset(
+    name="realworld",
+    title="RealWorld (HAR) 2016",
+    page="https://www.uni-mannheim.de/dws/research/projects/activity-recognition/dataset/"
+    "dataset-realworld/",
+    licence="free for research; see its page",
+    citation="Sztyler, Stuckenschmidt, On-body Localization of Wearable Devices, PerCom 2016, "
+    "doi:10.1109/PERCOM.2016.7456521",
+    subjects=15,
+    rate_hz=50.0,
+    placements=tuple(PLACES),
+    files=(
+        PublishedFile(
+            FILE,
+            "http://wifo5-14.informatik.uni-mannheim.de/sensor/dataset/realworld2016/"
+            "realworld2016_dataset.zip",
+        ),
+    ),
+    sources=sources,
+    read=read,
+    note="wrist is the forearm's. The same minutes at every placement: split by subject.",
+    proven_on="files written by the tests in the published layout",
+)

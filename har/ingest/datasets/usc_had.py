@@ -1,0 +1,78 @@
+"""USC-HAD: a MotionNode at the front right hip, 14 people, 12 activities, 5 trials, 100 Hz.
+
+`USC-HAD/SubjectN/aMtK.mat`: `sensor_readings`, six columns, the first three acceleration in g.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from har.errors import DataError
+from har.ingest import text
+from har.ingest.datasets.base import Dataset, PublishedFile, need
+from har.ingest.raw import Raw, Source
+
+FILE = "USC-HAD.zip"
+ACTIVITIES = (
+    "walking-forward", "walking-left", "walking-right", "walking-upstairs", "walking-downstairs",
+    "running-forward", "jumping", "sitting", "standing", "sleeping", "elevator-up",
+    "elevator-down",
+)  # fmt: skip
+_MEMBER = re.compile(r".*Subject(\d+)/a(\d+)t(\d+)\.mat$")
+
+
+def sources(folder: Path, placement: str) -> list[Source]:
+    path = need(folder / FILE, "usc-had")
+    found = []
+    for member in text.members(path, ".mat"):
+        if match := _MEMBER.match(member):
+            subject, activity, trial = map(int, match.groups())
+            extra = {"subject": subject, "activity": activity, "trial": trial}
+            found.append(Source(path, member, placement, extra))
+    return sorted(found, key=lambda s: tuple(s.extra.values()))
+
+
+def read(source: Source) -> Iterator[Raw]:
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(io.BytesIO(text.read_bytes(source)))
+        readings = np.asarray(content["sensor_readings"], np.float64)
+    except (ValueError, KeyError, NotImplementedError, TypeError) as e:
+        raise DataError(f"{source.name} is not the published MATLAB file ({e}).") from e
+    x = source.extra
+    activity = ACTIVITIES[x["activity"] - 1]
+    yield Raw(
+        dataset="usc-had",
+        subject=str(x["subject"]),
+        session=f"a{x['activity']}t{x['trial']}",
+        placement=source.placement,
+        acceleration=readings[:, :3],
+        unit="g",
+        convention="android",
+        rate_hz=100.0,
+        notes=[(activity, 0, len(readings))],
+        source=source.name,
+    )
+
+
+DATASET = Dataset(
+    name="usc-had",
+    title="USC-HAD",
+    page="https://sipi.usc.edu/had/",
+    licence="free for research; see its page",
+    citation="Zhang, Sawchuk, USC-HAD: A Daily Activity Dataset for Ubiquitous Activity "
+    "Recognition Using Wearable Sensors, SAGAware 2012, doi:10.1145/2370216.2370438",
+    subjects=14,
+    rate_hz=100.0,
+    placements=("waist",),
+    files=(PublishedFile(FILE, "https://sipi.usc.edu/had/USC-HAD.zip"),),
+    sources=sources,
+    read=read,
+    proven_on="files written by the tests in the published layout",
+)
