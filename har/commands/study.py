@@ -45,10 +45,8 @@ def study_doctor(ctx: click.Context, per_set: int, out: Path | None) -> None:  #
     raw = Path(os.environ.get("HAR_DATA_MIRROR") or Workspace(ctx.obj.resolve()).raw)
     recordings = list(doctor_study.sample(raw, per_set))
     rows = doctor_study.run(recordings)
-    text = doctor_study.as_markdown(
-        rows, len(recordings), doctor_study.false_errors(recordings),
-        f"har study doctor --per-set {per_set}",
-    )  # fmt: skip
+    command = f"har study doctor --per-set {per_set}"
+    text = doctor_study.as_markdown(rows, recordings, command)
     _write_or_echo(text, out)
 
 

@@ -131,6 +131,7 @@ def published_at(path: Path) -> tuple[Dataset, Path] | None:
         named = path.is_dir() or any(f.name == path.name for f in dataset.files)
         if (
             named
+            and dataset.files
             and not dataset.packaged
             and all((folder / f.name).is_file() for f in dataset.files)
         ):

@@ -43,8 +43,8 @@ def _one_slip(a: str, b: str) -> bool:
         return False
     if len(a) == len(b):
         differ = [i for i in range(len(a)) if a[i] != b[i]]
-        if len(differ) == 1:
-            return True
+        if len(differ) == 1:  # another last letter is a name: StandingUpFS, StandingUpFL
+            return differ[0] < len(a) - 1
         return (
             len(differ) == 2
             and differ[1] == differ[0] + 1

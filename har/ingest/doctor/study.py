@@ -254,7 +254,7 @@ def sample(raw_folder: Path, per_set: int, seed: int = 0) -> Iterator[Recording]
     for name in datasets.names():
         dataset = datasets.get(name)
         folder = dataset.folder(raw_folder)
-        if not all((folder / f.name).is_file() for f in dataset.files):
+        if not dataset.files or not all((folder / f.name).is_file() for f in dataset.files):
             continue
         sources = dataset.sources(folder, dataset.placement(None))
         chosen = rng.permutation(len(sources))[:per_set]
@@ -338,13 +338,15 @@ def _over_all(recordings: list[Recording]) -> list[Row]:
     return rows
 
 
-def as_markdown(rows: list[Row], n: int, errors: int, command: str) -> str:
-    sets = ", ".join(datasets.names())
+def as_markdown(rows: list[Row], recordings: list[Recording], command: str) -> str:
+    """The table, with what it was made of and what it means."""
+    n, errors = len(recordings), false_errors(recordings)
+    sets = ", ".join(dict.fromkeys(r.dataset for r in recordings))
     return "\n".join(
         [
             "# What the signal doctor sees",
             "",
-            f"Made by `{command}`: {n} recordings drawn from the sets at hand (of {sets}), each as "
+            f"Made by `{command}`: {n} recordings drawn from {sets}, each as "
             "a plain table that says nothing of itself; each defect put into each of them. "
             "*Found* is the share in which the finding that names the defect is there; *false "
             "alarms* are the same recordings before anything was put in, declared as they are. "
