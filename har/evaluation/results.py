@@ -245,9 +245,8 @@ def _interval(scored: Scored, tested: Sequence[int]) -> list[float] | None:
     if len(tested) < statistics.MIN_PEOPLE_INTERVAL:
         return None
     weights = statistics.resampled_people(len(tested))
-    return statistics.interval95(
-        statistics.bootstrap_macro_f1(scored.confusion[:, tested], weights)
-    )
+    values = statistics.bootstrap_macro_f1(scored.confusion[:, tested], weights)
+    return statistics.interval95(values, len(tested))
 
 
 def _statistics(people: int, tests: int, pipeline: Pipeline) -> list[str]:

@@ -34,9 +34,9 @@ DEPENDENCE = (
     "intervals and p-values treat them as if they were and are therefore a little optimistic."
 )
 INTERVALS = (
-    "Intervals are 95 % percentile bootstrap intervals over people: people are drawn with "
-    "replacement, each with all of their windows. They tell how the score varies with who was "
-    "recorded, not with the seed; with few people they are too narrow rather than too wide."
+    "Intervals are 95 % bootstrap intervals over people, who are drawn with replacement, each with "
+    "all of their windows (percentiles, expanded for few people as by Hesterberg 2015). They tell "
+    "how the score varies with who was recorded, not with the seed."
 )
 
 
@@ -80,9 +80,28 @@ def bootstrap_macro_f1(confusion: np.ndarray, weights: np.ndarray) -> np.ndarray
     return total / len(confusion)
 
 
-def interval95(values: np.ndarray) -> list[float]:
-    """The 2.5th and 97.5th percentiles."""
-    low, high = np.percentile(values, [2.5, 97.5])
+def interval95(values: np.ndarray, n: int) -> list[float]:
+    """The expanded percentile interval of a bootstrap over n people.
+
+    Plain percentiles (2.5 and 97.5) are those of a sample that is taken for the whole population:
+    their interval of a mean is as narrow as one with a normal quantile and the divisor n. The
+    levels are moved so that it is as wide as Student's.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (resamples,)
+    n : int
+        People who were resampled, at least 2.
+
+    References
+    ----------
+    Hesterberg, What teachers should know about the bootstrap, 2015, section 5.3,
+    doi:10.1080/00031305.2015.1089789.
+    """
+    from scipy.stats import norm, t
+
+    level = 100 * norm.cdf(-np.sqrt(n / (n - 1)) * t.ppf(0.975, n - 1))
+    low, high = np.percentile(values, [level, 100 - level])
     return [float(low), float(high)]
 
 
@@ -172,7 +191,9 @@ def compare(selected: Scored, others: list[Scored], weights: np.ndarray) -> list
                 "a": selected.name,
                 "b": other.name,
                 "difference": point,
-                "ci95": interval95(mine - theirs) if n_people >= MIN_PEOPLE_INTERVAL else None,
+                "ci95": interval95(mine - theirs, n_people)
+                if n_people >= MIN_PEOPLE_INTERVAL
+                else None,
                 "n_subjects": len(d),
                 "p": signed_rank_p(d),
                 "p_attainable": smallest_p(len(d)),

@@ -56,9 +56,8 @@ def test_each_bootstrap_sample_has_as_many_people_as_there_are():
 
 def test_people_who_are_all_alike_leave_nothing_to_vary():
     c = np.repeat(confusion(people=1), 6, axis=1)
-    low, high = statistics.interval95(
-        statistics.bootstrap_macro_f1(c, statistics.resampled_people(6))
-    )
+    values = statistics.bootstrap_macro_f1(c, statistics.resampled_people(6))
+    low, high = statistics.interval95(values, 6)
     assert low == pytest.approx(high)
     assert low == pytest.approx(macro_f1(c.sum(axis=1)).mean())
 
@@ -73,6 +72,26 @@ def test_interval_of_a_mean_is_that_of_theory():
     c[0, :, 0, 1] = c[0, :, 1, 0] = 200 - hits
     values = statistics.bootstrap_macro_f1(c, statistics.resampled_people(60))
     assert values.std() == pytest.approx((hits / 200).std() / np.sqrt(60), rel=0.03)
+
+
+def test_interval_of_a_mean_is_as_wide_as_students():
+    x = RNG(0).normal(size=8)
+    means = statistics.resampled_people(8, resamples=200_000) @ x / 8
+    low, high = statistics.interval95(means, 8)
+    want = scipy.stats.t.ppf(0.975, 7) * x.std(ddof=1) / np.sqrt(8)
+    assert (high - low) / 2 == pytest.approx(want, rel=0.05)
+
+
+def test_interval_covers_as_often_as_it_says_with_ten_people():
+    """Scores of 10 people, drawn 1,500 times: plain percentiles would cover 90 %."""
+    rng = RNG(0)
+    weights = statistics.resampled_people(10, resamples=2000) / 10
+    scores = rng.beta(8, 2, size=(1500, 10))
+    intervals = np.array([statistics.interval95(weights @ s, 10) for s in scores])
+    covered = (intervals[:, 0] <= 0.8) & (intervals[:, 1] >= 0.8)
+    assert 0.925 < covered.mean() < 0.965
+    plain = np.percentile(weights @ scores.T, [2.5, 97.5], axis=0)
+    assert ((plain[0] <= 0.8) & (plain[1] >= 0.8)).mean() < 0.915
 
 
 # Tests -----------------------------------------------------------------------------------------
