@@ -49,12 +49,14 @@ def open_path(path: Path, said: Table | None = None) -> Iterator[tables.Source]:
             f"{path}: no recording in it that can be read. {'; '.join(why)}. A CSV with the "
             "columns time (s), x, y, z (m/s²) always can."
         )
-    resolved = own.resolve(table, found.sources)
+    resolved = None
     for source in found.sources:
         streamed = _streamed(source, table)
         if streamed is not None:
             yield streamed
             continue
+        if resolved is None:  # it reads whole files
+            resolved = own.resolve(table, found.sources)
         for raw in resolved.read(source):
             yield from _whole(raw)
 
