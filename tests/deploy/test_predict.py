@@ -278,3 +278,40 @@ def test_two_recordings_in_a_folder(make_bundle: MakeBundle, tmp_path: Path) -> 
     assert done.exit_code == 0, done.output
     names = [r["recording"] for r in json.loads(done.output)["recordings"]]
     assert names == ["a.csv", "b.csv"]
+
+
+def test_a_recording_with_annotations_is_scored(make_bundle: MakeBundle) -> None:
+    found = predicting.predict(
+        Bundle.open(make_bundle("gru")), tables.of_recording(recording("uniform"))
+    )
+    assert found.scores is not None
+    assert found.scores["events"] == 2
+    assert "against 2 annotated events: F1 0." in predicting.describe(found)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+def test_memory_stays_flat(make_bundle: MakeBundle, tmp_path: Path) -> None:
+    """Three hours at 100 Hz take no more than ten minutes do."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    peaks = []
+    for minutes in (10, 180):
+        n = minutes * 60 * 100
+        rng = np.random.default_rng(0)
+        time = np.round((np.arange(n) + rng.uniform(-0.2, 0.2, n)) / 100, 4)
+        values = {c: np.round(rng.normal(0, 3, n), 3) for c in "xyz"}
+        path = tmp_path / f"{minutes}.csv"
+        csv.write_csv(pa.table({"time": time, **values}), path)
+        code = (
+            "import sys\n"
+            "from har.cli import main\n"
+            "main(['predict', *sys.argv[1:]], standalone_mode=False)\n"
+            # not ru_maxrss: a child inherits its parent's
+            "(peak,) = [r for r in open('/proc/self/status') if r.startswith('VmHWM')]\n"
+            "print(peak.split()[1])\n"
+        )
+        arguments = [sys.executable, "-c", code, str(make_bundle("cnn")), str(path)]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout.splitlines()[-1]) / 1024)
+    assert peaks[1] - peaks[0] < 25, f"{peaks} MB"
