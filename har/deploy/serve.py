@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,8 +89,24 @@ def make(
         )
     site = build_site(folder, authority=tls.authority if tls else None)
     context = tls.context() if tls else None
-    server = Server((host, port), site, Uploads(workspace.raw), tls=context, names=names)
-    return server, tls
+    # Others on the network may look at the page; what was recorded is not theirs to read or add to.
+    key = None if host in {LOOPBACK, "::1", "localhost"} else access_key(authority_folder)
+    uploads = Uploads(workspace.raw)
+    return Server((host, port), site, uploads, tls=context, key=key, names=names), tls
+
+
+def access_key(folder: Path | None = None) -> str:
+    """A secret of this user's, kept so that a phone need not scan a new code every day."""
+    path = (folder or default_authority_folder()) / "access-key"
+    with contextlib.suppress(FileNotFoundError):
+        if key := path.read_text(encoding="ascii").strip():
+            return key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    key = secrets.token_urlsafe(18)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as f:
+        f.write(key)
+    return key
 
 
 def default_authority_folder() -> Path:
@@ -101,7 +119,9 @@ def urls(server: Server) -> list[str]:
     """Where the page can be opened, the likeliest for a phone first."""
     host = str(server.server_address[0])
     hosts = [*certificates.local_addresses(), "localhost"] if host == EVERYWHERE else [host]
-    return [f"{server.scheme}://{h}:{server.port}/" for h in hosts]
+    end = f"#key={server.key}" if server.key else ""
+    shown = [f"[{h}]" if ":" in h else h for h in hosts]
+    return [f"{server.scheme}://{h}:{server.port}/{end}" for h in shown]
 
 
 def announce(
@@ -122,7 +142,7 @@ def announce(
         echo(
             f"""\
 To trust it on a phone on this network, once:
-  1. open {first}har-ca.crt there, past the browser's warning
+  1. open {first.partition("#")[0]}har-ca.crt there, past the browser's warning
   2. iPhone: Settings > General > VPN & Device Management > install it; then
      Settings > General > About > Certificate Trust Settings > switch it on
      Android: Settings > Security > More > Install a certificate > CA certificate

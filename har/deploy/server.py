@@ -7,9 +7,11 @@ dozen packages to a page that one person opens on one phone.
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 import json
 import re
+import socket
 import ssl
 import sys
 import threading
@@ -36,7 +38,9 @@ class Server(ThreadingHTTPServer):
     site : Site
     uploads : Uploads
     tls : ssl.SSLContext, optional
-    names : list of str
+    key : str, optional
+        What the page must know to read or send recordings; it stands in the address that is shown.
+    names : tuple of str
         Host names that it answers to, besides addresses. Others are refused, so that no web site
         can reach it by pointing a name of its own here (DNS rebinding).
     """
@@ -52,8 +56,12 @@ class Server(ThreadingHTTPServer):
         uploads: Uploads,
         *,
         tls: ssl.SSLContext | None = None,
+        key: str | None = None,
         names: tuple[str, ...] = ("localhost",),
     ) -> None:
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        self.key = key
         self.site, self.uploads, self.names = site, uploads, {n.lower() for n in names}
         self.scheme = "https" if tls else "http"
         self._places = threading.BoundedSemaphore(64)
@@ -174,6 +182,10 @@ class Handler(BaseHTTPRequestHandler):
         except ValueError:
             if name.lower() not in self.server.names:
                 raise Refused(421, f"This server is not {name!r:.80}.") from None
+        if self.server.key is not None and self.path.startswith("/api/"):
+            given = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(given.encode(), self.server.key.encode()):
+                raise Refused(401, "Open the address that `har serve` shows: it holds a new key.")
         if self.command in {"PUT", "DELETE"}:
             origin = self.headers.get("Origin")
             if origin is not None and origin != f"{self.server.scheme}://{host}":

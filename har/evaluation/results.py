@@ -300,15 +300,17 @@ def headline(results: Mapping[str, Any]) -> list[str]:
                 f"{other['macro_f1']:.3f} against {mine['macro_f1']:.3f}, difference "
                 f"{row['difference']:+.3f}{interval}. Where no phone is needed, prefer it."
             )
+    sessions = results["config"]["split"]["scheme"] == "sessions"
+    what = "recordings" if sessions else "people"
     text = (
-        f"{name} is selected: it has the best macro-F1 on validation people "
-        f"({mine['validation_macro_f1']:.3f}) of the models that can be exported. On people it "
+        f"{name} is selected: it has the best macro-F1 on validation {what} "
+        f"({mine['validation_macro_f1']:.3f}) of the models that can be exported. On {what} it "
         f"never saw its macro-F1 is {mine['macro_f1']:.3f}"
     )
     if mine["macro_f1_ci95"]:
         text += " (95 % interval over people {:.3f} to {:.3f})".format(*mine["macro_f1_ci95"])
     lines.append(text + f", its accuracy {mine['accuracy']:.3f}.")
-    if results["config"]["split"]["scheme"] == "sessions":
+    if sessions:
         lines.append("These are other recordings of the same people: nothing is said of others.")
     failed = {n: len(m["failed_jobs"]) for n, m in models.items() if m["failed_jobs"]}
     if failed:

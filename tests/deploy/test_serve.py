@@ -152,3 +152,51 @@ def test_a_port_that_is_taken(server, tmp_path, monkeypatch):
         serve.announce(made, tls, said.append)
         assert request(made, "GET", "/")[0] == 200
     assert f"http://127.0.0.1:{made.port}/" in said[0]
+
+
+def test_on_a_network_recordings_need_the_key(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        serve, "build_site", lambda b, authority=None: build_site(b, web=tmp_path / "w")
+    )
+    write_page(tmp_path / "w")
+    bundle, keys = write_bundle(tmp_path / "b"), tmp_path / "keys"
+    open_, _ = serve.make(str(bundle), Workspace(tmp_path), port=0, authority_folder=keys)
+    assert open_.key is None
+    open_.server_close()
+    server, _ = serve.make(
+        str(bundle), Workspace(tmp_path), host="0.0.0.0", port=0, authority_folder=keys
+    )
+    path, about = "/api/recordings/" + "a" * 32, {"name": "a", "activity": "b", "placement": "c"}
+    with running(server):
+        assert all(url.endswith(f"/#key={server.key}") for url in serve.urls(server))
+        assert request(server, "GET", "/")[0] == 200
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer ké"}):
+            assert request(server, "GET", "/api/recordings", None, headers)[0] == 401
+            assert request(server, "PUT", path, about, headers)[0] == 401
+        assert not (tmp_path / "data").exists()
+        right = {"Authorization": f"Bearer {server.key}"}
+        assert request(server, "PUT", path, about, right)[0] == 201
+        assert request(server, "GET", "/api/recordings", None, right)[0] == 200
+    assert serve.access_key(keys) == server.key  # a phone keeps it
+    assert (keys / "access-key").stat().st_mode & 0o077 == 0
+
+
+def test_the_code_for_the_camera_is_the_address():
+    assert len(serve._qr("https://192.168.1.7:8000/").splitlines()) > 10
+
+
+def test_an_ipv6_address(tmp_path):
+    import socket
+
+    from har.deploy.server import Server
+    from har.deploy.uploads import Uploads
+
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    site = build_site(write_bundle(tmp_path / "b"), web=write_page(tmp_path / "w"))
+    try:
+        server = Server(("::1", 0), site, Uploads(tmp_path))
+    except HarError:
+        pytest.skip("no IPv6 address here")
+    with running(server):
+        assert serve.urls(server) == [f"http://[::1]:{server.port}/"]

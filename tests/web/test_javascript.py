@@ -188,7 +188,7 @@ def test_the_golden_recordings_are_hard_enough():
     assert len(golden_windows(time, samples)) > 8
 
 
-@pytest.mark.parametrize("name", ["resampling", "answers", "motion", "csv", "outbox"])
+@pytest.mark.parametrize("name", ["resampling", "answers", "motion", "csv", "outbox", "access"])
 def test_javascript(name, tmp_path):
     write_golden(tmp_path / "golden.json")
     done = subprocess.run(

@@ -115,6 +115,23 @@ test("a refusal is kept with its reason, and not sent for ever", async () => {
   assert.equal(requests, 1);
 });
 
+test("an old key is waited for, not given up on", async () => {
+  let key = "old";
+  const inner = server();
+  const fetch = async (...args) =>
+    key === "new" ? inner.fetch(...args) : { ok: false, status: 401, json: async () => ({ error: "a new key" }) };
+  const outbox = new Outbox({
+    store: new MemoryStore(), fetch,
+    wait: async () => {
+      assert.equal(outbox.offline, "a new key");
+      key = "new";
+    },
+  });
+  const id = await record(outbox, 200);
+  assert.equal(inner.landed.get(id).length, 200);
+  assert.equal(outbox.offline, "");
+});
+
 test("discarding forgets here and there", async () => {
   const state = server();
   const outbox = outboxOf(state);

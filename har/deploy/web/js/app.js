@@ -1,5 +1,6 @@
 // The page: loads the bundle, checks it on this device, and ties the tabs together.
 
+import { takeKey } from "./access.js";
 import { readManifest } from "./classifier.js";
 import { Live, notice } from "./live.js";
 import { loadModel } from "./model.js";
@@ -97,6 +98,7 @@ async function keepOffline() {
 }
 
 async function main() {
+  takeKey({ location, history, storage: localStorage });
   wireTabs();
   const manifest = await json("/bundle/model.json");
   const contract = readManifest(manifest);

@@ -21,8 +21,6 @@ export class Live {
     $("file").addEventListener("change", (e) => this.openFile(e.target.files[0]));
     $("save-log").addEventListener("click", () => this.saveLog());
     $("start-sample").disabled = !sample;
-    $("trace-legend").innerHTML =
-      'm/s²<b class="x">x</b><b class="y">y</b><b class="z">z</b>'; // constants only
     const frame = () => {
       this.draw();
       requestAnimationFrame(frame);
@@ -249,6 +247,8 @@ export class Live {
     const to = whole ? Math.max(end, 1) : Math.max(end, Math.min(TIMELINE_S, 30));
     drawTimeline($("timeline"), bouts, from, to);
     $("timeline-span").textContent = this.log.length ? `${clock(from)} – ${clock(to)}` : "";
+    const period = this.classifier.resampler.periodS;
+    $("rate").textContent = this.source === "sensor" && period ? `${Math.round(1 / period)} Hz · ` : "";
     const now = this.log.at(-1);
     if (now) {
       const number = (v) => v.toFixed(1).replace("-", "−");

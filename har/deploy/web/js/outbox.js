@@ -69,14 +69,17 @@ export function newId() {
   return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
 }
 
+const NO_CONNECTION = "No connection; it goes on by itself.";
+
 class Refused extends Error {}
+class Waits extends Error {}
 
 export class Outbox {
   constructor({ store, fetch = globalThis.fetch.bind(globalThis), onChange = () => {}, wait = later }) {
     Object.assign(this, { store, fetch, onChange, wait });
     this.queues = Promise.resolve();
     this.pumping = null;
-    this.offline = false;
+    this.offline = ""; // or why nothing can be sent just now
   }
 
   async begin(about) {
@@ -120,7 +123,7 @@ export class Outbox {
         if (recording.problem) continue;
         try {
           await this.#deliver(recording.id);
-          this.offline = false;
+          this.offline = "";
           pause = 1000;
         } catch (error) {
           if (error instanceof Refused) {
@@ -128,7 +131,7 @@ export class Outbox {
               r.problem = error.message;
             });
           } else {
-            this.offline = true;
+            this.offline = error instanceof Waits ? error.message : NO_CONNECTION;
             this.again = true;
           }
         }
@@ -184,9 +187,10 @@ export class Outbox {
     });
     const answer = await response.json();
     if (response.ok || accept.includes(response.status)) return answer;
-    const passing = [408, 429, 500, 502, 503, 504];
+    // Things that pass: an old key, a full inbox, a server that is restarting.
+    const passing = [401, 408, 429, 500, 502, 503, 504, 507];
     const text = answer.error ?? `${response.status}`;
-    throw passing.includes(response.status) ? new Error(text) : new Refused(text);
+    throw passing.includes(response.status) ? new Waits(text) : new Refused(text);
   }
 
   async #get(id) {

@@ -1,5 +1,6 @@
 // The Record tab: who, what and where; a recording; and what landed on the computer.
 
+import { ask } from "./access.js";
 import { drawTrace } from "./draw.js";
 import { clock, duration, element, notice, wakeLock } from "./live.js";
 import { IndexedStore, Outbox } from "./outbox.js";
@@ -11,7 +12,11 @@ const REMEMBERED = ["who", "where", "hands"];
 export class Record {
   constructor({ contract, motion, stopLive }) {
     Object.assign(this, { motion, stopLive });
-    this.outbox = new Outbox({ store: new IndexedStore(), onChange: () => this.showOutbox() });
+    this.outbox = new Outbox({
+      store: new IndexedStore(),
+      fetch: ask,
+      onChange: () => this.showOutbox(),
+    });
     this.outbox.landed = () => this.showLanded();
     for (const name of contract.activities) {
       $("activities").append(new Option(name.replaceAll(/[_-]/g, " ")));
@@ -150,7 +155,7 @@ export class Record {
     const closed = waiting.filter((r) => r.closed && !r.problem);
     const bad = waiting.find((r) => r.problem);
     const lines = [];
-    if (this.outbox.offline && waiting.length) lines.push("No connection; it goes on by itself.");
+    if (this.outbox.offline && waiting.length) lines.push(this.outbox.offline);
     if (closed.length) {
       const sent = closed.reduce((n, r) => n + r.sent, 0);
       const all = closed.reduce((n, r) => n + r.chunks, 0);
@@ -165,7 +170,9 @@ export class Record {
   async showLanded() {
     let summary;
     try {
-      summary = await (await fetch("/api/recordings")).json();
+      const response = await ask("/api/recordings");
+      summary = await response.json();
+      if (!response.ok) return notice(summary.error, { id: "record-notice" });
     } catch {
       return; // offline: what was shown stays
     }
