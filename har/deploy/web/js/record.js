@@ -28,7 +28,9 @@ export class Record {
     });
     $("stop-recording").addEventListener("click", () => this.stop());
     $("discard-recording").addEventListener("click", () => this.discard());
-    addEventListener("beforeunload", (e) => this.recorder && e.preventDefault());
+    addEventListener("beforeunload", (e) => {
+      if (this.recorder || this.keeping) e.preventDefault();
+    });
     this.resume();
   }
 
@@ -135,8 +137,10 @@ export class Record {
 
   async stop() {
     const recorder = this.#end();
+    this.keeping = true;
     await recorder.ready;
     await recorder.finish();
+    this.keeping = false;
     notice("Recorded. It is kept on this phone until it has landed on the computer.", {
       id: "record-notice",
       good: true,
