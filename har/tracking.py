@@ -391,6 +391,8 @@ class _Sender:
         if done is None or done.data.tags.get("har.additions") != additions:
             if self.found.report is not None:
                 self.client.log_artifact(run, str(self.found.report / "index.html"))
+                if (pictures := self.found.report / "figures").is_dir():
+                    self.client.log_artifacts(run, str(pictures), "figures")
             self.client.log_dict(run, dict(r), "results.json")
             self.client.set_tag(run, "har.additions", additions)
         self._finish(run, self.key)

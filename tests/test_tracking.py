@@ -113,7 +113,12 @@ def test_jobs_carry_their_curves(sent):
 def test_data_set_and_pictures_and_report(sent):
     c = client(sent)
     (parent,) = of_kind(sent, "comparison")
-    assert {a.path for a in c.list_artifacts(parent.info.run_id)} == {"index.html", "results.json"}
+    assert {a.path for a in c.list_artifacts(parent.info.run_id)} == {
+        "index.html", "results.json", "figures",
+    }  # fmt: skip
+    assert [a.path for a in c.list_artifacts(parent.info.run_id, "figures")] == [
+        "figures/learning-curves.png", "figures/people.png",
+    ]  # fmt: skip
     for run in of_kind(sent, "model"):
         (data,) = run.inputs.dataset_inputs
         assert data.dataset.name == "watch"

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from har.evaluation import figures
-from har.evaluation.table import count, duration, interval, ordered
+from har.evaluation.table import (
+    count,
+    duration,
+    interval,
+    ordered,
+    signed,
+    signed_interval,
+)
 from har.store import write_json
 
 MEANING = "## What it means"
@@ -145,8 +152,8 @@ def _comparisons(results: Mapping[str, Any]) -> str:
     rows = [
         [
             f"{c['a']} − {c['b']}",
-            f"{c['difference']:+.3f}",
-            "–" if c["ci95"] is None else "{:+.3f} to {:+.3f}".format(*c["ci95"]),
+            signed(c["difference"]),
+            signed_interval(c["ci95"]),
             f"{c['p_holm']:.2g}",
             f"{c['p_attainable']:.2g}",
             c["verdict"],

@@ -60,9 +60,9 @@ def describe(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
     )
     seeds = ", ".join(map(str, training.seeds))
     budget = (
-        f"Every model has the same folds, seeds ({seeds}) and budget (at most {training.epochs} "
-        f"epochs of batches of {training.batch_size}, stopped after {training.patience} without a "
-        "better validation score). Nothing is chosen on test people."
+        f"Every model has the same folds and seeds ({seeds}), every network the same budget "
+        f"(at most {training.epochs} epochs of batches of {training.batch_size}, stopped after "
+        f"{training.patience} without a better validation score). Nothing is chosen on test people."
     )
     scores = "Scores are pooled over the out-of-fold predictions of a seed and averaged over seeds."
     return " ".join([who, windows, budget, scores])

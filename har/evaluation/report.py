@@ -15,7 +15,14 @@ from typing import Any
 
 from har.evaluation import figures
 from har.evaluation.collect import ModelJobs
-from har.evaluation.table import count, duration, interval, ordered
+from har.evaluation.table import (
+    count,
+    duration,
+    interval,
+    ordered,
+    signed,
+    signed_interval,
+)
 
 History = Mapping[str, Sequence[float]]
 
@@ -95,14 +102,29 @@ def render(results: Mapping[str, Any], curves: Mapping[str, Sequence[History]]) 
 def write(
     folder: Path, results: Mapping[str, Any], curves: Mapping[str, Sequence[History]]
 ) -> None:
-    """Write `index.html` and `confusion/<model>.png` into a folder."""
+    """Write `index.html`, `confusion/<model>.png` and `figures/<name>.png` into a folder.
+
+    The pictures are for those who cannot take the page: other programs, and MLflow.
+    """
     (folder / "index.html").write_text(render(results, curves), encoding="utf-8")
-    pictures = folder / "confusion"
-    pictures.mkdir(exist_ok=True)
-    for name, model in results["models"].items():
-        if model["confusion"] is not None:
-            figure = figures.confusion(model["confusion"], results["activities"], title=name)
-            (pictures / f"{name}.png").write_bytes(figures.png(figure, ground="white"))
+    drawn = {
+        f"confusion/{name}.png": figures.confusion(
+            m["confusion"], results["activities"], title=name
+        )
+        for name, m in results["models"].items()
+        if m["confusion"] is not None
+    }
+    if people := _scores_of_people(results):
+        drawn["figures/people.png"] = figures.per_subject(people, results["selected"])
+    if _has_curves(curves):
+        drawn["figures/learning-curves.png"] = figures.learning_curves(curves)
+    if results["critical_difference"]:
+        diagram = figures.critical_difference(results["critical_difference"])
+        drawn["figures/critical-difference.png"] = diagram
+    for name, figure in drawn.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(figures.png(figure, ground="white"))
 
 
 # Parts -----------------------------------------------------------------------------------------
@@ -202,8 +224,8 @@ def _comparisons(results: Mapping[str, Any]) -> str:
     rows = [
         [
             f"{c['a']} − {c['b']}",
-            f"{c['difference']:+.3f}",
-            "–" if c["ci95"] is None else "{:+.3f} to {:+.3f}".format(*c["ci95"]),
+            signed(c["difference"]),
+            signed_interval(c["ci95"]),
             str(c["n_subjects"]),
             f"{c['p']:.2g}",
             f"{c['p_holm']:.2g}",
@@ -214,7 +236,7 @@ def _comparisons(results: Mapping[str, Any]) -> str:
     ]
     if not rows:
         return ""
-    head = ["difference in macro-F1", "", "95 % over people", "people", "p", "p (Holm)",
+    head = ["pair", "difference in macro-F1", "95 % over people", "people", "p", "p (Holm)",
             "smallest possible p", "verdict"]  # fmt: skip
     out = _table(head, rows)
     diagram = results.get("critical_difference")
@@ -230,8 +252,7 @@ def _comparisons(results: Mapping[str, Any]) -> str:
 
 
 def _people(results: Mapping[str, Any]) -> str:
-    scores = {n: results["models"][n]["per_subject"] for n in ordered(results)}
-    scores = {n: of for n, of in scores.items() if of}
+    scores = _scores_of_people(results)
     if not scores:
         return ""
     return _picture(
@@ -240,6 +261,11 @@ def _people(results: Mapping[str, Any]) -> str:
         "Each row is a person, in order of the selected model's score (diamonds); the mean over "
         "seeds.",
     )
+
+
+def _scores_of_people(results: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
+    scores = {n: results["models"][n]["per_subject"] for n in ordered(results)}
+    return {n: of for n, of in scores.items() if of}
 
 
 def _confusions(results: Mapping[str, Any]) -> str:
@@ -275,7 +301,7 @@ def _score(value: float | None) -> str:
 
 
 def _curves(curves: Mapping[str, Sequence[History]]) -> str:
-    if not any(h.get("loss") for hs in curves.values() for h in hs):
+    if not _has_curves(curves):
         return ""
     return _picture(
         lambda ink: figures.learning_curves(curves, ink=ink),
@@ -283,6 +309,10 @@ def _curves(curves: Mapping[str, Sequence[History]]) -> str:
         "Mean over folds and seeds; the shade spans them. The training loss is of augmented, "
         "weighted batches with dropout, where these are on.",
     )
+
+
+def _has_curves(curves: Mapping[str, Sequence[History]]) -> bool:
+    return any(h.get("loss") for hs in curves.values() for h in hs)
 
 
 def _export(results: Mapping[str, Any]) -> str:
@@ -302,10 +332,12 @@ def _export(results: Mapping[str, Any]) -> str:
             )
     if not rows:
         return ""
+    if not any(row[-1] for row in rows):
+        rows = [row[:-1] for row in rows]
     head = ["model, variant", "size", "largest difference in probability", "labels equal",
             "macro-F1 after conversion", "median time here", "withheld because"]  # fmt: skip
     note = "Differences are from the Keras model, on people whom it never saw."
-    return _table(head, rows, text=[6]) + f'<p class="soft">{note}</p>'
+    return _table(head[: len(rows[0])], rows, text=[6]) + f'<p class="soft">{note}</p>'
 
 
 def _cell(entry: Mapping[str, Any], key: str, show: Callable[[Any], str]) -> str:

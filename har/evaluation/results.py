@@ -15,6 +15,7 @@ from har.errors import TrainingError
 from har.evaluation import leakage, metrics, protocol, scaler, statistics
 from har.evaluation.collect import JobResult, ModelJobs
 from har.evaluation.statistics import Scored
+from har.evaluation.table import signed, signed_interval
 from har.signal.windows import Windows
 from har.store import digest, versions
 from har.training.splits import natural
@@ -294,11 +295,11 @@ def headline(results: Mapping[str, Any]) -> list[str]:
         apart = row["ci95"] is not None and row["ci95"][0] > 0
         if not apart or other["validation_macro_f1"] >= mine["validation_macro_f1"]:
             how = "better than" if row["ci95"] is not None and row["ci95"][1] < 0 else "as good as"
-            interval = "" if row["ci95"] is None else " ({:+.3f} to {:+.3f})".format(*row["ci95"])
+            interval = "" if row["ci95"] is None else f" ({signed_interval(row['ci95'])})"
             lines.append(
                 f"{row['b']} cannot be exported and is {how} {name}: macro-F1 "
                 f"{other['macro_f1']:.3f} against {mine['macro_f1']:.3f}, difference "
-                f"{row['difference']:+.3f}{interval}. Where no phone is needed, prefer it."
+                f"{signed(row['difference'])}{interval}. Where no phone is needed, prefer it."
             )
     sessions = results["config"]["split"]["scheme"] == "sessions"
     what = "recordings" if sessions else "people"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 WIDTH = 100
@@ -61,8 +61,17 @@ def comparison_table(results: Mapping[str, Any]) -> str:
     return "\n".join([*head, "", *lines])
 
 
-def interval(ci: list[float] | None) -> str:
+def interval(ci: Sequence[float] | None) -> str:
     return "–" if ci is None else f"{ci[0]:.3f} to {ci[1]:.3f}"
+
+
+def signed(value: float) -> str:
+    """`+0.012` or `−0.012`, with a minus and not a hyphen."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def signed_interval(ci: Sequence[float] | None) -> str:
+    return "–" if ci is None else f"{signed(ci[0])} to {signed(ci[1])}"
 
 
 def count(n: int | None) -> str:
