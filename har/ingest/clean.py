@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from har.errors import DataError
-from har.ingest.raw import TO_MS2, Finding, Raw, runs
+from har.ingest.raw import TO_MS2, Finding, Raw, finite_rows, runs
 from har.recording import Annotation, Recording
 
 # A step back of more than this begins a new recording; a smaller one is rows out of order.
@@ -99,7 +99,7 @@ def clean(raw: Raw) -> tuple[list[Recording], Account]:
 
 
 def _finite(raw: Raw, account: Account) -> np.ndarray:
-    good = np.isfinite(raw.acceleration).all(axis=1)
+    good = finite_rows(raw.acceleration)
     _reject(account, "not finite", int((~good).sum()), "nan", "samples with an empty or NaN axis")
     if raw.time_s is not None:
         timed = np.isfinite(raw.time_s)
@@ -161,10 +161,13 @@ def _reject(account: Account, reason: str, n: int, code: str, what: str) -> None
 def _recording(raw: Raw, rows: np.ndarray, number: int, account: Account) -> Recording:
     assert raw.unit is not None
     scale = TO_MS2[raw.unit] * (-1 if raw.convention == "ios" else 1)
-    acceleration = (np.asarray(raw.acceleration[rows], np.float64) * scale).astype(np.float32)
+    everything = _is_everything(rows, len(raw.acceleration))
+    chosen = raw.acceleration if everything else raw.acceleration[rows]
+    acceleration = (np.asarray(chosen, np.float64) * scale).astype(np.float32)
     time_s, rate_hz = None, raw.rate_hz
     if raw.time_s is not None:
-        time_s = np.asarray(raw.time_s[rows] - raw.time_s[rows[0]], np.float64)
+        time = raw.time_s if everything else raw.time_s[rows]
+        time_s = np.asarray(time - time[0], np.float64)
         rate_hz = true_rate_hz(time_s) or raw.rate_hz
     if rate_hz is None:
         raise DataError(f"{raw.source}: no timestamps to tell the rate from. Set dataset.rate_hz.")
@@ -200,7 +203,7 @@ def _annotations(
     notes: Iterable[tuple[str, int, int]], rows: np.ndarray, n: int
 ) -> Iterable[Annotation]:
     """Intervals of source rows as intervals of kept rows; those without any row left vanish."""
-    if len(rows) == n and (n < 2 or (rows[1:] > rows[:-1]).all()):  # every row, in order
+    if _is_everything(rows, n):
         yield from (Annotation(*note) for note in notes)
         return
     number = np.full(n, -1, np.int64)
@@ -212,6 +215,11 @@ def _annotations(
     for start, end in runs(kept):
         if kept[start] >= 0:
             yield Annotation(labels[kept[start]], start, end)
+
+
+def _is_everything(rows: np.ndarray, n: int) -> bool:
+    """Every row, in order."""
+    return len(rows) == n and bool((rows[1:] > rows[:-1]).all())
 
 
 def true_rate_hz(time_s: np.ndarray) -> float | None:

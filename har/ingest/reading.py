@@ -58,17 +58,19 @@ def ingest(context: Context, folder: Path) -> dict[str, Any]:
     """
     name = context.pipeline.dataset_name
     spec, sources, account = _plan(context)
+    tally = summary.Tally()
     with stored.Writer(folder) as writer, _progress(context, len(sources)) as advance:
         for part in _parts(spec, sources, context.jobs, folder / "parts", advance):
             for recording in part.recordings:
                 writer.add(recording)
+                tally.add(recording)
             account["sources"] += part.accounts
             account["files_rejected"] += part.failed
         shutil.rmtree(folder / "parts", ignore_errors=True)
         _stop_if_needed(account)
         writer.finish(account)
     placement = context.pipeline.placement or sources[0].placement
-    result = summary.make(name, placement, stored.iterate(folder), account, stored.digests(folder))
+    result = summary.make(name, placement, tally, account, stored.digests(folder))
     write_json(folder / "summary.json", result)
     if not result["recordings"]:
         failed = account["files_rejected"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from har.ingest.doctor import labels
@@ -11,32 +11,43 @@ from har.ingest.raw import Finding
 from har.recording import Recording
 
 
+class Tally:
+    """Counts recordings as they pass, so that none has to be read again."""
+
+    def __init__(self) -> None:
+        self.recordings = 0
+        self.seconds = 0.0
+        self.rates: Counter[str] = Counter()
+        self.subjects: set[str] = set()
+        self.seconds_of: dict[str, float] = defaultdict(float)
+        self.people_of: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, recording: Recording) -> None:
+        self.recordings += 1
+        self.seconds += recording.length_s
+        self.subjects.add(recording.subject)
+        self.rates[f"{recording.rate_hz:.3g}"] += 1
+        period_s = 1 / recording.rate_hz
+        for note in recording.annotations:
+            self.people_of[note.label].add(recording.subject)
+            if recording.time_s is None:
+                length_s = (note.end - note.start) * period_s
+            else:
+                t = recording.time_s
+                length_s = float(t[note.end - 1] - t[note.start]) + period_s
+            self.seconds_of[note.label] += length_s
+
+
 def make(
     name: str,
     placement: str,
-    recordings: Iterable[Recording],
+    tally: Tally,
     account: dict[str, Any],
     digests: Mapping[str, list[str]],
 ) -> dict[str, Any]:
     """Numbers for people and programs, in plain JSON values."""
-    seconds: dict[str, float] = defaultdict(float)
-    people: dict[str, set[str]] = defaultdict(set)
-    subjects: set[str] = set()
-    rates: Counter[str] = Counter()
-    total_s, count = 0.0, 0
-    for recording in recordings:
-        count += 1
-        subjects.add(recording.subject)
-        total_s += recording.length_s
-        rates[f"{recording.rate_hz:.3g}"] += 1
-        period_s = 1 / recording.rate_hz
-        for note in recording.annotations:
-            people[note.label].add(recording.subject)
-            if recording.time_s is None:
-                seconds[note.label] += (note.end - note.start) * period_s
-            else:
-                t = recording.time_s
-                seconds[note.label] += float(t[note.end - 1] - t[note.start]) + period_s
+    seconds, people, subjects = tally.seconds_of, tally.people_of, tally.subjects
+    rates, total_s, count = tally.rates, tally.seconds, tally.recordings
     rejected: Counter[str] = Counter()
     for source in account["sources"]:
         rejected.update(source["rejected"])

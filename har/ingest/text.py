@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
 import zipfile
 import zlib
@@ -15,6 +14,9 @@ import numpy as np
 
 from har.errors import DataError
 from har.ingest.raw import Source
+
+# Text that pyarrow parses at a time.
+BLOCK_BYTES = 1 << 20
 
 
 def read_bytes(source: Source) -> bytes:
@@ -124,9 +126,12 @@ def read_columns(
         nonlocal skipped
         skipped = 0
         return csv.read_csv(
-            io.BytesIO(data),
+            pa.BufferReader(data),
             read_options=csv.ReadOptions(
-                column_names=list(names) if names else None, use_threads=False, skip_rows=skip_rows
+                column_names=list(names) if names else None,
+                use_threads=False,
+                skip_rows=skip_rows,
+                block_size=BLOCK_BYTES,
             ),
             parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
             convert_options=csv.ConvertOptions(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from har.ingest.raw import TO_MS2, Finding, Raw
+from har.ingest.raw import TO_MS2, Finding, Raw, finite_rows
 from har.recording import STANDARD_GRAVITY
 
 WINDOW_S = 2.0
@@ -54,7 +54,7 @@ class Measure:
 
 def measure(acceleration: np.ndarray, rate_hz: float) -> Measure | None:
     """The measure of a stretch, or None if it is shorter than one window."""
-    a = acceleration[np.isfinite(acceleration).all(axis=1)]
+    a = _finite(acceleration)
     n = max(int(WINDOW_S * rate_hz), 16)
     k = len(a) // n
     if k == 0:
@@ -63,12 +63,17 @@ def measure(acceleration: np.ndarray, rate_hz: float) -> Measure | None:
     means = windows.mean(axis=1)
     lengths = np.linalg.norm(means, axis=1)
     low, median, high = np.percentile(lengths, [25, 50, 75])
-    movement = np.sqrt(((windows - means[:, None]) ** 2).sum(axis=2).mean(axis=1))
+    movement = np.sqrt(windows.var(axis=1).sum(axis=1))
     return Measure(
         float(median),
         float((high - low) / median) if median else np.inf,
         float(np.median(movement)),
     )
+
+
+def _finite(acceleration: np.ndarray) -> np.ndarray:
+    good = finite_rows(acceleration)
+    return acceleration if good.all() else acceleration[good]
 
 
 def guess_unit(m: Measure) -> tuple[str | None, str]:
@@ -168,8 +173,7 @@ def examine(raw: Raw, rate_hz: float) -> list[Finding]:
 def sensor(raw: Raw, rate_hz: float) -> list[Finding]:
     """Flat axes, stuck stretches, clipping."""
     found: list[Finding] = []
-    a = raw.acceleration
-    a = a[np.isfinite(a).all(axis=1)]
+    a = _finite(raw.acceleration)
     if len(a) < 2:
         return found
     flat = [axis for axis, column in zip("xyz", a.T, strict=True) if column.min() == column.max()]
@@ -184,7 +188,8 @@ def sensor(raw: Raw, rate_hz: float) -> list[Finding]:
             f"Axis {' and '.join(flat)} has one value throughout: a dead axis, or 2-axis data."
         )
         found.append(Finding("dead-axis", "error", "none", message, raw.source, len(a)))
-    same = (np.diff(a, axis=0) == 0).all(axis=1)
+    x, y, z = a.T
+    same = (x[1:] == x[:-1]) & (y[1:] == y[:-1]) & (z[1:] == z[:-1])
     stuck = [n for n in _runs_of_true(same) if n + 1 >= max(STUCK_S * rate_hz, 10)]
     if stuck:
         total = sum(stuck) + len(stuck)
@@ -216,13 +221,15 @@ def _clipped(a: np.ndarray) -> list[tuple[int, tuple[str, float]]]:
     """
     out = []
     for axis, column in zip("xyz", a.T, strict=True):
-        span = column.max() - column.min()
-        for limit in (column.min(), column.max()):
-            at = np.abs(column - limit) <= 1e-4 * span
-            n = int(at.sum())
+        column = np.ascontiguousarray(column)
+        low, high = column.min(), column.max()
+        span = high - low
+        ends = (column <= low + 1e-4 * span), (column >= high - 1e-4 * span)
+        for limit, at in zip((low, high), ends, strict=True):
+            n = int(np.count_nonzero(at))
             if n < MIN_CLIPPED or n > 0.5 * len(column):
                 continue
-            near = int((np.abs(column - limit) <= 0.05 * span).sum()) - n
+            near = int(np.count_nonzero(np.abs(column - limit) <= 0.05 * span)) - n
             in_a_row = max(_runs_of_true(at), default=0)
             if n > near / 3 and in_a_row >= 2:
                 out.append((n, (axis, float(limit))))
