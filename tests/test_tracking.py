@@ -14,6 +14,7 @@ import pytest
 from har import tracking
 from har.errors import TrackingError
 from har.store import Workspace
+from har.tracking import once, pages, send
 from tests.evaluation import workspace
 
 pytestmark = pytest.mark.filterwarnings(
@@ -132,7 +133,7 @@ def test_sent_twice_adds_nothing_and_imports_no_mlflow(sent, tmp_path):
     before = runs(sent)
     assert tracking.track(sent) is None
     assert elsewhere(sent, SKILLS, (0, 1)) == "None False"
-    marker = tracking._marker(sent, tracking.tracking_uri(sent.workspace))
+    marker = once._marker(sent, tracking.tracking_uri(sent.workspace))
     marker.unlink()  # a lost memory costs a look, and no more
     assert tracking.track(sent).startswith("0 runs sent")
     assert runs(sent).keys() == before.keys()
@@ -187,14 +188,14 @@ def test_a_store_that_is_gone_is_filled_again(fresh):
 
 def test_an_interrupted_sending_is_finished(fresh, monkeypatch):
     context = fresh
-    send = tracking._Sender._job
+    original = send.Sender._job
 
     def stop(self, parent, job):
         if job["fold"] == 2:
             raise KeyboardInterrupt
-        send(self, parent, job)
+        original(self, parent, job)
 
-    monkeypatch.setattr(tracking._Sender, "_job", stop)
+    monkeypatch.setattr(send.Sender, "_job", stop)
     with pytest.raises(KeyboardInterrupt):
         tracking.track(context)
     assert len(runs(context)) == 4
@@ -236,7 +237,7 @@ def test_an_export_is_added_to_the_runs_that_are_there(fresh):
 
 
 def test_many_jobs_keep_their_curves_in_a_file(fresh, tmp_path, monkeypatch):
-    monkeypatch.setattr(tracking, "RUNS_PER_JOB_UP_TO", 2)
+    monkeypatch.setattr(send, "RUNS_PER_JOB_UP_TO", 2)
     context = fresh
     assert tracking.track(context).startswith("2 runs sent")
     (run,) = of_kind(context, "model")
@@ -331,7 +332,7 @@ def test_a_server_has_pages_of_its_own(tmp_path, monkeypatch):
 def test_pages_are_served_from_the_workspaces_store(sent, monkeypatch):
     seen, said = [], []
     monkeypatch.setattr(
-        tracking.subprocess,
+        pages.subprocess,
         "run",
         lambda command, check, env: seen.append(command) or subprocess.CompletedProcess(command, 0),
     )

@@ -1,33 +1,18 @@
-"""Stored results to MLflow: the only module that imports it, and only inside functions.
-
-    experiment            the pipeline
-      comparison          what was run, on whom; report, data set
-        model             pooled scores under stable names, confusion matrix, the model, the bundle
-          fold and seed   learning curves
-
-What is sent is a function of what is stored. Every run carries `har.comparison` and `har.job_key`,
-and what stands in the store already is not sent again: a rerun without changes adds nothing, a run
-that was interrupted is finished, and a server that was down is caught up by `har track`.
-"""
+"""The only module that imports MLflow, inside functions: runs, metrics and artefacts."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import socket
-import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from har.errors import TrackingError
 from har.stages import Context
-from har.store import Workspace, digest, replace_file
+from har.store import digest
+from har.tracking.material import Material
+from har.tracking.where import quiet_environment, sqlite_file
 
 RUNS_PER_JOB_UP_TO = 200
 """With more jobs, their curves are artefacts of the model's run: the UI's charts take 500 runs."""
@@ -35,217 +20,28 @@ CURVES = ("loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate")
 LoadModel = Callable[[Path], Any]
 
 
-# Where -----------------------------------------------------------------------------------------
-
-
-def tracking_uri(workspace: Workspace) -> str:
-    """`MLFLOW_TRACKING_URI`, or a SQLite file in the workspace."""
-    default = f"sqlite:///{(workspace.reports / 'mlflow.db').resolve().as_posix()}"
-    return os.environ.get("MLFLOW_TRACKING_URI") or default
-
-
-def _sqlite_file(uri: str) -> Path | None:
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
-
-
-def _quiet_environment() -> None:
-    """Before MLflow is imported: it reports nothing to its makers, and gives up on a dead server
-    in seconds instead of minutes."""
-    for name, value in {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-        "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
-        "MLFLOW_LOGGING_LEVEL": "ERROR",
-    }.items():
-        os.environ.setdefault(name, value)
-
-
-# What ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a finished comparison left on disk.
-
-    results : as in `results.json`. jobs : `{model, fold, seed, key, folder}`, finished ones.
-    report : folder with `index.html` and `confusion/`, None before there is a report. bundle :
-    folder with a folder per exported model, or None.
-    """
-
-    results: Mapping[str, Any]
-    jobs: Sequence[Mapping[str, Any]]
-    report: Path | None
-    bundle: Path | None
-
-    @property
-    def comparison(self) -> str:
-        """The key of the comparison; an export adds to a comparison and does not make another."""
-        models = {
-            n: {k: v for k, v in m.items() if k not in ("train_seconds", "export")}
-            for n, m in self.results["models"].items()
-        }
-        return digest([{**self.results, "models": models}, [j["key"] for j in self.jobs]])
-
-    @property
-    def additions(self) -> str:
-        """Hash of what may come later: the report and the bundle."""
-        export = {n: m["export"] for n, m in self.results["models"].items()}
-        files = []
-        for folder in filter(None, (self.report, self.bundle)):
-            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-                stat = path.stat()
-                files.append([str(path), stat.st_size, stat.st_mtime_ns])
-        return digest([export, files])
-
-
-def material(context: Context) -> Material | None:
-    """What the finished stages of a pipeline left; None before `compare` is done."""
-    outputs = context.outputs
-    if "compare" not in outputs or "train" not in outputs:
-        return None
-    latest = [outputs[n].path for n in ("export", "report", "compare") if n in outputs]
-
-    def newest(name: str) -> Path | None:
-        return next((folder for folder in latest if (folder / name).exists()), None)
-
-    source = newest("results.json")
-    assert source is not None
-    records = json.loads((outputs["train"].path / "jobs.json").read_text(encoding="utf-8"))
-    jobs = []
-    for record in records:
-        found = context.store.find("job", record["key"])
-        if record["status"] == "done" and found is not None:
-            jobs.append({**record, "folder": found.path})
-    bundle = newest("bundle")
-    return Material(
-        results=json.loads((source / "results.json").read_text(encoding="utf-8")),
-        jobs=jobs,
-        report=newest("index.html"),
-        bundle=bundle / "bundle" if bundle else None,
-    )
-
-
-# Sending ---------------------------------------------------------------------------------------
-
-
-def track(
-    context: Context, *, load_model: LoadModel | None = None, required: bool = False
-) -> str | None:
-    """Send a comparison to MLflow, if it is not there yet.
+def send(
+    context: Context, found: Material, uri: str, load_model: LoadModel | None
+) -> tuple[str, int]:
+    """Send what is not there yet.
 
     Parameters
     ----------
     context : Context
-        With the outputs of the stages that are done.
-    load_model : callable, optional
-        From the path of a saved model to a Keras model; without it no model is logged.
-    required : bool
-        Raise where the store cannot be reached. Otherwise it is a warning: results are on disk,
-        and `har track` sends them later.
+    found : Material
+    uri : str
+    load_model : callable or None
+        From the path of a saved model to a Keras model; None logs no model.
 
     Returns
     -------
-    str or None
-        What was done, in a line; None if there was nothing to do.
-
-    Raises
-    ------
-    TrackingError
-        If `required`, and there is nothing to send or nobody takes it.
+    run_id : str
+        Of the comparison.
+    added : int
+        Runs that were new.
     """
-    found = material(context)
-    if found is None:
-        if required:
-            raise TrackingError(
-                f"Nothing stored for {context.pipeline.name} with these settings and this code. "
-                f"Run: har run {context.pipeline.name}"
-            )
-        return None
-    uri = tracking_uri(context.workspace)
-    marker = _marker(context, uri)
-    wanted = {"uri": uri, "comparison": found.comparison, "additions": found.additions}
-    if _is_sent(marker, wanted, uri):
-        return None
-    begin = time.monotonic()
-    try:
-        with _one_at_a_time(context.workspace):
-            run_id, added = _send(context, found, uri, load_model)
-    except Exception as e:
-        if not _is_trouble_of_the_store(e):
-            raise
-        message = (
-            f"MLflow at {uri} did not take the results ({_first_line(e)}). They are kept in "
-            f"{context.workspace.reports / context.pipeline.name}; when it is back, run: "
-            f"har track {context.pipeline.name}"
-        )
-        if required:
-            raise TrackingError(message) from e
-        context.console.print(f"[yellow]Warning[/yellow]: {message}")
-        return None
-    replace_file(marker, json.dumps({**wanted, "run_id": run_id}, indent=1).encode())
-    return f"{added} runs sent to MLflow ({uri}) in {time.monotonic() - begin:.0f} s"
-
-
-def _marker(context: Context, uri: str) -> Path:
-    name = digest([uri, context.pipeline.name])
-    return context.workspace.cache / "tracked" / f"{name}.json"
-
-
-def _is_sent(marker: Path, wanted: Mapping[str, str], uri: str) -> bool:
-    """Whether all of it is there already, found out without MLflow."""
-    try:
-        known = json.loads(marker.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return False
-    if {k: known.get(k) for k in wanted} != dict(wanted):
-        return False
-    file = _sqlite_file(uri)
-    if file is None:
-        return True
-    if not file.is_file():
-        return False
-    try:  # a new file of that name does not have the run
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
-            row = db.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (known["run_id"],))
-            return row.fetchone() is not None
-    except sqlite3.Error:
-        return False
-
-
-@contextlib.contextmanager
-def _one_at_a_time(workspace: Workspace) -> Iterator[None]:
-    """Two processes that open a fresh SQLite store at once can crash each other."""
-    workspace.cache.mkdir(parents=True, exist_ok=True)
-    with (workspace.cache / ".tracking.lock").open("w") as handle:
-        try:
-            import fcntl
-        except ImportError:  # Windows: one user, one run at a time
-            yield
-            return
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def _is_trouble_of_the_store(error: Exception) -> bool:
-    """A server that is down or a store that refuses; not a mistake in here."""
-    names = {c.__module__.split(".")[0] for c in type(error).__mro__}
-    return isinstance(error, OSError) or bool(
-        names & {"mlflow", "requests", "urllib3", "sqlalchemy"}
-    )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200]
-
-
-def _send(
-    context: Context, found: Material, uri: str, load_model: LoadModel | None
-) -> tuple[str, int]:
-    _quiet_environment()
-    file = _sqlite_file(uri)
+    quiet_environment()
+    file = sqlite_file(uri)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
     import logging
@@ -255,7 +51,7 @@ def _send(
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)
-    sender = _Sender(client, context, found, uri, _experiment(client, context, uri))
+    sender = Sender(client, context, found, uri, _experiment(client, context, uri))
     return sender.send(load_model)
 
 
@@ -264,7 +60,7 @@ def _experiment(client: Any, context: Context, uri: str) -> str:
     known = client.get_experiment_by_name(name)
     if known is None:
         artifacts = (context.workspace.reports / "mlartifacts").resolve() / name
-        location = artifacts.as_uri() if _sqlite_file(uri) else None
+        location = artifacts.as_uri() if sqlite_file(uri) else None
         # otherwise the pages open on tools for language models
         tags = {"mlflow.experimentKind": "custom_model_development"}
         return str(client.create_experiment(name, artifact_location=location, tags=tags))
@@ -273,7 +69,7 @@ def _experiment(client: Any, context: Context, uri: str) -> str:
     return str(known.experiment_id)
 
 
-class _Sender:
+class Sender:
     """One comparison on its way."""
 
     def __init__(
@@ -645,87 +441,3 @@ def _short(value: Any) -> str:
 def _metric_name(text: str) -> str:
     """MLflow takes letters, digits and `_-. :/` in names."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "_-. :/") else "_" for c in text)
-
-
-# Looking ---------------------------------------------------------------------------------------
-
-
-def ui(
-    workspace: Workspace,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 5000,
-    echo: Callable[[str], None] = lambda _: None,
-) -> int:
-    """Serve MLflow's pages on a workspace's store until interrupted.
-
-    Parameters
-    ----------
-    workspace : Workspace
-    host : str
-    port : int
-    echo : callable
-        Told where to look.
-
-    Returns
-    -------
-    int
-        The server's exit code; 0 when interrupted.
-
-    Raises
-    ------
-    TrackingError
-        If the store is a server (it has pages of its own), there is nothing in it yet, or the
-        port is taken.
-    """
-    uri = tracking_uri(workspace)
-    if uri.startswith(("http://", "https://", "databricks")):
-        raise TrackingError(f"Results are tracked at {uri}, which has pages of its own: open it.")
-    file = _sqlite_file(uri)
-    if file is not None and not file.is_file():
-        raise TrackingError(f"No tracked results at {file}. Run: har run")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as e:
-            raise TrackingError(
-                f"Cannot listen on {host}:{port} ({e.strerror}). Try: har ui --port {port + 1}"
-            ) from e
-    _quiet_environment()
-    command = [
-        sys.executable, "-m", "mlflow", "server",
-        "--backend-store-uri", uri,
-        "--default-artifact-root", (workspace.reports / "mlartifacts").resolve().as_uri(),
-        "--host", host, "--port", str(port), "--workers", "1",
-        "--uvicorn-opts", "--log-level warning",
-    ]  # fmt: skip
-    echo("Pages in a few seconds; Ctrl-C stops them.")
-    for name, experiment in _experiments(file):
-        echo(f"  {name}: {_address(host, port, experiment)}")
-    try:
-        env = {**os.environ, "PYTHONWARNINGS": "ignore"}  # of MLflow's own dependencies
-        return subprocess.run(command, check=False, env=env).returncode
-    except KeyboardInterrupt:
-        return 0
-
-
-def _experiments(file: Path | None) -> list[tuple[str, str]]:
-    """Names and ids of the pipelines in a SQLite store."""
-    if file is None:
-        return []
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
-            rows = db.execute(
-                "SELECT name, experiment_id FROM experiments "
-                "WHERE lifecycle_stage = 'active' AND experiment_id IN "
-                "(SELECT experiment_id FROM runs) ORDER BY name"
-            )
-            return [(str(name), str(key)) for name, key in rows]
-    except sqlite3.Error:
-        return []
-
-
-def _address(host: str, port: int, experiment: str) -> str:
-    """Of an experiment's runs; MLflow otherwise opens on tools for language models."""
-    return f"http://{host}:{port}/#/experiments/{experiment}/runs?workflowType=machine_learning"

@@ -1,0 +1,19 @@
+"""Stored results to MLflow.
+
+    experiment            the pipeline
+      comparison          what was run, on whom; report, data set
+        model             pooled scores under stable names, confusion matrix, the model, the bundle
+          fold and seed   learning curves
+
+What is sent is a function of what is stored. Every run carries `har.comparison` and `har.job_key`,
+and what stands in the store already is not sent again: a rerun without changes adds nothing, a run
+that was interrupted is finished, and a server that was down is caught up by `har track`.
+
+`har.tracking.send` is the only module that imports MLflow, and only inside functions.
+"""
+
+from har.tracking.once import track
+from har.tracking.pages import ui
+from har.tracking.where import tracking_uri
+
+__all__ = ["track", "tracking_uri", "ui"]

@@ -1,0 +1,97 @@
+"""MLflow's own pages on what was tracked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from har.errors import TrackingError
+from har.store import Workspace
+from har.tracking.where import quiet_environment, sqlite_file, tracking_uri
+
+
+def ui(
+    workspace: Workspace,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 5000,
+    echo: Callable[[str], None] = lambda _: None,
+) -> int:
+    """Serve MLflow's pages on a workspace's store until interrupted.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    host : str
+    port : int
+    echo : callable
+        Told where to look.
+
+    Returns
+    -------
+    int
+        The server's exit code; 0 when interrupted.
+
+    Raises
+    ------
+    TrackingError
+        If the store is a server (it has pages of its own), there is nothing in it yet, or the
+        port is taken.
+    """
+    uri = tracking_uri(workspace)
+    if uri.startswith(("http://", "https://", "databricks")):
+        raise TrackingError(f"Results are tracked at {uri}, which has pages of its own: open it.")
+    file = sqlite_file(uri)
+    if file is not None and not file.is_file():
+        raise TrackingError(f"No tracked results at {file}. Run: har run")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as e:
+            raise TrackingError(
+                f"Cannot listen on {host}:{port} ({e.strerror}). Try: har ui --port {port + 1}"
+            ) from e
+    quiet_environment()
+    command = [
+        sys.executable, "-m", "mlflow", "server",
+        "--backend-store-uri", uri,
+        "--default-artifact-root", (workspace.reports / "mlartifacts").resolve().as_uri(),
+        "--host", host, "--port", str(port), "--workers", "1",
+        "--uvicorn-opts", "--log-level warning",
+    ]  # fmt: skip
+    echo("Pages in a few seconds; Ctrl-C stops them.")
+    for name, experiment in _experiments(file):
+        echo(f"  {name}: {_address(host, port, experiment)}")
+    try:
+        env = {**os.environ, "PYTHONWARNINGS": "ignore"}  # of MLflow's own dependencies
+        return subprocess.run(command, check=False, env=env).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+def _experiments(file: Path | None) -> list[tuple[str, str]]:
+    """Names and ids of the pipelines in a SQLite store."""
+    if file is None:
+        return []
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+            rows = db.execute(
+                "SELECT name, experiment_id FROM experiments "
+                "WHERE lifecycle_stage = 'active' AND experiment_id IN "
+                "(SELECT experiment_id FROM runs) ORDER BY name"
+            )
+            return [(str(name), str(key)) for name, key in rows]
+    except sqlite3.Error:
+        return []
+
+
+def _address(host: str, port: int, experiment: str) -> str:
+    """Of an experiment's runs; MLflow otherwise opens on tools for language models."""
+    return f"http://{host}:{port}/#/experiments/{experiment}/runs?workflowType=machine_learning"
