@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from har.deploy import smoothing, streaming
+from har.deploy import serve, smoothing, streaming
 from har.deploy.bundle import Bundle
+from har.store import Workspace
+from tests.deploy.serving import running
 
 pytestmark = pytest.mark.browser
 WARM_UP = 64
@@ -134,6 +136,60 @@ def test_the_sample_plays_where_there_is_no_sensor(serving, phone):
     assert page.inner_text("#confidence").endswith("%")
     page.click("#start-sample")
     assert page.inner_text("#start-sample") == "Play sample"
+
+
+def test_a_browser_without_relaxed_simd(serving, phone):
+    """Safari is one: LiteRT has another build for it, which is also kept for offline."""
+    p = phone(serving("gru"))
+    p.page.add_init_script(
+        """const real = WebAssembly.instantiate;
+        WebAssembly.instantiate = (wasm, ...rest) =>
+          wasm.byteLength < 100 ? Promise.reject(new Error("not here")) : real(wasm, ...rest);
+        """
+    )
+    page = p.open()
+    assert page.evaluate("() => har.checked.worst") < 1e-4
+    page.wait_for_selector("#offline:visible", timeout=30_000)
+    loaded = page.evaluate("() => performance.getEntriesByType('resource').map((e) => e.name)")
+    assert any(name.endswith("litert_wasm_compat_internal.wasm") for name in loaded)
+    assert not any(name.endswith("litert_wasm_internal.wasm") for name in loaded)
+    kept = page.evaluate(
+        """async () => {
+          const cache = await caches.open((await caches.keys())[0]);
+          return (await cache.keys()).map((r) => new URL(r.url).pathname);
+        }"""
+    )
+    assert "/vendor/litert/wasm/litert_wasm_compat_internal.wasm" in kept
+    assert "/" in kept
+
+
+def test_over_https_with_the_key_of_the_address(chromium, bundles, runtime, tmp_path):
+    """The certificate is not trusted here, as on a phone that only tapped past the warning."""
+    workspace = Workspace(tmp_path)
+    server, tls = serve.make(
+        str(bundles["cnn"]), workspace, https=True, host="0.0.0.0", port=0,
+        authority_folder=tmp_path / "https",
+    )  # fmt: skip
+    said: list[str] = []
+    with running(server):
+        serve.announce(server, tls, said.append)
+        context = chromium.new_context(ignore_https_errors=True)
+        page = context.new_page()
+        page.goto(f"https://127.0.0.1:{server.port}/#key={server.key}")
+        page.wait_for_selector("html[data-state=ready]", timeout=60_000)
+        assert page.url == f"https://127.0.0.1:{server.port}/"
+        assert page.evaluate("() => isSecureContext")
+        page.click("#tab-record")
+        page.wait_for_selector("#landed p")
+        assert page.inner_text("#landed") == "Nothing yet."
+        other = chromium.new_context(ignore_https_errors=True).new_page()
+        other.goto(f"https://127.0.0.1:{server.port}/")
+        other.wait_for_selector("html[data-state=ready]", timeout=60_000)
+        other.click("#tab-record")
+        other.wait_for_selector("#record-notice:visible")
+        assert "new key" in other.inner_text("#record-notice")
+        context.close()
+        other.context.close()
 
 
 def test_a_reload_without_network(serving, phone):
