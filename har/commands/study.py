@@ -91,7 +91,7 @@ def study_page(ctx: click.Context, pipeline: str, out: Path | None, command: str
     import json
 
     from har.errors import TrainingError
-    from har.evaluation import evidence
+    from har.evaluation import page
     from har.store import Workspace
 
     reports = Workspace(ctx.obj.resolve()).reports
@@ -99,7 +99,7 @@ def study_page(ctx: click.Context, pipeline: str, out: Path | None, command: str
     if not source.is_file():
         raise TrainingError(f"No results at {source}. Run: har run {pipeline}")
     results = json.loads(source.read_text(encoding="utf-8"))
-    for path in evidence.write(out or reports, results, command=command):
+    for path in page.write(out or reports, results, command=command):
         click.echo(path)
 
 

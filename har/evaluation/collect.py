@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from har.errors import TrainingError
+from har.evaluation import metrics
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,25 @@ class JobResult:
         """The saved Keras model; None for a model of another library."""
         path = self.folder / "model.keras"
         return path if path.is_file() else None
+
+    def validation_macro_f1(self, labels: np.ndarray, classes: int) -> float:
+        """Macro-F1 on the job's own validation people.
+
+        Parameters
+        ----------
+        labels : ndarray of int64
+            Of all windows.
+        classes : int
+        """
+        true = labels[self.validation_index]
+        counts = metrics.confusion_by_subject(
+            np.zeros_like(true),
+            true,
+            self.validation_probabilities.argmax(axis=1),
+            subjects=1,
+            classes=classes,
+        )
+        return float(metrics.macro_f1(counts[0]))
 
 
 @dataclass

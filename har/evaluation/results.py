@@ -1,21 +1,19 @@
-"""From predictions on disk to `results.json` and `windows.parquet`."""
+"""From predictions on disk to what `results.json` holds."""
 
 from __future__ import annotations
 
 import hashlib
 import platform
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from har.config import Pipeline
 from har.errors import TrainingError
-from har.evaluation import leakage, metrics, protocol, scaler, statistics
-from har.evaluation.collect import JobResult, ModelJobs
+from har.evaluation import metrics, statistics, words
+from har.evaluation.collect import ModelJobs
 from har.evaluation.statistics import Scored
-from har.evaluation.table import signed, signed_interval
 from har.signal.windows import Windows
 from har.store import digest, versions
 from har.training.splits import natural
@@ -85,14 +83,14 @@ def assemble(
         "schema": SCHEMA,
         "pipeline": pipeline.name,
         "dataset": pipeline.dataset_name,
-        "protocol": protocol.describe(
+        "protocol": words.protocol(
             pipeline,
             people=len(people),
             folds=len(folds),
             fold_sizes=[len(f["validation"]) for f in folds],
         ),
         "headline": [],
-        "statistics": _statistics(len(tested), len(comparisons), pipeline),
+        "statistics": words.cautions(len(tested), len(comparisons), pipeline),
         "config": config,
         "config_key": digest(config),
         "data_fingerprint": fingerprint(windows),
@@ -109,7 +107,7 @@ def assemble(
         "critical_difference": diagram,
         "leakage": {"ok": proof["ok"], "folds": proof["folds"]},
     }
-    results["headline"] = headline(results)
+    results["headline"] = words.headline(results)
     return results
 
 
@@ -162,7 +160,7 @@ def _score(
             person[index], windows.labels[index], predicted, subjects=len(people), classes=k
         )
         confusion.append(c)
-        validation = float(np.mean([validation_macro_f1(j, windows.labels, k) for j in jobs]))
+        validation = float(np.mean([j.validation_macro_f1(windows.labels, k) for j in jobs]))
         entry["per_seed"].append(
             {
                 "seed": seed,
@@ -197,19 +195,6 @@ def _score(
         "confusion": pooled.sum(axis=0).tolist(),
     }
     return Scored(model.name, counts, subject_f1), entry
-
-
-def validation_macro_f1(job: JobResult, labels: np.ndarray, classes: int) -> float:
-    """Macro-F1 on a job's own validation people."""
-    true = labels[job.validation_index]
-    c = metrics.confusion_by_subject(
-        np.zeros_like(true),
-        true,
-        job.validation_probabilities.argmax(axis=1),
-        subjects=1,
-        classes=classes,
-    )
-    return float(metrics.macro_f1(c[0]))
 
 
 def select(models: Mapping[str, Mapping[str, Any]]) -> str | None:
@@ -248,165 +233,3 @@ def _interval(scored: Scored, tested: Sequence[int]) -> list[float] | None:
     weights = statistics.resampled_people(len(tested))
     values = statistics.bootstrap_macro_f1(scored.confusion[:, tested], weights)
     return statistics.interval95(values, len(tested))
-
-
-def _statistics(people: int, tests: int, pipeline: Pipeline) -> list[str]:
-    """What a reader must know to read the numbers."""
-    out = [metrics.ABSENT_CLASSES]
-    if people >= statistics.MIN_PEOPLE_INTERVAL:
-        out.append(statistics.INTERVALS)
-    else:
-        out.append(f"No interval over people can be given from {people}.")
-    out.append(
-        "Spread over seeds (the same people, other initial weights) and spread over people (their "
-        "own macro-F1) are given apart: they answer different questions."
-    )
-    if tests:
-        p = statistics.smallest_p(people)
-        text = (
-            f"The selected model is compared with each other one, paired by person, by Wilcoxon's "
-            f"signed-rank test with Holm's correction over {tests} tests. {people} people cannot "
-            f"give a p below {p:.2g}"
-        )
-        if tests * p > statistics.ALPHA:
-            text += (
-                f", or {min(1.0, tests * p):.2g} after correction: too few people to tell, "
-                "whatever the models are; read the interval of the difference."
-            )
-        else:
-            text += f" ({tests * p:.2g} after correction)."
-        out.append(text)
-    if pipeline.split.scheme in ("subject-folds", "leave-one-subject-out"):
-        out.append(statistics.DEPENDENCE)
-    return out
-
-
-def headline(results: Mapping[str, Any]) -> list[str]:
-    """The first lines of the report: what to ship, and what speaks against it."""
-    name, models = results["selected"], results["models"]
-    if name is None:
-        return ["No model is selected: none that can be exported finished all of its jobs."]
-    mine = models[name]
-    lines = []
-    for row in results["comparisons"]:
-        other = models[row["b"]]
-        if other["exportable"]:
-            continue
-        apart = row["ci95"] is not None and row["ci95"][0] > 0
-        if not apart or other["validation_macro_f1"] >= mine["validation_macro_f1"]:
-            how = "better than" if row["ci95"] is not None and row["ci95"][1] < 0 else "as good as"
-            interval = "" if row["ci95"] is None else f" ({signed_interval(row['ci95'])})"
-            lines.append(
-                f"{row['b']} cannot be exported and is {how} {name}: macro-F1 "
-                f"{other['macro_f1']:.3f} against {mine['macro_f1']:.3f}, difference "
-                f"{signed(row['difference'])}{interval}. Where no phone is needed, prefer it."
-            )
-    sessions = results["config"]["split"]["scheme"] == "sessions"
-    what = "recordings" if sessions else "people"
-    text = (
-        f"{name} is selected: it has the best macro-F1 on validation {what} "
-        f"({mine['validation_macro_f1']:.3f}) of the models that can be exported. On {what} it "
-        f"never saw its macro-F1 is {mine['macro_f1']:.3f}"
-    )
-    if mine["macro_f1_ci95"]:
-        text += " (95 % interval over people {:.3f} to {:.3f})".format(*mine["macro_f1_ci95"])
-    lines.append(text + f", its accuracy {mine['accuracy']:.3f}.")
-    if sessions:
-        lines.append("These are other recordings of the same people: nothing is said of others.")
-    failed = {n: len(m["failed_jobs"]) for n, m in models.items() if m["failed_jobs"]}
-    if failed:
-        lines.append(
-            "Failed jobs: "
-            + ", ".join(f"{n} {k}" for n, k in failed.items())
-            + ". Seeds with a missing fold are not scored, and such a model is not selected."
-        )
-    return lines
-
-
-def write_windows(path: Path, windows: Windows, models: Mapping[str, ModelJobs]) -> int:
-    """`windows.parquet`: a row for each out-of-fold prediction.
-
-    Parameters
-    ----------
-    path : Path
-    windows : Windows
-    models : mapping of ModelJobs
-
-    Returns
-    -------
-    int
-        Rows: one per (model, seed, window), in order of model, seed, fold, window.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    activities = np.array(windows.activities, dtype=object)
-    fields = [
-        ("model", pa.string()), ("seed", pa.int64()), ("fold", pa.int64()),
-        ("recording", pa.string()), ("subject", pa.string()),
-        ("start", pa.int64()), ("end", pa.int64()), ("purity", pa.float32()),
-        ("true", pa.string()), ("predicted", pa.string()),
-        *((f"p_{a}", pa.float32()) for a in windows.activities),
-    ]  # fmt: skip
-    rows = 0
-    with pq.ParquetWriter(path, pa.schema(fields), compression="zstd") as writer:
-        for name, model in models.items():
-            for job in sorted(model.done, key=lambda j: (j.seed, j.fold)):
-                i, p = job.test_index, job.test_probabilities.astype(np.float32)
-                if not len(i):
-                    continue
-                columns: list[Any] = [
-                    [name] * len(i), np.full(len(i), job.seed), np.full(len(i), job.fold),
-                    windows.recordings[i].tolist(), windows.subjects[i].tolist(),
-                    windows.spans[i, 0], windows.spans[i, 1], windows.purity[i],
-                    activities[windows.labels[i]].tolist(), activities[p.argmax(axis=1)].tolist(),
-                    *p.T,
-                ]  # fmt: skip
-                arrays = [pa.array(c, type=t) for c, (_, t) in zip(columns, fields, strict=True)]
-                writer.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)))
-                rows += len(i)
-    return rows
-
-
-def evidence(
-    windows: Windows,
-    folds: Sequence[Mapping[str, Sequence[str]]],
-    models: Mapping[str, ModelJobs],
-) -> list[leakage.Evidence]:
-    """What the proof looks at, from the artefacts of every finished job.
-
-    Parameters
-    ----------
-    windows : Windows
-    folds : sequence of {train, validation, test: subjects}
-        The people who belong in each part; a job that used windows of others does not pass.
-    models : mapping of ModelJobs
-    """
-    moments: dict[str, scaler.Moments] = {}
-    k = len(windows.activities)
-    out = []
-    for model in models.values():
-        for job in model.done:
-            saved = scaler.saved_scaler(job.model_file) if job.model_file else None
-            if saved is not None and saved.kind not in moments:
-                moments[saved.kind] = scaler.moments(windows, saved.kind)
-            stopping = None
-            scores, best = job.history.get("val_macro_f1"), job.info.get("best_epoch")
-            if scores and best is not None:
-                stopping = (scores[best - 1], validation_macro_f1(job, windows.labels, k))
-            out.append(
-                leakage.Evidence(
-                    model=model.name,
-                    fold=job.fold,
-                    seed=job.seed,
-                    subjects=folds[job.fold],
-                    record={p: job.info[p] for p in leakage.PARTS},
-                    train=job.train_index,
-                    validation=job.validation_index,
-                    test=job.test_index,
-                    scaler=saved,
-                    moments=moments[saved.kind] if saved else None,
-                    early_stopping=stopping,
-                )
-            )
-    return out

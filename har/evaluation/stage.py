@@ -16,7 +16,8 @@ def _config(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _compare(context: Context, writing: Writing) -> None:
-    from har.evaluation import leakage, results
+    from har.evaluation import leakage, predictions, results
+    from har.evaluation.artefacts import artefacts
     from har.evaluation.collect import collect
     from har.signal import stored
     from har.training.stored import load
@@ -26,7 +27,7 @@ def _compare(context: Context, writing: Writing) -> None:
     models = collect(trained.jobs, [m.key for m in context.pipeline.models])
     proof = leakage.prove(
         windows,
-        results.evidence(windows, trained.folds, models),
+        artefacts(windows, trained.folds, models),
         same_people=context.pipeline.split.scheme == "sessions",
     )
     leakage.require(proof)
@@ -35,7 +36,7 @@ def _compare(context: Context, writing: Writing) -> None:
         context.pipeline, windows, trained.folds, models, proof, code=_code(context)
     )
     write_json(writing.path / "results.json", made)
-    results.write_windows(writing.path / "windows.parquet", windows, models)
+    predictions.write(writing.path / "windows.parquet", windows, models)
     writing.note(selected=made["selected"])
 
 
@@ -75,7 +76,7 @@ COMPARE = Stage(
     name="compare",
     summary="score on unseen people, prove that nothing leaked, compare",
     needs=("prepare", "train"),
-    modules=("har.evaluation.results", "har.evaluation.leakage"),
+    modules=("har.evaluation.results", "har.evaluation.artefacts", "har.evaluation.predictions"),
     config=_config,
     run=_compare,
     summarise=_table,

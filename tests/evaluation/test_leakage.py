@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from har.errors import LeakageError
-from har.evaluation import leakage, results, scaler
+from har.evaluation import leakage, scaler
+from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import collect
 from tests.evaluation import made
 
@@ -54,7 +55,7 @@ def stored(tmp_path):
 
 
 def prove(w, folds, records, **options):
-    return leakage.prove(w, results.evidence(w, folds, collect(records, ["cnn"])), **options)
+    return leakage.prove(w, artefacts(w, folds, collect(records, ["cnn"])), **options)
 
 
 def rewrite(folder: Path, **arrays):

@@ -9,7 +9,8 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from har.config import Split
 from har.errors import TrainingError
-from har.evaluation import leakage, results
+from har.evaluation import leakage, predictions, results
+from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import collect
 from har.evaluation.table import comparison_table, duration
 from har.training import splits
@@ -22,7 +23,7 @@ SKILLS = {"lstm": 0.6, "cnn": 0.9, "extra_trees": 0.5}
 def compare(root, w, skills=SKILLS, *, change=lambda records: records, **options):
     folds, records = made.train(root, w, skills=skills, **options)
     models = collect(change(records), list(skills))
-    proof = leakage.prove(w, results.evidence(w, folds, models))
+    proof = leakage.prove(w, artefacts(w, folds, models))
     p = made.pipeline(list(skills), options.get("seeds", (0, 1)))
     return results.assemble(p, w, folds, models, proof, code="c0de"), models
 
@@ -33,7 +34,7 @@ def compared(tmp_path_factory):
     root = tmp_path_factory.mktemp("jobs")
     made_results, models = compare(root, w)
     path = root / "windows.parquet"
-    results.write_windows(path, w, models)
+    predictions.write(path, w, models)
     return w, made_results, pd.read_parquet(path)
 
 
@@ -156,7 +157,7 @@ def test_named_test_people(tmp_path):
         folder = made.write_job(tmp_path / model, w, fold, skill=skill)
         records.append(JobRecord(model, 0, 0, model, folder))
     models = collect(records, ["cnn", "gru"])
-    proof = leakage.prove(w, results.evidence(w, [fold], models))
+    proof = leakage.prove(w, artefacts(w, [fold], models))
     p = made.pipeline(["cnn", "gru"], (0,), split={"subjects": {"test": ["5", "6"]}})
     r = results.assemble(p, w, [fold], models, proof, code="c0de")
     jsonschema.validate(json.loads(json.dumps(r)), schema())
@@ -176,7 +177,7 @@ def test_sessions_of_one_person_say_that_they_tell_nothing_of_others(tmp_path):
         folder = made.write_job(tmp_path / str(f), w, folds[f], skill=0.8, index=index)
         records.append(JobRecord("cnn", f, 0, str(f), folder))
     models = collect(records, ["cnn"])
-    evidence = results.evidence(w, folds, models)
+    evidence = artefacts(w, folds, models)
     assert not leakage.prove(w, evidence)["ok"]
     proof = leakage.prove(w, evidence, same_people=True)
     assert proof["ok"]

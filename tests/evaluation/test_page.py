@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from har.cli import main
-from har.evaluation import evidence
+from har.evaluation import page
 from tests.evaluation import workspace
 
 
@@ -16,7 +16,7 @@ def results(tmp_path_factory):
 
 
 def test_the_page_holds_the_numbers_and_points_at_what_is_there(results, tmp_path):
-    written = evidence.write(tmp_path, results, command="har run made --set training.epochs=3")
+    written = page.write(tmp_path, results, command="har run made --set training.epochs=3")
     assert {p.relative_to(tmp_path).as_posix() for p in written} == {
         "made.md", "made.results.json", "figures/made-confusion.png", "figures/made-people.png",
     }  # fmt: skip
@@ -31,12 +31,12 @@ def test_the_page_holds_the_numbers_and_points_at_what_is_there(results, tmp_pat
 
 
 def test_what_people_wrote_stays(results, tmp_path):
-    evidence.write(tmp_path, results)
-    page = tmp_path / "made.md"
-    text = page.read_text().replace("\n…\n", "\nSitting looks like standing at the waist.\n")
-    page.write_text(text)
-    evidence.write(tmp_path, results)
-    assert page.read_text() == text
+    page.write(tmp_path, results)
+    path = tmp_path / "made.md"
+    text = path.read_text().replace("\n…\n", "\nSitting looks like standing at the waist.\n")
+    path.write_text(text)
+    page.write(tmp_path, results)
+    assert path.read_text() == text
 
 
 def test_the_command(results, tmp_path):

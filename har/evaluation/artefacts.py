@@ -1,0 +1,54 @@
+"""What the proof of no leakage looks at: what every finished job left on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from har.evaluation import scaler
+from har.evaluation.collect import ModelJobs
+from har.evaluation.leakage import PARTS, Evidence
+from har.signal.windows import Windows
+
+
+def artefacts(
+    windows: Windows,
+    folds: Sequence[Mapping[str, Sequence[str]]],
+    models: Mapping[str, ModelJobs],
+) -> list[Evidence]:
+    """What the proof looks at, from the artefacts of every finished job.
+
+    Parameters
+    ----------
+    windows : Windows
+    folds : sequence of {train, validation, test: subjects}
+        The people who belong in each part; a job that used windows of others does not pass.
+    models : mapping of ModelJobs
+    """
+    moments: dict[str, scaler.Moments] = {}
+    k = len(windows.activities)
+    out = []
+    for model in models.values():
+        for job in model.done:
+            saved = scaler.saved_scaler(job.model_file) if job.model_file else None
+            if saved is not None and saved.kind not in moments:
+                moments[saved.kind] = scaler.moments(windows, saved.kind)
+            stopping = None
+            scores, best = job.history.get("val_macro_f1"), job.info.get("best_epoch")
+            if scores and best is not None:
+                stopping = (scores[best - 1], job.validation_macro_f1(windows.labels, k))
+            out.append(
+                Evidence(
+                    model=model.name,
+                    fold=job.fold,
+                    seed=job.seed,
+                    subjects=folds[job.fold],
+                    record={p: job.info[p] for p in PARTS},
+                    train=job.train_index,
+                    validation=job.validation_index,
+                    test=job.test_index,
+                    scaler=saved,
+                    moments=moments[saved.kind] if saved else None,
+                    early_stopping=stopping,
+                )
+            )
+    return out

@@ -1,0 +1,149 @@
+"""What was done, how sure it is and what follows, in words that a paper could use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from har.config import Pipeline
+from har.evaluation import metrics, statistics
+from har.evaluation.table import signed, signed_interval
+
+
+def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequence[int]) -> str:
+    """The protocol of a comparison.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    people : int
+        Who have windows.
+    folds : int
+    fold_sizes : sequence of int
+        Validation people of each fold.
+    """
+    split, training = pipeline.split, pipeline.training
+    validators = _span(fold_sizes)
+    chosen = (
+        f"in each fold {validators} of the other people do nothing but validate: they choose the "
+        "epoch and, by their mean macro-F1, the model"
+    )
+    if split.scheme == "subject-folds":
+        who = (
+            f"{folds} subject folds over {people} people: everyone is tested once, by models that "
+            f"never saw them; {chosen}."
+        )
+    elif split.scheme == "leave-one-subject-out":
+        who = (
+            f"Leave one subject out over {people} people: everyone is tested once, by models that "
+            f"never saw them; {chosen}."
+        )
+    elif split.scheme == "subjects":
+        names = ", ".join(split.test)
+        who = (
+            f"Tested on {len(split.test)} named people ({names}) out of {people}; of the others, "
+            f"{validators} do nothing but validate: they choose the epoch and, by macro-F1, the "
+            "model."
+        )
+    else:
+        who = (
+            f"Recordings of the same {people} people are kept apart ({folds} folds of whole "
+            "recordings, or of blocks of one with a gap of at least a window). This score tells "
+            "nothing about other people."
+        )
+    w, s = pipeline.windows, pipeline.signal
+    signal = f"Signals at {s.rate_hz:g} Hz in m/s²"
+    if s.filter.kind != "none":
+        signal += f", low-pass {s.filter.cutoff_hz:g} Hz inside the model"
+    cut = "inside each annotated interval" if w.within == "annotation" else "over whole recordings"
+    windows = (
+        f"{signal}; windows of {w.length_s:g} s with {w.overlap:.0%} overlap, cut {cut}, never "
+        f"across a gap, a recording or a person; a window's label is that of most of its samples, "
+        f"and windows under {w.min_purity:.0%} purity are left out."
+    )
+    seeds = ", ".join(map(str, training.seeds))
+    budget = (
+        f"Every model has the same folds and seeds ({seeds}), every network the same budget "
+        f"(at most {training.epochs} epochs of batches of {training.batch_size}, stopped after "
+        f"{training.patience} without a better validation score). Nothing is chosen on test people."
+    )
+    scores = "Scores are pooled over the out-of-fold predictions of a seed and averaged over seeds."
+    return " ".join([who, windows, budget, scores])
+
+
+def _span(sizes: Sequence[int]) -> str:
+    low, high = min(sizes, default=0), max(sizes, default=0)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def cautions(people: int, tests: int, pipeline: Pipeline) -> list[str]:
+    """What a reader must know to read the numbers."""
+    out = [metrics.ABSENT_CLASSES]
+    if people >= statistics.MIN_PEOPLE_INTERVAL:
+        out.append(statistics.INTERVALS)
+    else:
+        out.append(f"No interval over people can be given from {people}.")
+    out.append(
+        "Spread over seeds (the same people, other initial weights) and spread over people (their "
+        "own macro-F1) are given apart: they answer different questions."
+    )
+    if tests:
+        p = statistics.smallest_p(people)
+        text = (
+            f"The selected model is compared with each other one, paired by person, by Wilcoxon's "
+            f"signed-rank test with Holm's correction over {tests} tests. {people} people cannot "
+            f"give a p below {p:.2g}"
+        )
+        if tests * p > statistics.ALPHA:
+            text += (
+                f", or {min(1.0, tests * p):.2g} after correction: too few people to tell, "
+                "whatever the models are; read the interval of the difference."
+            )
+        else:
+            text += f" ({tests * p:.2g} after correction)."
+        out.append(text)
+    if pipeline.split.scheme in ("subject-folds", "leave-one-subject-out"):
+        out.append(statistics.DEPENDENCE)
+    return out
+
+
+def headline(results: Mapping[str, Any]) -> list[str]:
+    """The first lines of the report: what to ship, and what speaks against it."""
+    name, models = results["selected"], results["models"]
+    if name is None:
+        return ["No model is selected: none that can be exported finished all of its jobs."]
+    mine = models[name]
+    lines = []
+    for row in results["comparisons"]:
+        other = models[row["b"]]
+        if other["exportable"]:
+            continue
+        apart = row["ci95"] is not None and row["ci95"][0] > 0
+        if not apart or other["validation_macro_f1"] >= mine["validation_macro_f1"]:
+            how = "better than" if row["ci95"] is not None and row["ci95"][1] < 0 else "as good as"
+            interval = "" if row["ci95"] is None else f" ({signed_interval(row['ci95'])})"
+            lines.append(
+                f"{row['b']} cannot be exported and is {how} {name}: macro-F1 "
+                f"{other['macro_f1']:.3f} against {mine['macro_f1']:.3f}, difference "
+                f"{signed(row['difference'])}{interval}. Where no phone is needed, prefer it."
+            )
+    sessions = results["config"]["split"]["scheme"] == "sessions"
+    what = "recordings" if sessions else "people"
+    text = (
+        f"{name} is selected: it has the best macro-F1 on validation {what} "
+        f"({mine['validation_macro_f1']:.3f}) of the models that can be exported. On {what} it "
+        f"never saw its macro-F1 is {mine['macro_f1']:.3f}"
+    )
+    if mine["macro_f1_ci95"]:
+        text += " (95 % interval over people {:.3f} to {:.3f})".format(*mine["macro_f1_ci95"])
+    lines.append(text + f", its accuracy {mine['accuracy']:.3f}.")
+    if sessions:
+        lines.append("These are other recordings of the same people: nothing is said of others.")
+    failed = {n: len(m["failed_jobs"]) for n, m in models.items() if m["failed_jobs"]}
+    if failed:
+        lines.append(
+            "Failed jobs: "
+            + ", ".join(f"{n} {k}" for n, k in failed.items())
+            + ". Seeds with a missing fold are not scored, and such a model is not selected."
+        )
+    return lines
