@@ -142,10 +142,12 @@ def _one_folder(
 
 def _unknown(head: Head) -> str:
     have = ", ".join(c for c in head.columns[:12] if c)
-    return (
-        f"not a format that is known ({'its columns are ' + have if have else 'no header line'}). "
-        "Name its columns in dataset.columns"
-    )
+    if not have:
+        return (
+            "not a format that is known (no header line). If it is a table, its columns are called "
+            "_0, _1, … in dataset.columns"
+        )
+    return f"not a format that is known (its columns are {have}). Name them in dataset.columns"
 
 
 def read(source: Source, table: Table) -> Iterator[Raw]:

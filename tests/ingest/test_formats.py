@@ -84,6 +84,17 @@ def test_sensor_logger_takes_the_view_with_gravity(tmp_path):
     assert "no acceleration" in not_used["s1/Gyroscope.csv"]
 
 
+def test_sensor_logger_adds_gravity_where_there_is_only_linear(tmp_path):
+    t, a = walk()
+    _, linear = walk(gravity=False)
+    exports.sensor_logger(tmp_path / "s1", t, -linear, "Accelerometer", platform="ios")
+    exports.sensor_logger(tmp_path / "s1", t, -(a - linear), "Gravity", platform="ios")
+    got = one(tmp_path)
+    np.testing.assert_allclose(got.acceleration, a, atol=1e-5)
+    assert got.provenance["sum"] == "Accelerometer + Gravity"
+    np.testing.assert_allclose(one(tmp_path, gravity="removed").acceleration, linear, atol=1e-5)
+
+
 def test_sensor_logger_annotations_label_what_follows(tmp_path):
     t, a = walk()
     exports.sensor_logger(tmp_path / "s1", t, a, platform="android",
@@ -286,6 +297,25 @@ def test_words_among_the_numbers_are_counted_not_fatal(tmp_path):
     assert account.samples_in == 1001
     assert account.kept == 999
     assert dict(account.rejected) == {"not finite": 1, "malformed line": 1}
+
+
+def test_a_table_without_a_header_line(tmp_path):
+    t, a = walk()
+    text = "\n".join(f"{s:.3f},{x:.6f},{y:.6f},{z:.6f}" for s, (x, y, z) in zip(t, a, strict=True))
+    (tmp_path / "a.csv").write_text(text + "\n")
+    (rejected,) = own.find(Table(path="*.csv"), tmp_path).rejected
+    assert "_0, _1" in rejected[1]
+    got = one(tmp_path, columns=Columns(time="_0", x="_1", y="_2", z="_3"), **PLAIN)
+    np.testing.assert_allclose(got.acceleration, a, atol=1e-5)
+
+
+def test_axes_in_another_order_are_read_by_name_and_told(tmp_path):
+    t, a = walk()
+    rows = [(s, z, y, x) for s, (x, y, z) in zip(t, a, strict=True)]
+    exports.table(tmp_path / "a.csv", "time,acc_z,acc_y,acc_x", rows)
+    got = one(tmp_path, **PLAIN)
+    np.testing.assert_allclose(got.acceleration, a, atol=1e-5)
+    assert any("acc_z, acc_y, acc_x" in text for text in got.provenance["repaired"])
 
 
 def test_raw_counts(tmp_path):

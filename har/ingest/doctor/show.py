@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import defaultdict
+from pathlib import PurePosixPath
 
 import yaml
 
@@ -119,7 +120,12 @@ def as_pipeline(report: Report, *, path: str) -> str:
         dataset = _table_lines(report, path)
         people, activities = len(report.subjects), sorted(report.activities)
     rate = min(50, int(w.rate_hz)) if w.rate_hz and w.rate_hz >= 10 else 50
-    if people >= 3:
+    if any(f.code == "subject" for f in report.findings()):
+        split = (
+            "split: {scheme: subject-folds, folds: 3}   # fewer than 3 people: "
+            "{scheme: sessions, folds: 2}"
+        )
+    elif people >= 3:
         split = f"split: {{scheme: subject-folds, folds: {min(5, people)}}}"
     else:
         split = (
@@ -147,6 +153,8 @@ def _table_lines(report: Report, path: str) -> str:
     formats = {f.format for f in report.files} - {UNKNOWN}
     lines.append(f"  # recognised: {', '.join(sorted(formats))}")
     codes = {f.code for f in report.findings() if f.action == "none"}
+    if folders := _folders(report):
+        lines.append(folders)
     if "subject" in codes:
         lines.append(f"  subject: {FILL_IN}   # or pattern: \"{{subject}}/{{activity}}.csv\", or a "
                      "column, or a sidecar")  # fmt: skip
@@ -169,6 +177,26 @@ def _table_lines(report: Report, path: str) -> str:
             lines.append(f"  {name}: {value}")
     lines.append(f"  placement: {table.placement or FILL_IN}   # where it was worn")
     return "\n".join(lines) + "\n"
+
+
+def _folders(report: Report) -> str:
+    """What the folders between the path and the files might say, as a comment."""
+    paths = [PurePosixPath(f.path) for f in report.files if f.recordings]
+    if len(paths) < 2 or len({len(p.parts) for p in paths}) > 1:
+        return ""
+    levels = [sorted(set(level)) for level in zip(*(p.parts for p in paths), strict=True)]
+    first = next((i for i, level in enumerate(levels) if len(level) > 1), len(levels))
+    said = [", ".join(level[:6]) + (" …" if len(level) > 6 else "") for level in levels[first:]]
+    names = ["{subject}", "{activity}", "{session}"]
+    parts, k = [], 0
+    for level in levels[first:]:
+        name, suffix = level[0], PurePosixPath(level[0]).suffix
+        if len(level) == 1 or k >= len(names):
+            parts.append(name if len(level) == 1 else "*" + suffix)
+        else:
+            parts.append(names[k] + suffix)
+            k += 1
+    return f'  # paths differ in: {" / ".join(said)}; such as pattern: "{"/".join(parts)}"'
 
 
 def _yaml(value: object) -> str:

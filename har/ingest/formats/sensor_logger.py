@@ -5,6 +5,7 @@ which is which: `TotalAcceleration.csv` (m/s², Android only), `Accelerometer.cs
 removed),
 `AccelerometerUncalibrated.csv` (with gravity; g on iOS, m/s² on Android). `Metadata.csv` names the
 platform; an iOS export that was not standardised has the opposite sign, all axes, all files [1]_.
+Where there is only `Accelerometer.csv` with `Gravity.csv` (iOS), the two are added.
 
 `Annotation.csv` marks instants; each text labels what follows it, up to the next.
 
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from har.errors import DataError
 from har.ingest import text
 from har.ingest.formats import tables
 from har.ingest.formats.base import Format, Head, Hints, beside, small_table
@@ -77,7 +79,12 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     time_s = tables.numbers(columns[names["seconds_elapsed"]])
     kind = _kind(head)
     gravity: Gravity | None = KINDS[kind][1] if kind in KINDS else None
-    findings = []
+    findings, provenance = [], {"recorder": "Sensor Logger"}
+    if gravity == "removed" and hints.table.gravity != "removed":
+        vector = _gravity(source, time_s)
+        if vector is not None:
+            acceleration, gravity = acceleration + vector, "present"
+            provenance["sum"] = "Accelerometer + Gravity"
     if [c.lower() for c in head.columns if c.lower() in "xyz"] != ["x", "y", "z"]:
         order = " ".join(c for c in head.columns if c.lower() in "xyz")
         message = f"Columns run {order}: read by name, as x y z."
@@ -90,7 +97,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     yield from tables.stretches(
         source, hints, acceleration, time_s=time_s, label=label, unit=unit, convention=convention,
         gravity=gravity, rejected={"malformed line": skipped} if skipped else {},
-        findings=findings, provenance={"recorder": "Sensor Logger"},
+        findings=findings, provenance=provenance,
     )  # fmt: skip
 
 
@@ -116,6 +123,35 @@ def _platform(
         )
         return "android", unit, Finding("convention", "info", "fixed", message, source.name)
     return None, unit, None
+
+
+def _gravity(source: Source, time_s: np.ndarray) -> np.ndarray | None:
+    """`Gravity.csv` at the times of the accelerometer; iOS writes both from one event.
+
+    Gravity turns slowly, so that it may be interpolated where the times differ a little. Outside
+    its own times it is NaN, and those samples are rejected.
+    """
+    beside_it = beside(source, "Gravity.csv")
+    try:
+        columns, _ = text.read_columns(
+            text.read_bytes(beside_it),
+            include=["seconds_elapsed", "x", "y", "z"],
+            types=dict.fromkeys(["seconds_elapsed", "x", "y", "z"], "float64"),
+            where=beside_it.name,
+        )
+    except (DataError, FileNotFoundError):
+        return None
+    t = columns["seconds_elapsed"]
+    good = np.isfinite(t) & np.isfinite(columns["x"] + columns["y"] + columns["z"])
+    order = np.argsort(t[good], kind="stable")
+    if len(order) < 2:
+        return None
+    return np.column_stack(
+        [
+            np.interp(time_s, t[good][order], columns[a][good][order], left=np.nan, right=np.nan)
+            for a in "xyz"
+        ]
+    )
 
 
 def _annotations(source: Source, time_s: np.ndarray) -> tuple[np.ndarray | None, list[Finding]]:

@@ -78,7 +78,7 @@ def recognise_with(head: Head, columns: Columns) -> bool:
     """Whether a table has the columns that the user named."""
     if head.data[:4] == b"PAR1":
         return True
-    return {columns.x, columns.y, columns.z} <= set(head.columns)
+    return {columns.x, columns.y, columns.z} <= set(head.names)
 
 
 def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
@@ -101,10 +101,15 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
                 f"It has: {', '.join(table)}."
             )
     acceleration = np.column_stack([numbers(table[a]) for a in axes])
-    time_s, findings = None, []
+    time_s: np.ndarray | None = None
+    findings: list[Finding] = []
     if columns.time is not None and len(acceleration):
         time_s, finding = seconds(table[columns.time], columns.time, hints, source.name)
         findings = [finding] if finding else []
+    order = [c for c in head.columns if c in axes]
+    if order and order != axes:
+        message = f"Columns run {', '.join(order)}: read by name, as x y z."
+        findings.append(Finding("axis-order", "info", "fixed", message, source.name))
     label = _texts(table[columns.label]) if columns.label else None
     subject = _texts(table[columns.subject]) if columns.subject else None
     yield from stretches(
@@ -180,7 +185,7 @@ def _delimited(
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     names = head.names
     wanted, types = None, {}
-    if columns is not None and head.columns:
+    if columns is not None:
         wanted = [c for c in dict.fromkeys(columns.model_dump().values()) if c in names]
         types = dict.fromkeys((columns.x, columns.y, columns.z), "float64")
         types |= {c: "dictionary" for c in (columns.label, columns.subject) if c}
