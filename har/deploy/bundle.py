@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from har.deploy import metadata
+from har.deploy import c_array, metadata
 from har.deploy.interpreter import LiteModel
 from har.errors import ExportError
 from har.store import sha256_file, write_json
@@ -159,6 +159,8 @@ def write(
     files: Mapping[str, Path],
     figures: Mapping[str, Mapping[str, Any]],
     golden: Mapping[str, np.ndarray],
+    *,
+    stream: tuple[Path, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Put a bundle together.
 
@@ -174,6 +176,8 @@ def write(
         By variant: what was measured (operators, latency, parity).
     golden : mapping
         windows (n, n_raw, 3) float32, probabilities (n, k) float32 by Keras, labels (n,) int64.
+    stream : (Path, dict), optional
+        The step file of a recurrent model and what is to be said of it.
 
     Returns
     -------
@@ -185,15 +189,21 @@ def write(
     for variant, source in files.items():
         path = folder / ("model.tflite" if variant == "float32" else f"model.{variant}.tflite")
         path.write_bytes(metadata.embed(source.read_bytes(), {**manifest, "variant": variant}))
-        variants[variant] = {
-            "file": path.name,
-            "bytes": path.stat().st_size,
-            "sha256": sha256_file(path),
-            **figures[variant],
-        }
+        variants[variant] = {**_file(path), **figures[variant]}
+    if stream is not None:
+        path = folder / "model.stream.tflite"
+        path.write_bytes(metadata.embed(stream[0].read_bytes(), {**manifest, "variant": "stream"}))
+        manifest = {**manifest, "streaming": {**_file(path), **stream[1]}}
     _save_golden(folder / "golden.npz", golden)
+    # Of the quantized files, TensorFlow Lite for Microcontrollers runs int8 only.
+    small = "int8" if "int8" in variants else "float32"
+    header = c_array.header(
+        manifest, small, folder / variants[small]["file"], golden["windows"][: c_array.N_GOLDEN]
+    )
+    (folder / "model.h").write_text(header, encoding="utf-8")
     manifest = {
         **manifest,
+        "c_array": {**_file(folder / "model.h"), "variant": small},
         "variants": variants,
         "golden": {
             "file": "golden.npz",
@@ -205,6 +215,10 @@ def write(
     write_json(folder / "model.json", manifest)
     (folder / "README.md").write_text(readme(manifest), encoding="utf-8")
     return manifest
+
+
+def _file(path: Path) -> dict[str, Any]:
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
 
 
 def _save_golden(path: Path, golden: Mapping[str, np.ndarray]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import numpy as np
 
 from har import fanout
 from har.config import ModelConfig
-from har.deploy import abstention, bundle, litert, manifest, parity
+from har.deploy import abstention, bundle, litert, manifest, parity, step
 from har.deploy.interpreter import LiteModel, measure
 from har.errors import ExportError
 from har.signal import stored as prepared
@@ -22,6 +23,9 @@ from har.training.stored import JobRecord, Trained
 
 N_PROBE = 1000
 """Windows on which the shipped file itself is held to its own Keras model."""
+
+N_STEPPED = 200
+"""Windows on which a step file is held to the whole window."""
 
 N_REPRESENTATIVE = 200
 """Windows of training people from which int8 takes its ranges."""
@@ -50,6 +54,7 @@ class Shipped:
     folds: list[JobRecord]
     parities: dict[str, parity.Parity] = field(default_factory=dict)
     withheld: dict[str, str] = field(default_factory=dict)
+    stream: tuple[Path, dict[str, Any]] | None = None
 
     @property
     def name(self) -> str:
@@ -162,6 +167,7 @@ def build(
     """
     windows = prepared.load(context.outputs["prepare"].path)
     variants = tuple(litert.VARIANTS[q] for q in context.pipeline.export.quantization)
+    variants = (*variants, litert.STREAM)
     with tempfile.TemporaryDirectory(prefix="har-export-") as scratch:
         final = _convert_final(context, shipped, windows, variants, Path(scratch))
         _measure_on_folds(context, shipped, windows, final, Path(scratch))
@@ -206,12 +212,27 @@ def _convert_final(
         model.withheld |= converted.failed
         assert request.probe is not None
         assert converted.keras is not None
+        if path := converted.files.pop(litert.STREAM, None):
+            _check_step(model, path, request.probe, converted.keras)
         for variant, path in list(converted.files.items()):
             found = parity.compare(converted.keras, LiteModel(path)(request.probe))
             if reason := parity.gate(variant, found, what=f"{model.name}, the file that ships"):
                 model.withheld[variant] = reason
                 del converted.files[variant]
     return final
+
+
+def _check_step(model: Shipped, path: Path, probe: np.ndarray, keras: np.ndarray) -> None:
+    """Step by step must be the whole window."""
+    about = json.loads(litert.about_step(path).read_text(encoding="utf-8"))
+    stepper = step.Stepper(path, about)
+    found = np.stack([stepper.window(w) for w in probe[:N_STEPPED]])
+    compared = parity.compare(keras[:N_STEPPED], found)
+    if reason := parity.why_not("float32", compared):
+        model.withheld[litert.STREAM] = reason
+        return
+    about |= {"n_windows": compared.n_windows, "max_abs_diff": compared.max_abs_diff}
+    model.stream = (path, about)
 
 
 def _measure_on_folds(
@@ -330,6 +351,7 @@ def _write(
             "probabilities": converted.keras[: len(index)],
             "labels": windows.labels[index],
         },
+        stream=model.stream,
     )
 
 
@@ -362,4 +384,5 @@ def entries(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         variant: {key: entry[key] for key in (*keep, *timed)}
         for variant, entry in manifest["variants"].items()
     }
-    return out | {v: {"withheld": reason} for v, reason in manifest["withheld"].items()}
+    left = {v: r for v, r in manifest["withheld"].items() if v in litert.VARIANTS.values()}
+    return out | {v: {"withheld": reason} for v, reason in left.items()}

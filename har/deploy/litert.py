@@ -17,11 +17,17 @@ from typing import Any
 import numpy as np
 
 from har import fanout
+from har.deploy import step
 from har.deploy.interpreter import quiet, refuse_custom
 from har.errors import ExportError
+from har.store import write_json
 
 VARIANTS = {"none": "float32", "dynamic": "dynamic", "float16": "float16", "int8": "int8"}
 """What `export.quantization` calls a variant, and what its file is called."""
+
+STREAM = "stream"
+"""Not a quantization: the step signature of a recurrent model, in a file of its own, so that the
+others have one signature, which is what `Interpreter.run` and LiteRT.js call."""
 
 INPUT_NAME = "acceleration"
 
@@ -42,7 +48,7 @@ class Request:
     folder : Path
         Where the files go; it exists.
     variants : tuple of str
-        Of `VARIANTS`' values.
+        Of `VARIANTS`' values, and `STREAM`.
     representative : ndarray of float32, shape (n, n_raw, 3), optional
         Windows of training people, from which int8 takes its ranges.
     probe : ndarray of float32, shape (m, n_raw, 3), optional
@@ -197,6 +203,9 @@ def _tflite(model: Any, request: Request) -> Mapping[str, bytes | str]:
         archive.add_endpoint("serve", lambda x: model(x, training=False), signature)
         archive.write_out(folder, verbose=False)
         for variant in request.variants:
+            if variant == STREAM:
+                out[variant] = _step(model, request.folder)
+                continue
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
             converter.experimental_enable_resource_variables = True
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
@@ -216,6 +225,22 @@ def _tflite(model: Any, request: Request) -> Mapping[str, bytes | str]:
             except Exception as e:
                 out[variant] = f"the converter refused: {_first_line(e)}"
     return out
+
+
+def _step(model: Any, folder: Path) -> bytes | str:
+    try:
+        content, about = step.convert(model)
+    except step.Streams as e:
+        return str(e)
+    except Exception as e:
+        return f"the converter refused: {_first_line(e)}"
+    write_json(about_step(folder / file_name(STREAM)), about)
+    return content
+
+
+def about_step(path: Path) -> Path:
+    """Where `streaming` of `model.json` waits beside a converted step file."""
+    return path.with_suffix(".json")
 
 
 def _first_line(error: Exception) -> str:

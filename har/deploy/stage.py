@@ -14,7 +14,7 @@ def _config(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _run(context: Context, writing: Writing) -> None:
-    from har.deploy import export
+    from har.deploy import export, pareto
     from har.evaluation import report
     from har.evaluation.collect import collect
     from har.evaluation.stage import read_results
@@ -29,6 +29,7 @@ def _run(context: Context, writing: Writing) -> None:
     models = collect(trained.jobs, [m.key for m in context.pipeline.models])
     report.write(writing.path, results, report.histories(models))
     write_json(writing.path / "results.json", results)
+    pareto.draw(results, writing.path / "pareto.png")
     writing.note(models=list(manifests))
 
 
@@ -46,6 +47,11 @@ def _summarise(context: Context, output: Output) -> str:
                 f"macro-F1 {v['macro_f1']:.3f}  labels as Keras {v['label_agreement']:.2%} of "
                 f"{v['n_windows']} windows"
             )
+        if stream := manifest.get("streaming"):
+            lines.append(
+                f"  {'stream':<8} {stream['bytes'] / 1024:6.0f} kB  {stream['step_samples']} "
+                "samples at a time"
+            )
         lines += [f"  {v:<8} withheld: {why}" for v, why in manifest["withheld"].items()]
     return "\n".join(lines)
 
@@ -58,5 +64,5 @@ STAGE = Stage(
     config=_config,
     run=_run,
     summarise=_summarise,
-    publish=("results.json", "index.html", "confusion", "bundle"),
+    publish=("results.json", "index.html", "confusion", "bundle", "pareto.png"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,12 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for name in PARAMS:
         target = folder / name
         target.mkdir()
-        variants = ("float32", "dynamic", "float16") + (("int8",) if name in ("gru", "cnn") else ())
+        variants = ["float32", "dynamic", "float16", "stream"]
+        variants += ["int8"] if name in ("gru", "cnn") else []
         requests.append(
-            litert.Request(save_keras(folder, name, 0), target, variants, probe[:50], probe=probe)
+            litert.Request(
+                save_keras(folder, name, 0), target, tuple(variants), probe[:50], probe=probe
+            )
         )
     results = litert.convert(requests, jobs=2)
     return {n: (q, r) for n, q, r in zip(PARAMS, requests, results, strict=True)}
@@ -167,18 +171,24 @@ def make_bundle(converted: dict[str, Any], tmp_path_factory: pytest.TempPathFact
                 "macro_f1": 0.5,
             }
             for v, path in result.files.items()
+            if v != "stream"
         }
+        stream = None
+        if path := result.files.get("stream"):
+            about = json.loads(litert.about_step(path).read_text())
+            stream = (path, {**about, "n_windows": 1, "max_abs_diff": 0.0})
         folder = tmp_path_factory.mktemp("bundle") / name
         bundle.write(
             folder,
             manifest.describe(context, model, trained_on, result.failed, windows, RESULTS),
-            result.files,
+            {v: p for v, p in result.files.items() if v != "stream"},
             figures,
             {
                 "windows": request.probe[:16],
                 "probabilities": result.keras[:16],
                 "labels": np.arange(16) % 4,
             },
+            stream=stream,
         )
         made[name] = folder
         return folder

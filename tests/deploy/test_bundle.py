@@ -67,7 +67,8 @@ def test_the_tflite_file_carries_the_manifest_and_keeps_its_signature(folder: Pa
         content = (folder / entry["file"]).read_bytes()
         inside = metadata.extract(content)
         assert inside.pop("variant") == variant
-        assert inside == {k: v for k, v in manifest.items() if k not in ("variants", "golden")}
+        later = ("variants", "golden", "streaming", "c_array")
+        assert inside == {k: v for k, v in manifest.items() if k not in later}
         (signature,) = Interpreter(model_content=content).get_signature_list().values()
         assert signature["inputs"] == ["acceleration"]
 
@@ -147,3 +148,37 @@ def test_golden_windows_of_every_class() -> None:
     chosen = bundle.choose_golden(labels, 12)
     assert np.bincount(labels[chosen]).tolist() == [4, 3, 0, 1]
     assert (np.diff(chosen) > 0).all()
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+@pytest.mark.parametrize("name", ["gru", "cnn"])
+def test_the_c_array_is_the_model(make_bundle: MakeBundle, tmp_path: Path, name: str) -> None:
+    """A C program that includes it writes out the same bytes and golden vectors."""
+    opened = Bundle.open(make_bundle(name))
+    about = opened.manifest["c_array"]
+    assert about["variant"] == {"gru": "float32", "cnn": "int8"}[name]
+    program = """
+        #include <stdio.h>
+        #include "model.h"
+        int main(void) {
+          fwrite(har_model, 1, HAR_MODEL_LENGTH, stdout);
+          fwrite(har_golden_windows, sizeof(float), HAR_N_GOLDEN * HAR_N_RAW * 3, stdout);
+          fwrite(har_golden_probabilities, sizeof(float), HAR_N_GOLDEN * HAR_N_ACTIVITIES, stdout);
+          fprintf(stderr, "%s %g", har_activities[HAR_N_ACTIVITIES - 1], HAR_RATE_HZ);
+          return 0;
+        }"""
+    (tmp_path / "main.c").write_text(program)
+    subprocess.run(
+        ["cc", "-std=c11", "-Wall", "-Werror", "-I", str(opened.folder), "-o", "show", "main.c"],
+        cwd=tmp_path,
+        check=True,
+    )
+    done = subprocess.run([str(tmp_path / "show")], capture_output=True, check=True)
+    content = (opened.folder / opened.manifest["variants"][about["variant"]]["file"]).read_bytes()
+    assert done.stdout.startswith(content)
+    values = np.frombuffer(done.stdout[len(content) :], np.float32)
+    golden = opened.golden()["windows"][:4]
+    np.testing.assert_array_equal(values[: golden.size].reshape(golden.shape), golden)
+    answers = opened.model(about["variant"])(golden)
+    np.testing.assert_array_equal(values[golden.size :].reshape(answers.shape), answers)
+    assert done.stderr == b"stairs 50"

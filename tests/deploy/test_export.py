@@ -97,7 +97,7 @@ def test_the_bundle_says_whom_it_knows_and_whose_score_it_quotes(exported: Conte
     assert manifest["variants"]["float32"]["n_windows"] > 200
     assert manifest["calibration"]["folded"]
     assert 0 < manifest["abstention"]["threshold"] < 1
-    assert set(manifest["variants"]) | set(manifest["withheld"]) == {"float32", "float16"}
+    assert set(manifest["variants"]) | set(manifest["withheld"]) == {"float32", "float16", "stream"}
 
 
 def test_a_recording_through_the_bundle_is_a_recording_through_the_pipeline(

@@ -45,7 +45,7 @@ def test_quantized_files_are_smaller(converted: dict[str, Any]) -> None:
 
 def test_a_crash_of_the_converter_is_one_variants_reason(converted: dict[str, Any]) -> None:
     result = converted["gru"][1]
-    assert set(result.files) == {"float32", "dynamic", "float16"}
+    assert set(result.files) == {"float32", "dynamic", "float16", "stream"}
     assert "int8" in result.failed
     assert "converter" in result.failed["int8"]
     assert "int8" in converted["cnn"][1].files

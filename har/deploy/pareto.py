@@ -1,0 +1,75 @@
+"""What a better score costs on a phone: macro-F1 against latency and size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+MARKERS = {"float32": "o", "dynamic": "s", "float16": "^", "int8": "D"}
+
+
+def points(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A point for each model and variant that ships: model, variant, macro_f1, latency_ms, kB."""
+    return [
+        {
+            "model": model,
+            "variant": variant,
+            "macro_f1": e["macro_f1"],
+            "latency_ms": e["latency_ms_p50"],
+            "kb": e["bytes"] / 1024,
+        }
+        for model, entry in results["models"].items()
+        for variant, e in entry["export"].items()
+        if e.get("macro_f1") is not None
+    ]
+
+
+def front(cost: list[float], score: list[float]) -> list[int]:
+    """Which points no other one beats: none is as cheap and better, or cheaper and as good.
+
+    Returns
+    -------
+    list of int
+        Indices, the cheapest first.
+    """
+    out: list[int] = []
+    for i in sorted(range(len(cost)), key=lambda i: (cost[i], -score[i])):
+        if not out or score[i] > score[out[-1]]:
+            out.append(i)
+    return out
+
+
+def draw(results: Mapping[str, Any], path: Path) -> None:
+    """Both pictures side by side; the line joins the points that nothing beats."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    shown = points(results)
+    models = list(dict.fromkeys(p["model"] for p in shown))
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 2, sharey=True)
+    score = [p["macro_f1"] for p in shown]
+    for axis, key, label in (
+        (axes[0], "latency_ms", "median time of a window here, one thread (ms)"),
+        (axes[1], "kb", "size of the file (kB)"),
+    ):
+        cost = [p[key] for p in shown]
+        best = front(cost, score)
+        axis.plot(
+            [cost[i] for i in best], [score[i] for i in best], color="#999999", lw=1, zorder=0
+        )
+        for p, c in zip(shown, cost, strict=True):
+            colour = f"C{models.index(p['model']) % 10}"
+            axis.plot(c, p["macro_f1"], MARKERS[p["variant"]], color=colour, ms=7, alpha=0.85)
+        axis.set_xscale("log")
+        axis.set_xlabel(label)
+        axis.grid(alpha=0.3, which="both")
+    axes[0].set_ylabel("macro-F1 after conversion, people not seen")
+    used = [v for v in MARKERS if any(p["variant"] == v for p in shown)]
+    handles = [Line2D([], [], marker="o", ls="", color=f"C{i % 10}") for i in range(len(models))]
+    handles += [Line2D([], [], marker=MARKERS[v], ls="", color="#555555") for v in used]
+    axes[1].legend(handles, [*models, *used], fontsize=8, loc="best")
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,54 @@
+"""Step by step is the whole window; and what cannot be stepped says why."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from har.deploy import litert, step
+from har.deploy.interpreter import LiteModel, operators
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_streaming_equals_batch(converted: dict[str, Any], name: str) -> None:
+    """`gru` takes four samples at a time, `lstm` one."""
+    request, result = converted[name]
+    path = result.files["stream"]
+    about = json.loads(litert.about_step(path).read_text())
+    assert about["step_samples"] == {"gru": 4, "lstm": 1}[name]
+    assert about["steps"] * about["step_samples"] + about["skip_samples"] == 64
+    stepper = step.Stepper(path, about)
+    windows = request.probe[:40]
+    found = np.stack([stepper.window(w) for w in windows])
+    np.testing.assert_allclose(found, LiteModel(result.files["float32"])(windows), atol=1e-5)
+    assert not any(o.startswith("CUSTOM:") for o in operators(path.read_bytes()))
+    assert "WHILE" not in operators(path.read_bytes()), "a step has no loop"
+
+
+def test_a_new_window_begins_anew(converted: dict[str, Any]) -> None:
+    request, result = converted["gru"]
+    path = result.files["stream"]
+    stepper = step.Stepper(path, json.loads(litert.about_step(path).read_text()))
+    alone = stepper.window(request.probe[1])
+    stepper.window(request.probe[0])
+    np.testing.assert_array_equal(stepper.window(request.probe[1]), alone)
+
+
+def test_what_cannot_be_stepped_says_why(converted: dict[str, Any]) -> None:
+    assert converted["bilstm"][1].failed["stream"] == (
+        "it reads each window backwards too, from its end"
+    )
+    assert "needs the whole window" in converted["cnn"][1].failed["stream"]
+
+
+def test_the_window_mean_cannot_be_known_in_the_middle() -> None:
+    from har.models import registry
+
+    model = registry.get("gru").build(
+        (64, 3), 3, taps=np.ones(1), params={"channels": "split", "units": 4}
+    )
+    with pytest.raises(step.Streams, match="mean over the whole window"):
+        step.layers_of(model)
