@@ -25,26 +25,17 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
     split, training = pipeline.split, pipeline.training
     validators = _span(fold_sizes)
     chosen = (
-        f"in each fold {validators} of the other people do nothing but validate: they choose the "
-        "epoch and, by their mean macro-F1, the model"
+        f"Validation people ({validators} in each fold, taken from the others) train nothing: they "
+        "choose the epoch and, by the mean macro-F1 on them, the model."
     )
+    unseen = "everyone is tested once, by models that never saw them."
     if split.scheme == "subject-folds":
-        who = (
-            f"{folds} subject folds over {people} people: everyone is tested once, by models that "
-            f"never saw them; {chosen}."
-        )
+        who = f"{folds} subject folds over {people} people: {unseen} {chosen}"
     elif split.scheme == "leave-one-subject-out":
-        who = (
-            f"Leave one subject out over {people} people: everyone is tested once, by models that "
-            f"never saw them; {chosen}."
-        )
+        who = f"Leave one subject out over {people} people: {unseen} {chosen}"
     elif split.scheme == "subjects":
         names = ", ".join(split.test)
-        who = (
-            f"Tested on {len(split.test)} named people ({names}) out of {people}; of the others, "
-            f"{validators} do nothing but validate: they choose the epoch and, by macro-F1, the "
-            "model."
-        )
+        who = f"Tested on {len(split.test)} named people ({names}) out of {people}. {chosen}"
     else:
         who = (
             f"Recordings of the same {people} people are kept apart ({folds} folds of whole "

@@ -312,7 +312,7 @@ class Sender:
                 }
             ),
         )
-        tag = InputTag("mlflow.data.context", "subject folds")
+        tag = InputTag("mlflow.data.context", r["config"]["split"]["scheme"])
         self.client.log_inputs(run, [DatasetInput(data, [tag])])
 
     def _keras(
