@@ -167,12 +167,21 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, route: Callable[[str], None]) -> None:
         try:
-            self._check_origin()
-            route(urlsplit(self.path).path)
+            try:
+                path = urlsplit(self.path).path
+                self._check_origin()
+            except ValueError:  # such as an address with one bracket
+                raise Refused(400, "That is no address.") from None
+            route(path)
         except Refused as refused:
             if self.command == "PUT":  # part of the body may be unread
                 self.close_connection = True
             self._json(refused.status, refused.body)
+        except (ConnectionError, TimeoutError, ssl.SSLError):
+            raise
+        except OSError as e:  # the disk is full: the page waits and tries again
+            self.close_connection = True
+            self._json(507, {"error": f"The computer cannot store this: {e.strerror}."})
 
     def _check_origin(self) -> None:
         host = self.headers.get("Host", "")

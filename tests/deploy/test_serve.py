@@ -71,6 +71,17 @@ def test_raw_bytes_that_climb_are_refused(server):
         assert s.recv(100).startswith(b"HTTP/1.1 404")
 
 
+@pytest.mark.parametrize(
+    "head",
+    [b"GET http://[/ HTTP/1.1\r\nHost: localhost", b"GET / HTTP/1.1\r\nHost: [", b"GET / HTTP/1.1"],
+)
+def test_addresses_that_are_none(server, head, capfd):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as s:
+        s.sendall(head + b"\r\n\r\n")
+        assert s.recv(100)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 421")
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("method", ["POST", "PATCH", "OPTIONS", "TRACE", "BREW"])
 def test_other_methods_are_refused(server, method):
     assert request(server, method, "/api/recordings/" + "0" * 32)[0] == 501

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from har.deploy.intake import Limits, Refused, finite_json, slug
+from har.deploy.intake import Limits, Refused, check_about, check_rows, finite_json, slug
 from har.deploy.uploads import Uploads
 from tests.deploy.serving import request, small_server
 
@@ -228,6 +229,44 @@ def test_the_inbox_is_bounded(tmp_path):
     uploads.put(f"{0:032x}", 0, {"samples": rows(20)})
     with pytest.raises(Refused, match="No room"):
         uploads.put(f"{0:032x}", 1, {"samples": rows(100, 20)})
+
+
+def test_a_full_disk_is_said_and_passes(server, tmp_path, monkeypatch):
+    from har.deploy import uploads as module
+
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as m:
+        m.setattr(module, "replace_file", full)
+        status, body, _ = request(server, "PUT", AT, ABOUT)
+        assert (status, "No space left" in body["error"]) == (507, True)
+    assert request(server, "PUT", AT, ABOUT)[0] == 201
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.dictionaries(st.sampled_from(["name", "activity", "placement", "samples", "x"]), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON, st.lists(st.lists(st.floats() | st.integers(), min_size=3, max_size=5), max_size=4))
+@settings(max_examples=300)
+def test_whatever_is_sent_is_taken_or_refused(about, samples):
+    """Never another error, and what is taken is finite, rising and has safe names."""
+    with contextlib.suppress(Refused):
+        checked = check_about(about)
+        assert all(slug(checked[k]) for k in ("name", "activity", "placement"))
+    with contextlib.suppress(Refused):
+        rows = np.array(check_rows(samples, Limits()))
+        assert np.isfinite(rows).all()
+        assert (np.diff(rows[:, 0]) > 0).all()
+    with contextlib.suppress(Refused):
+        check_rows(about, Limits())
 
 
 @given(st.text(max_size=80))

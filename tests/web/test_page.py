@@ -10,6 +10,7 @@ import pytest
 
 from har.deploy import serve, smoothing, streaming
 from har.deploy.bundle import Bundle
+from har.deploy.site import build_site
 from har.store import Workspace
 from tests.deploy.serving import running
 
@@ -190,6 +191,20 @@ def test_over_https_with_the_key_of_the_address(chromium, bundles, runtime, tmp_
         assert "new key" in other.inner_text("#record-notice")
         context.close()
         other.context.close()
+
+
+def test_another_model_shows_at_once(serving, phone, bundles, runtime):
+    """What is kept for offline must not hide what the server has now."""
+    server = serving("gru")
+    p = phone(server)
+    page = p.open()
+    page.wait_for_selector("#offline:visible", timeout=30_000)
+    assert page.inner_text("#model-line").startswith("gru")
+    server.site = build_site(bundles["cnn"], web=runtime)
+    page.reload()
+    page.wait_for_function(
+        "() => document.getElementById('model-line').textContent.startsWith('cnn')", timeout=30_000
+    )
 
 
 def test_a_reload_without_network(serving, phone):

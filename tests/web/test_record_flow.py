@@ -59,6 +59,7 @@ def test_a_dropped_connection_and_a_closed_page_lose_nothing(serving, phone, sho
     p.context.set_offline(True)
     p.move(time_s[600:], samples[600:])
     stop(p)
+    page.wait_for_selector("#record-notice.good:visible")  # only now the last piece is kept
     page.wait_for_function(
         "() => document.getElementById('outbox').textContent.includes('No conn')"
     )
@@ -85,6 +86,23 @@ def test_discard_leaves_nothing(serving, phone, shoulder, tmp_path):
     page.wait_for_selector("#record-form:visible")
     wait_until(page, WAITING, 0)
     assert landed(tmp_path) == []
+
+
+def test_only_one_tab_records(serving, phone, shoulder, tmp_path):
+    """Two that share one outbox would overwrite each other's pieces."""
+    p = phone(serving("cnn"))
+    p.open()
+    other = p.context.new_page()
+    other.goto(p.url)
+    other.wait_for_selector("html[data-state=ready]", timeout=60_000)
+    other.click("#tab-record")
+    for field in ("#who", "#what", "#where"):
+        other.fill(field, "x")
+    other.click("#record-form button[type=submit]")
+    other.wait_for_selector("#record-notice:visible")
+    assert "another tab" in other.inner_text("#record-notice")
+    p.page.close()
+    wait_until(other, "() => har.record.mine", True)
 
 
 def test_record_then_train(serving, phone, shoulder, tmp_path):

@@ -1,10 +1,11 @@
 // The page: loads the bundle, checks it on this device, and ties the tabs together.
 
-import { takeKey } from "./access.js";
+import { memory, takeKey } from "./access.js";
 import { readManifest } from "./classifier.js";
 import { Live, notice } from "./live.js";
 import { loadModel } from "./model.js";
 import { Motion, isApple } from "./motion.js";
+import { openStore } from "./outbox.js";
 import { Record } from "./record.js";
 
 const $ = (id) => document.getElementById(id);
@@ -80,8 +81,12 @@ async function selfCheck(run, sample) {
 }
 
 /** Keeps the page for reloads without network, where the browser trusts the origin. */
-async function keepOffline() {
+async function keepOffline(busy) {
   if (!navigator.serviceWorker) return;
+  if (navigator.serviceWorker.controller) {
+    // The server has another model or page: show that, unless something is under way.
+    navigator.serviceWorker.addEventListener("controllerchange", () => busy() || location.reload());
+  }
   try {
     await navigator.serviceWorker.register("/sw.js");
     const registration = await navigator.serviceWorker.ready;
@@ -98,7 +103,7 @@ async function keepOffline() {
 }
 
 async function main() {
-  takeKey({ location, history, storage: localStorage });
+  takeKey({ location, history, storage: memory });
   wireTabs();
   const manifest = await json("/bundle/model.json");
   const contract = readManifest(manifest);
@@ -107,22 +112,27 @@ async function main() {
     loadModel("/bundle/model.tflite", manifest.input.shape),
     json("/bundle/sample.json"),
   ]);
-  const stored = localStorage.getItem("har.negate");
+  const stored = memory.getItem("har.negate");
   const motion = new Motion({ negate: stored === null ? isApple() : stored === "true" });
   $("negate").checked = motion.negate;
   $("negate").addEventListener("change", (e) => {
     motion.negate = e.target.checked;
-    localStorage.setItem("har.negate", motion.negate);
+    memory.setItem("har.negate", motion.negate);
   });
   const live = new Live({ contract, run, motion: motionFor(contract, motion), sample });
-  const record = new Record({ contract, motion, stopLive: () => live.source && live.stop("Stopped") });
+  const record = new Record({
+    contract,
+    motion,
+    store: await openStore(),
+    stopLive: () => live.source && live.stop("Stopped"),
+  });
   live.busy = () => Boolean(record.recorder);
   const checked = await selfCheck(run, sample);
   $("model-line").textContent = `${manifest.model} · ${manifest.activities.length} activities · ${manifest.data.name}`;
   // What a test, or a curious reader with the console open, may look at.
   globalThis.har = { contract, run, live, record, motion, checked };
   document.documentElement.dataset.state = "ready";
-  keepOffline();
+  keepOffline(() => live.source || record.recorder || record.keeping);
 }
 
 /** A model of acceleration without gravity listens to that; recordings always keep gravity. */

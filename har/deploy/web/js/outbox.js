@@ -64,6 +64,17 @@ export class IndexedStore {
   }
 }
 
+/** The database, or memory where the browser gives none (private browsing). */
+export async function openStore() {
+  try {
+    const store = new IndexedStore();
+    await store.opened;
+    return store;
+  } catch {
+    return new MemoryStore();
+  }
+}
+
 export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");

@@ -1,19 +1,19 @@
 // The Record tab: who, what and where; a recording; and what landed on the computer.
 
-import { ask } from "./access.js";
+import { ask, memory } from "./access.js";
 import { drawTrace } from "./draw.js";
 import { clock, duration, element, notice, wakeLock } from "./live.js";
-import { IndexedStore, Outbox } from "./outbox.js";
+import { Outbox } from "./outbox.js";
 import { Recorder } from "./recorder.js";
 
 const $ = (id) => document.getElementById(id);
 const REMEMBERED = ["who", "where", "hands"];
 
 export class Record {
-  constructor({ contract, motion, stopLive }) {
+  constructor({ contract, motion, store, stopLive }) {
     Object.assign(this, { motion, stopLive });
     this.outbox = new Outbox({
-      store: new IndexedStore(),
+      store,
       fetch: ask,
       onChange: () => this.showOutbox(),
     });
@@ -21,7 +21,7 @@ export class Record {
     for (const name of contract.activities) {
       $("activities").append(new Option(name.replaceAll(/[_-]/g, " ")));
     }
-    for (const id of REMEMBERED) $(id).value = localStorage.getItem(`har.${id}`) ?? $(id).value;
+    for (const id of REMEMBERED) $(id).value = memory.getItem(`har.${id}`) ?? $(id).value;
     $("record-form").addEventListener("submit", (e) => {
       e.preventDefault();
       this.start();
@@ -31,7 +31,19 @@ export class Record {
     addEventListener("beforeunload", (e) => {
       if (this.recorder || this.keeping) e.preventDefault();
     });
-    this.resume();
+    this.#own();
+    this.showLanded();
+  }
+
+  /** One tab sends and records; another waits until that one is closed. */
+  #own() {
+    const take = () => {
+      this.mine = true;
+      this.resume();
+      return new Promise(() => {}); // held until the page goes
+    };
+    if (navigator.locks) navigator.locks.request("har-outbox", take);
+    else take();
   }
 
   /** What a closed tab left behind is still sent: up to where it had come. */
@@ -46,14 +58,17 @@ export class Record {
 
   async start() {
     if (this.recorder) return;
-    notice(null, { id: "record-notice" });
+    notice(this.mine ? null : "This page is open in another tab: record there, or close it.", {
+      id: "record-notice",
+    });
+    if (!this.mine) return;
     this.stopLive();
     try {
       await this.motion.start();
     } catch (error) {
       return notice(error.message, { id: "record-notice" });
     }
-    for (const id of REMEMBERED) localStorage.setItem(`har.${id}`, $(id).value);
+    for (const id of REMEMBERED) memory.setItem(`har.${id}`, $(id).value);
     const hands = Number($("hands").value);
     this.recorder = new Recorder({ outbox: this.outbox, leaveOutS: hands });
     this.seen = [];
@@ -64,6 +79,7 @@ export class Record {
     $("recording").hidden = false;
     $("stop-recording").disabled = true;
     wakeLock.take();
+    navigator.storage?.persist?.();
     this.motion.listeners.add((this.listener = (sample) => this.receive(sample)));
     this.timer = setInterval(() => this.show(), 100);
     this.show();
