@@ -258,8 +258,11 @@ def _heads(path: Path) -> Iterator[tuple[Source, Head]]:
 
 def _head(source: Source) -> Head:
     if source.member:
-        with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as f:
-            return look(source.member, f.read(HEAD_BYTES))
+        try:
+            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as f:
+                return look(source.member, f.read(HEAD_BYTES))
+        except text.BROKEN_ARCHIVE as e:
+            raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
     with source.path.open("rb") as f:
         return look(source.path.as_posix(), f.read(HEAD_BYTES))
 

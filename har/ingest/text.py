@@ -15,6 +15,11 @@ import numpy as np
 from har.errors import DataError
 from har.ingest.raw import Source
 
+# What zipfile raises for damaged and for encrypted archives.
+BROKEN_ARCHIVE = (
+    zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError,
+)  # fmt: skip
+
 # Text that pyarrow parses at a time.
 BLOCK_BYTES = 1 << 20
 
@@ -34,7 +39,7 @@ def read_bytes(source: Source) -> bytes:
     try:
         with zipfile.ZipFile(source.path) as archive:
             return archive.read(source.member)
-    except (zipfile.BadZipFile, KeyError, OSError, EOFError) as e:
+    except BROKEN_ARCHIVE as e:
         raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
 
 
@@ -115,6 +120,8 @@ def read_columns(
     import pyarrow as pa
     import pyarrow.csv as csv
 
+    if not data.isascii():
+        data = _utf8(data)
     skipped = 0
 
     def skip(_row: Any) -> str:
@@ -165,6 +172,15 @@ def read_columns(
             values = _numbers(values, decimal)
         out[name] = values
     return out, skipped
+
+
+def _utf8(data: bytes) -> bytes:
+    """Text that pyarrow takes; what is not UTF-8 is read as Latin-1."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1").encode("utf-8")
+    return data
 
 
 def _type(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,14 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from har import config
 from har.cli import main
 from har.ingest import datasets
 from har.ingest.clean import clean
-from har.ingest.doctor import labels, study, timing, values
+from har.ingest.doctor import labels, show, study, timing, values
 from har.ingest.doctor.check import check
 from har.ingest.doctor.treat import treat
 from har.ingest.raw import Raw
@@ -270,3 +271,49 @@ def test_measures_are_scale_free():
     assert k.length == pytest.approx(7 * m.length)
     assert k.spread == pytest.approx(m.spread)
     assert timing.rate_hz(raw(t, a)) == pytest.approx(50)
+
+
+# Damaged files ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """One export of each kind, as bytes by name."""
+    root = tmp_path_factory.mktemp("exported")
+    t, a = walk(seconds=4)
+    exports.sensor_logger(root, t, a, platform="ios", marks=[(1.0, "walk")])
+    exports.phyphox(root, t, a)
+    exports.androsensor(root / "andro.csv", t, a)
+    exports.physics_toolbox(root / "toolbox.csv", t, a, ios=True)
+    rows = [(s, *xyz, "walk") for s, xyz in zip(t, a, strict=True)]
+    exports.table(root / "table.csv", "time,x,y,z,label", rows)
+    with zipfile.ZipFile(root / "export.zip", "w") as archive:
+        archive.write(root / "TotalAcceleration.csv", "s1/TotalAcceleration.csv")
+    return [(p.name, p.read_bytes()) for p in sorted(root.glob("*.*"))]
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_damaged_files_are_told_of_and_never_crash(exported, tmp_path_factory, data):
+    """Cut off, bytes changed, pieces gone: findings, and an account that adds up."""
+    name, content = data.draw(st.sampled_from(exported))
+    damaged = bytearray(content)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(damaged) - 1))
+        match data.draw(st.sampled_from(["cut", "change", "remove", "insert"])):
+            case "cut":
+                del damaged[at + 1 :]
+            case "change":
+                damaged[at] = data.draw(st.integers(0, 255))
+            case "remove":
+                del damaged[at : at + data.draw(st.integers(1, 90))]
+            case "insert":
+                damaged[at:at] = data.draw(st.binary(max_size=30))
+        damaged = damaged or bytearray(b"x")
+    folder = tmp_path_factory.mktemp("damaged")
+    (folder / name).write_bytes(damaged)
+    report = check(folder, root=folder)
+    assert all(f.samples_in == f.kept + f.rejected.total() for f in report.files)
+    show.as_text(report)
+    show.as_html(report)
+    json.dumps(report.as_dict(), allow_nan=False)

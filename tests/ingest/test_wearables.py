@@ -16,7 +16,7 @@ from har.config import Table
 from har.errors import DataError
 from har.ingest import own
 from har.ingest.clean import clean
-from har.ingest.formats import cwa
+from har.ingest.formats import cwa, geneactiv
 
 G = 9.80665
 
@@ -73,6 +73,18 @@ def test_own_block_decoder_is_the_librarys(data_mirror, name):
     time, acceleration = cwa.decode(data, 0, len(whole))
     np.testing.assert_allclose(acceleration, got.acceleration / G, atol=1e-6)
     np.testing.assert_allclose(time - time[0], got.time_s, atol=0.025)
+
+
+@pytest.mark.dataset
+def test_own_page_decoder_is_the_librarys(data_mirror):
+    pytest.importorskip("skdh")
+    path = data_mirror / "device-samples" / "skdh" / "gnactv_sample.bin"
+    (got,), _ = read(path)
+    header, pages = geneactiv.pages(path.read_bytes())
+    assert geneactiv.is_whole(header, pages)
+    time, acceleration = geneactiv.decode(header, pages)
+    np.testing.assert_allclose(acceleration, got.acceleration / G, atol=1e-6)
+    np.testing.assert_allclose(time - time[0], got.time_s, atol=1e-6)
 
 
 @pytest.mark.dataset

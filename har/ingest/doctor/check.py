@@ -44,7 +44,7 @@ class Checked:
             "format": self.format,
             "rate_hz": None if self.rate_hz is None else round(self.rate_hz, 3),
             "unit": self.unit,
-            "gravity": self.gravity,
+            "gravity": self.gravity if self.gravity != MIXED else UNKNOWN,
             "convention": self.convention,
             "recordings": self.recordings,
             "samples": {

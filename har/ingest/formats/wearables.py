@@ -24,7 +24,7 @@ import numpy as np
 
 from har.errors import DataError
 from har.ingest import text
-from har.ingest.formats import cwa, tables
+from har.ingest.formats import cwa, geneactiv, tables
 from har.ingest.formats.base import Format, Head, Hints, NotAcceleration, decode
 from har.ingest.raw import Finding, Raw, Source, runs
 
@@ -122,36 +122,36 @@ def read_cwa(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
 
 # GENEActiv -------------------------------------------------------------------------------------
 
-PAGE_SAMPLES, PAGE_HEX = 300, 3600
-
 
 def is_geneactiv(head: Head) -> bool:
     return head.data.startswith(b"Device Identity") and b"GENEActiv" in head.data[:400]
 
 
 def read_geneactiv(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
-    """Pages of 300 samples; those that broke off are left out."""
+    """Pages of 300 samples; those that are damaged or broke off are left out."""
     data = text.read_bytes(source)
-    header, *pages = data.split(b"Recorded Data")
-    good = [p for p in pages if re.search(rb"[0-9A-Fa-f]{3600}", p)]
-    if not good:
+    header, found = geneactiv.pages(data)
+    whole = sum(page is not None for page in found)
+    if not whole:
         raise DataError(f"{source.name}: not one whole page of data in it.")
-    lost = len(pages) - len(good)
-    findings, rejected = [], {}
-    named = re.search(rb"Number of Pages:(\d+)", header)
-    if lost or (named and int(named[1]) != len(pages)):
-        rejected = {"damaged page": lost * PAGE_SAMPLES} if lost else {}
-        said = int(named[1]) if named else len(pages)
-        message = f"{len(good)} whole pages of {said} named in the header, {lost} broken off."
-        findings = [
-            Finding("corrupt", "warning", "rejected", message, source.name, said - len(good))
-        ]
-        header = re.sub(rb"Number of Pages:\d+", b"Number of Pages:%d" % len(good), header)
-        data = b"Recorded Data".join([header, *good])
-    decoded = _decode(source.name, data, "ReadBin")
-    missing = len(good) * PAGE_SAMPLES - len(decoded["accel"])
-    if missing > 0:
-        rejected["not decoded"] = missing
+    findings: list[Finding] = []
+    rejected: dict[str, int] = {}
+    if geneactiv.is_whole(header, found):
+        decoded = _decode(source.name, data, "ReadBin")
+        missing = whole * geneactiv.PAGE_SAMPLES - len(decoded["accel"])
+        rejected = {"not decoded": missing} if missing > 0 else {}
+    else:
+        try:
+            time, acceleration = geneactiv.decode(header, found)
+        except ValueError as e:
+            raise DataError(f"{source.name}: cannot be decoded ({e}).") from e
+        decoded = {"accel": acceleration, "time": time}
+        if lost := len(found) - whole:
+            rejected = {"damaged page": lost * geneactiv.PAGE_SAMPLES}
+        named = re.search(rb"\nNumber of Pages:(\d+)", header)
+        said = int(named[1]) if named else len(found)
+        message = f"{whole} whole pages of {said} named in the header, {lost} damaged."
+        findings = [Finding("corrupt", "warning", "rejected", message, source.name, lost)]
     yield from _yield(source, hints, decoded, "GENEActiv", findings, rejected)
 
 
