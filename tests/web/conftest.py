@@ -69,7 +69,12 @@ def shoulder() -> list[Recording]:
 
 
 @pytest.fixture(scope="session")
-def bundles(shoulder: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def bundles(
+    chromium: Any,  # without it, skip before anything is converted
+    runtime: Path,
+    shoulder: list[Recording],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Path]:
     """Bundles of a convolutional and a recurrent network; float32 alone, to be quick."""
     folder = tmp_path_factory.mktemp("bundles")
     recordings = shoulder[:: len(shoulder) // 8][:8]
