@@ -187,11 +187,12 @@ def _headline(results: Mapping[str, Any]) -> list[str]:
 
 def _scores(results: Mapping[str, Any]) -> str:
     names = ordered(results)
+    several = any(m["seed_ensemble"] for m in results["models"].values())
     rows = []
     for name in names:
         m = results["models"][name]
         if m["macro_f1"] is None:
-            rows.append([name, "failed", *[""] * 7])
+            rows.append([name, "failed", *[""] * (8 if several else 7)])
             continue
         rows.append(
             [
@@ -202,17 +203,28 @@ def _scores(results: Mapping[str, Any]) -> str:
                 _spread(m["macro_f1_subject_sd"]),
                 f"{m['accuracy']:.3f}",
                 f"{m['validation_macro_f1']:.3f}",
+                *(
+                    [_score(m["seed_ensemble"] and m["seed_ensemble"]["macro_f1"])]
+                    if several
+                    else []
+                ),
                 count(m["parameters"]),
                 duration(m["train_seconds"]),
             ]
         )
     head = ["model", "macro-F1", "95 % over people", "SD over seeds", "SD over people", "accuracy",
-            "validation macro-F1", "parameters", "training"]  # fmt: skip
+            "validation macro-F1", *(["seeds averaged"] if several else []), "parameters",
+            "training"]  # fmt: skip
     selected = names.index(results["selected"]) if results["selected"] else None
     note = (
         "Scores on people whom the models never saw. The model was selected by its macro-F1 on "
         "validation people, not by these."
     )
+    if several:
+        note += (
+            " Seeds averaged: the macro-F1 of the mean probability of all seeds, several networks "
+            "at once; what ships is one."
+        )
     return _table(head, rows, selected=selected) + f'<p class="soft">{note}</p>'
 
 

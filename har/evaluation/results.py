@@ -62,7 +62,11 @@ def assemble(
     TrainingError
         If no model has all folds of any seed, or a window is tested twice with one seed.
     """
-    people = sorted(set(windows.subjects.tolist()), key=natural)
+    people = sorted({s for f in folds for part in f.values() for s in part}, key=natural)
+    used = int(np.isin(windows.subjects, people).sum())
+    rejected = dict(windows.rejected)
+    if used < len(windows):
+        rejected["person left out"] = len(windows) - used
     scored, entries = {}, {}
     for name, model in models.items():
         scored[name], entries[name] = _score(model, windows, len(folds), people)
@@ -100,7 +104,7 @@ def assemble(
         "activities": list(windows.activities),
         "seeds": list(pipeline.training.seeds),
         "folds": [{k: list(f[k]) for k in ("train", "validation", "test")} for f in folds],
-        "windows": {"kept": len(windows.starts), "rejected": dict(windows.rejected)},
+        "windows": {"kept": used, "rejected": rejected},
         "selected": selected,
         "models": entries,
         "comparisons": comparisons,
@@ -141,13 +145,15 @@ def _score(
         "train_seconds": float(sum(j.info["train_seconds"] for j in model.done)),
         "failed_jobs": model.failed,
         "confusion": None,
+        "seed_ensemble": None,
         "export": {},
     }
     if not seeds:
         return None, entry
     lookup = {p: i for i, p in enumerate(people)}
-    person = np.array([lookup[s] for s in windows.subjects.tolist()], dtype=np.int64)
+    person = np.array([lookup.get(s, -1) for s in windows.subjects.tolist()], dtype=np.int64)
     confusion = []
+    summed = np.zeros((len(windows), k))
     for seed, jobs in seeds.items():
         index = np.concatenate([j.test_index for j in jobs])
         if len(np.unique(index)) != len(index):
@@ -155,9 +161,14 @@ def _score(
                 f"{model.name}, seed {seed}: {len(index) - len(np.unique(index))} windows are "
                 "tested by more than one fold; a pooled score would count them twice."
             )
-        predicted = np.concatenate([j.test_probabilities for j in jobs]).argmax(axis=1)
+        probabilities = np.concatenate([j.test_probabilities for j in jobs])
+        summed[index] += probabilities
         c = metrics.confusion_by_subject(
-            person[index], windows.labels[index], predicted, subjects=len(people), classes=k
+            person[index],
+            windows.labels[index],
+            probabilities.argmax(axis=1),
+            subjects=len(people),
+            classes=k,
         )
         confusion.append(c)
         validation = float(np.mean([j.validation_macro_f1(windows.labels, k) for j in jobs]))
@@ -175,6 +186,14 @@ def _score(
     subject_f1 = metrics.macro_f1(counts).mean(axis=0)
     known = subject_f1[~np.isnan(subject_f1)]
     by_class = metrics.per_class(pooled)
+    tested = np.flatnonzero(summed.any(axis=1))
+    together = metrics.confusion_by_subject(
+        person[tested],
+        windows.labels[tested],
+        summed[tested].argmax(axis=1),
+        subjects=len(people),
+        classes=k,
+    ).sum(axis=0)
     entry |= {
         "accuracy": float(metrics.accuracy(pooled).mean()),
         "macro_f1": float(of_seed.mean()),
@@ -193,6 +212,12 @@ def _score(
             p: float(f) for p, f in zip(people, subject_f1, strict=True) if not np.isnan(f)
         },
         "confusion": pooled.sum(axis=0).tolist(),
+        "seed_ensemble": {
+            "macro_f1": float(metrics.macro_f1(together)),
+            "accuracy": float(metrics.accuracy(together)),
+        }
+        if len(seeds) > 1
+        else None,
     }
     return Scored(model.name, counts, subject_f1), entry
 

@@ -42,6 +42,8 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
             "recordings, or of blocks of one with a gap of at least a window). This score tells "
             "nothing about other people."
         )
+    if split.exclude:
+        who += f" Left out altogether: {', '.join(split.exclude)}."
     w, s = pipeline.windows, pipeline.signal
     signal = f"Signals at {s.rate_hz:g} Hz in m/s²"
     if s.filter.kind != "none":

@@ -87,6 +87,33 @@ def test_scores_are_pooled_per_seed_and_averaged_over_seeds(compared):
             assert score == pytest.approx(want)
 
 
+def test_seeds_together_are_the_mean_of_their_probabilities(compared):
+    _, r, table = compared
+    columns = ["p_walk", "p_sit", "p_jump"]
+    for name, m in r["models"].items():
+        mine = table[table["model"] == name]
+        mean = mine.groupby(["recording", "start"])[columns].mean()
+        true = mine.groupby(["recording", "start"])["true"].first()
+        guess = np.array(made.ACTIVITIES)[mean.to_numpy().argmax(axis=1)]
+        want = f1_score(true, guess, average="macro")
+        assert m["seed_ensemble"]["macro_f1"] == pytest.approx(want, abs=0.01)  # ties of two seeds
+
+
+def test_people_who_are_left_out_are_not_counted(tmp_path):
+    w = made.windows()
+    parts = [{"train": ["1", "2"], "validation": ["3"], "test": ["4"]}]
+    folder = made.write_job(tmp_path / "a", w, parts[0], skill=0.9)
+    models = collect([JobRecord("cnn", 0, 0, "a", folder)], ["cnn"])
+    proof = leakage.prove(w, artefacts(w, parts, models))
+    p = made.pipeline(["cnn"], (0,), split={"subjects": {"test": ["4"]}, "exclude": ["5", "6"]})
+    r = results.assemble(p, w, parts, models, proof, code="c0de")
+    assert r["subjects"] == ["1", "2", "3", "4"]
+    assert r["windows"]["kept"] + r["windows"]["rejected"]["person left out"] == len(w)
+    assert r["windows"]["kept"] == np.isin(w.subjects, ["1", "2", "3", "4"]).sum()
+    assert "out of 4" in r["protocol"]
+    assert "Left out altogether: 5, 6." in r["protocol"]
+
+
 def test_what_is_known_of_the_run(compared):
     w, r, _ = compared
     assert r["subjects"] == ["1", "2", "3", "4", "5", "6"]
