@@ -27,10 +27,25 @@ _PAGE = re.compile(
     rb"Temperature:[-\d.]+\r?\nBattery voltage:[-\d.]+\r?\nDevice Status:[^\r\n]*\r?\n"
     rb"Measurement Frequency:([\d.]+)\r?\n([0-9A-Fa-f]{3600})\s*"
 )
+# The lines of the header up to their colon: the library counts on their number and order.
 _HEADER = (
-    rb"\nMeasurement Frequency:[\d.]+ Hz", rb"\nx gain:-?\d+", rb"\nx offset:-?\d+",
-    rb"\ny gain:-?\d+", rb"\ny offset:-?\d+", rb"\nz gain:-?\d+", rb"\nz offset:-?\d+",
-    rb"\nVolts:\d+", rb"\nLux:\d+", rb"\nNumber of Pages:\d+",
+    "Device Identity", "Device Unique Serial Code", "Device Type", "Device Model",
+    "Device Firmware Version", "Calibration Date", "", "Device Capabilities",
+    "Accelerometer Range", "Accelerometer Resolution", "Accelerometer Units", "Light Meter Range",
+    "Light Meter Resolution", "Light Meter Units", "Temperature Sensor Range",
+    "Temperature Sensor Resolution", "Temperature Sensor Units", "", "Configuration Info",
+    "Measurement Frequency", "Measurement Period", "Start Time", "Time Zone", "", "Trial Info",
+    "Study Centre", "Study Code", "Investigator ID", "Exercise Type", "Config Operator ID",
+    "Config Time", "Config Notes", "Extract Operator ID", "Extract Time", "Extract Notes", "",
+    "Subject Info", "Device Location Code", "Subject Code", "Date of Birth", "Sex", "Height",
+    "Weight", "Handedness Code", "Subject Notes", "", "Calibration Data", "x gain", "x offset",
+    "y gain", "y offset", "z gain", "z offset", "Volts", "Lux", "", "Memory Status",
+    "Number of Pages", "", "",
+)  # fmt: skip
+
+
+_NUMBERS = (
+    b"x gain", b"x offset", b"y gain", b"y offset", b"z gain", b"z offset", b"Volts", b"Lux",
 )  # fmt: skip
 
 
@@ -42,10 +57,12 @@ def pages(data: bytes) -> tuple[bytes, list[re.Match[bytes] | None]]:
 
 def is_whole(header: bytes, found: list[re.Match[bytes] | None]) -> bool:
     """Whether the library can be trusted with the file."""
-    named = re.search(rb"\nNumber of Pages:(\d+)", header)
+    named = re.search(rb"\nNumber of Pages:(\d+)\s", header)
+    lines = header.decode("latin-1").replace("\r", "").split("\n")
     return (
         header.isascii()
-        and all(re.search(field, header) for field in _HEADER)
+        and tuple(line.partition(":")[0] for line in lines) == _HEADER
+        and all(re.search(rb"\n%s:-?\d+\s" % k, header) for k in _NUMBERS)
         and all(found)
         and named is not None
         and int(named[1]) == len(found)
