@@ -141,6 +141,13 @@ def test_sent_twice_adds_nothing_and_imports_no_mlflow(sent, tmp_path):
 
 def elsewhere(context, skills, seeds=(0,)):
     """`track` in another process: what it returned, and whether MLflow was imported."""
+    process = start_elsewhere(context, skills, seeds)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    return said.strip()
+
+
+def start_elsewhere(context, skills, seeds=(0,)):
     script = (
         "import sys, pathlib\n"
         "from tests.evaluation import workspace\n"
@@ -149,10 +156,7 @@ def elsewhere(context, skills, seeds=(0,)):
         f"seeds={seeds!r})\n"
         "print(tracking.track(c), 'mlflow' in sys.modules)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], check=True, timeout=120, capture_output=True, text=True
-    )
-    return done.stdout.strip()
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
 
 
 ONE = {"cnn": 0.9}
@@ -184,6 +188,19 @@ def test_a_store_that_is_gone_is_filled_again(fresh):
     (context.workspace.reports / "mlflow.db").unlink()
     assert elsewhere(context, ONE).startswith("5 runs sent")
     assert elsewhere(context, ONE) == "None False"
+
+
+def test_two_at_once_on_a_fresh_store(fresh, tmp_path, monkeypatch):
+    """SQLAlchemy makes the tables; two of it at a time made one of them crash."""
+    other = tmp_path / "other"
+    shutil.copytree(fresh.workspace.root, other)
+    database = tmp_path / "shared.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
+    both = [fresh, workspace.reopen(other, ONE)]
+    processes = [start_elsewhere(context, ONE) for context in both]
+    said = sorted(p.communicate(timeout=120)[0].split(" ")[0] for p in processes)
+    assert [p.returncode for p in processes] == [0, 0]
+    assert said == ["0", "5"]  # the same comparison, once
 
 
 def test_an_interrupted_sending_is_finished(fresh, monkeypatch):

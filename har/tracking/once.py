@@ -11,7 +11,7 @@ from pathlib import Path
 
 from har.errors import TrackingError
 from har.stages import Context
-from har.store import Workspace, digest, replace_file
+from har.store import digest, replace_file
 from har.tracking.material import material
 from har.tracking.send import LoadModel, send
 from har.tracking.where import sqlite_file, tracking_uri
@@ -57,7 +57,7 @@ def track(
         return None
     begin = time.monotonic()
     try:
-        with _one_at_a_time(context.workspace):
+        with _one_at_a_time(sqlite_file(uri)):
             run_id, added = send(context, found, uri, load_model)
     except Exception as e:
         if not _is_trouble_of_the_store(e):
@@ -102,10 +102,13 @@ def _is_sent(marker: Path, wanted: Mapping[str, str], uri: str) -> bool:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(workspace: Workspace) -> Iterator[None]:
+def _one_at_a_time(file: Path | None) -> Iterator[None]:
     """Two processes that open a fresh SQLite store at once can crash each other."""
-    workspace.cache.mkdir(parents=True, exist_ok=True)
-    with (workspace.cache / ".tracking.lock").open("w") as handle:
+    if file is None:  # a server looks after itself
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_name(file.name + ".lock").open("w") as handle:
         try:
             import fcntl
         except ImportError:  # Windows: one user, one run at a time

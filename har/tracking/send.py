@@ -41,9 +41,6 @@ def send(
         Runs that were new.
     """
     quiet_environment()
-    file = sqlite_file(uri)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
     import logging
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
