@@ -118,13 +118,16 @@ def bundles(
 
 
 def even_out(path: Path, probe: np.ndarray) -> None:
-    """Give a random network no favourite class, so that its answer changes with what is done."""
+    """Give a random network no favourite class and no certainty: its probabilities then show
+    every difference in what went in."""
     import keras
 
     model = keras.models.load_model(path, compile=False)
-    kernel, bias = model.layers[-1].get_weights()
-    favour = np.log(model.predict(probe, verbose=0)).mean(axis=0)
-    model.layers[-1].set_weights([kernel, bias - favour])
+    last = model.layers[-1]
+    features = keras.Model(model.inputs, last.input).predict(probe, verbose=0)
+    kernel = last.get_weights()[0]
+    kernel = kernel * 1.5 / (features @ kernel).std(axis=0).mean()
+    last.set_weights([kernel, -(features @ kernel).mean(axis=0)])
     model.save(path)
 
 

@@ -83,6 +83,8 @@ def test_live_answers_are_the_phone_pipelines(
     assert len(results) == len(answers) > 15
     np.testing.assert_allclose([r[1] for r in results], probabilities, atol=1e-4)
     assert [r[0] for r in results] == answers
+    spread = np.ptp(probabilities, axis=0).min()
+    assert spread > 0.1, "probabilities that stand still would hide a difference"
     assert len(set(answers)) > 1, "a recording on which the answer never changes proves little"
 
 
