@@ -132,8 +132,10 @@ def announce(
     echo(f"The page is at {first}")
     for other in others:
         echo(f"            or {other}")
-    if tls is None:
+    if tls is None and server.key is None:
         echo("Only this machine reaches it. For a phone: har serve BUNDLE --https")
+    elif tls is None:
+        echo("Without --https a phone gives the page no motion: it can open files, not record.")
     else:
         if "//localhost" in first:
             echo("This machine has no address on a local network: join the phone's Wi-Fi first.")

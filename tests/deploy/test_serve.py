@@ -187,6 +187,9 @@ def test_on_a_network_recordings_need_the_key(tmp_path, monkeypatch):
         assert not (tmp_path / "data").exists()
         right = {"Authorization": f"Bearer {server.key}"}
         assert request(server, "PUT", path, about, right)[0] == 201
+        said: list[str] = []
+        serve.announce(server, None, said.append)
+        assert "Without --https" in said[-2]
         assert request(server, "GET", "/api/recordings", None, right)[0] == 200
     assert serve.access_key(keys) == server.key  # a phone keeps it
     assert (keys / "access-key").stat().st_mode & 0o077 == 0

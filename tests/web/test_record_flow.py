@@ -88,6 +88,33 @@ def test_discard_leaves_nothing(serving, phone, shoulder, tmp_path):
     assert landed(tmp_path) == []
 
 
+def test_a_pocket_cannot_stop_it_and_hands_are_left_out(serving, phone, shoulder, tmp_path):
+    p = phone(serving("cnn"))
+    page = p.open()
+    page.click("#tab-record")
+    for field, text in (("#who", "Ada"), ("#what", "rotation"), ("#where", "pocket")):
+        page.fill(field, text)
+    page.select_option("#hands", "3")
+    page.click("#record-form button[type=submit]")
+    samples = shoulder[0].acceleration[:1000]
+    p.move(np.arange(100) / 50, samples[:100])  # while it is being put away
+    assert page.inner_text("#recording-eyebrow").lower() == "put the phone away"
+    page.wait_for_timeout(3200)
+    p.move(2 + np.arange(800) / 50, samples[:800])
+    page.wait_for_selector("#stop-recording:enabled")
+    page.click("#stop-recording")  # a touch
+    page.wait_for_timeout(300)
+    assert page.is_visible("#recording")
+    page.hover("#stop-recording")
+    page.mouse.down()
+    page.wait_for_selector("#record-notice.good:visible")
+    page.mouse.up()
+    wait_until(page, RECORDINGS, 1)
+    table = np.loadtxt(landed(tmp_path)[0], delimiter=",", skiprows=1)
+    assert table[-1, 0] == pytest.approx(799 / 50 - 3, abs=0.03)
+    np.testing.assert_array_equal(table[:, 1:].astype(np.float32), samples[: len(table)])
+
+
 def test_only_one_tab_records(serving, phone, shoulder, tmp_path):
     """Two that share one outbox would overwrite each other's pieces."""
     p = phone(serving("cnn"))

@@ -270,15 +270,23 @@ export class Live {
 
 // Small things ----------------------------------------------------------------------------------
 
+/** Keeps the screen on: a phone that sleeps gives no motion. It is lost whenever the page hides. */
 export const wakeLock = {
   async take() {
+    this.wanted = true;
     this.lock = await navigator.wakeLock?.request("screen").catch(() => null);
+    if (!this.wanted) this.release();
   },
   release() {
+    this.wanted = false;
     this.lock?.release();
     this.lock = null;
   },
 };
+
+document.addEventListener("visibilitychange", () => {
+  if (wakeLock.wanted && document.visibilityState === "visible") wakeLock.take();
+});
 
 export function notice(text, { id = "notice", good = false } = {}) {
   $(id).hidden = !text;

@@ -2,6 +2,7 @@
 
 import { ask, memory } from "./access.js";
 import { drawTrace } from "./draw.js";
+import { onHold } from "./hold.js";
 import { clock, duration, element, notice, wakeLock } from "./live.js";
 import { Outbox } from "./outbox.js";
 import { Recorder } from "./recorder.js";
@@ -26,8 +27,9 @@ export class Record {
       e.preventDefault();
       this.start();
     });
-    $("stop-recording").addEventListener("click", () => this.stop());
-    $("discard-recording").addEventListener("click", () => this.discard());
+    const inPocket = () => this.recorder?.leaveOutS > 0;
+    onHold($("stop-recording"), inPocket, () => this.stop());
+    onHold($("discard-recording"), inPocket, () => this.discard());
     addEventListener("beforeunload", (e) => {
       if (this.recorder || this.keeping) e.preventDefault();
     });
@@ -78,6 +80,8 @@ export class Record {
     $("record-form").hidden = true;
     $("recording").hidden = false;
     $("stop-recording").disabled = true;
+    $("stop-recording").textContent = hands ? "Hold to stop" : "Stop and keep";
+    $("discard-recording").textContent = hands ? "Hold to discard" : "Discard";
     wakeLock.take();
     navigator.storage?.persist?.();
     this.motion.listeners.add((this.listener = (sample) => this.receive(sample)));
