@@ -100,7 +100,9 @@ def clean(raw: Raw) -> tuple[list[Recording], Account]:
 
 def _finite(raw: Raw, account: Account) -> np.ndarray:
     good = finite_rows(raw.acceleration)
-    _reject(account, "not finite", int((~good).sum()), "nan", "samples with an empty or NaN axis")
+    bad = int((~good).sum())
+    first = f", the first in row {int(np.argmin(good)) + 1}" if bad else ""
+    _reject(account, "not finite", bad, "nan", f"samples with an empty or NaN axis{first}")
     if raw.time_s is not None:
         timed = np.isfinite(raw.time_s)
         n = int((good & ~timed).sum())
@@ -120,7 +122,8 @@ def _in_order(raw: Raw, rows: np.ndarray, account: Account) -> list[np.ndarray]:
         account.findings.append(
             Finding(
                 "restart", "warning", "fixed",
-                f"Time steps back by more than {RESTART_S:g} s {len(restarts)} times: "
+                f"Time steps back by more than {RESTART_S:g} s {len(restarts)} times, first in row "
+                f"{int(rows[restarts[0]]) + 1}: "
                 "each begins another recording.",
                 raw.source, len(restarts),
             )
@@ -130,11 +133,13 @@ def _in_order(raw: Raw, rows: np.ndarray, account: Account) -> list[np.ndarray]:
         account.findings.append(
             Finding(
                 "step-back", "warning", "fixed",
-                f"Time steps back a little {back} times: rows sorted by their timestamps.",
+                f"Time steps back a little {back} times, first in row "
+                f"{int(rows[np.argmax((steps < 0) & (steps >= -RESTART_S)) + 1]) + 1}: "
+                "rows sorted by their timestamps.",
                 raw.source, back,
             )
         )  # fmt: skip
-    repeated = 0
+    repeated, first = 0, 0
     for piece in np.split(rows, restarts):
         if not len(piece):
             continue
@@ -144,9 +149,14 @@ def _in_order(raw: Raw, rows: np.ndarray, account: Account) -> list[np.ndarray]:
             order = np.argsort(t, kind="stable")
             piece, t = piece[order], t[order]
         fresh = np.r_[True, np.diff(t) > 0]
+        if not repeated and not fresh.all():
+            first = int(piece[np.argmin(fresh)])
         repeated += int((~fresh).sum())
         pieces.append(piece[fresh])
-    _reject(account, "repeated instant", repeated, "duplicate", "samples repeat a timestamp")
+    where = f", the first in row {first + 1}" if repeated else ""
+    _reject(
+        account, "repeated instant", repeated, "duplicate", f"samples repeat a timestamp{where}"
+    )
     return pieces
 
 

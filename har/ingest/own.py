@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import glob
 import re
 import zipfile
@@ -12,16 +11,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from har.config import Table, did_you_mean
+from har.config import Table
 from har.errors import ConfigError, DataError
-from har.ingest import formats, text
+from har.ingest import fields, formats, text
 from har.ingest.doctor import timing, values
 from har.ingest.doctor.treat import FALLBACK_RATE_HZ
 from har.ingest.formats import tables
-from har.ingest.formats.base import HEAD_BYTES, Head, Hints, decode, look
+from har.ingest.formats.base import HEAD_BYTES, Head, Hints, look
 from har.ingest.raw import Gravity, Raw, Source, Unit
 
-FIELDS = ("subject", "activity", "session", "placement")
 # Folders that many loggers put in the way of a name that tells.
 _VAGUE = {"", ".", "data", "raw", "csv", "export", "recordings"}
 
@@ -62,8 +60,8 @@ def find(table: Table, root: Path) -> Found:
     files = _files(table.path, root)
     if not files:
         raise ConfigError(f"dataset.path: no file matches {table.path!r} in {root}.")
-    pattern = compile_pattern(table.pattern) if table.pattern else None
-    sidecar = _read_sidecar(root / table.sidecar) if table.sidecar else {}
+    pattern = fields.compile_pattern(table.pattern) if table.pattern else None
+    sidecar = fields.read_sidecar(root / table.sidecar) if table.sidecar else {}
     skip = {(root / table.sidecar).resolve()} if table.sidecar else set()
     found = Found()
     sessions: dict[str, list[tuple[Source, Head]]] = defaultdict(list)
@@ -123,21 +121,21 @@ def _one_folder(
     alone = len(chosen) == 1
     for name, source in chosen:
         shown = _shown(source, root)
-        fields = {k: v for k in ("subject", "activity", "placement") if (v := getattr(table, k))}
+        known = {k: v for k in ("subject", "activity", "placement") if (v := getattr(table, k))}
         if pattern is not None:
             match = pattern.fullmatch(shown)
             if match is None:
                 found.rejected.append((shown, f"does not match dataset.pattern {table.pattern!r}"))
                 continue
-            fields |= {k: v for k, v in match.groupdict().items() if v}
-        fields |= _sidecar_row(sidecar, shown)
-        if "session" in fields and "activity" in fields and not table.activity:
+            known |= {k: v for k, v in match.groupdict().items() if v}
+        known |= fields.sidecar_row(sidecar, shown)
+        if "session" in known and "activity" in known and not table.activity:
             # walk_1.csv and run_1.csv are two recordings.
-            fields["session"] = f"{fields['activity']}-{fields['session']}"
+            known["session"] = f"{known['activity']}-{known['session']}"
         has_views = formats.get(name).rank is not None
-        fields.setdefault("session", _session(shown, folder=alone and has_views))
-        extra = {"format": name, "fields": fields, "shown": shown}
-        found.sources.append(Source(source.path, source.member, fields.get("placement", ""), extra))
+        known.setdefault("session", _session(shown, folder=alone and has_views))
+        extra = {"format": name, "fields": known, "shown": shown}
+        found.sources.append(Source(source.path, source.member, known.get("placement", ""), extra))
 
 
 def _unknown(head: Head) -> str:
@@ -285,72 +283,3 @@ def _session(shown: str, *, folder: bool) -> str:
         return "-".join(parts[-2:]) if len(parts) > 1 else parts[-1]
     near = [parts[-1]] if parts and parts[-1].lower() not in _VAGUE else []
     return "-".join([*near, pure.stem])
-
-
-# Fields from the path and from a sidecar --------------------------------------------------------
-
-
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """`{subject}/{activity}_{session}.csv` as a regular expression for the end of a path.
-
-    Raises
-    ------
-    ConfigError
-        For a field that does not exist or stands twice.
-    """
-    out, seen = "", set()
-    for part in re.split(r"(\{[^{}]*\}|\*\*|\*)", pattern):
-        if part == "**":
-            out += ".*"
-        elif part == "*":
-            out += "[^/]*"
-        elif part.startswith("{"):
-            name = part[1:-1]
-            if name in ("", "_"):
-                out += "[^/]+?"
-                continue
-            if name not in FIELDS:
-                raise ConfigError(
-                    f"dataset.pattern: no field {name!r}{did_you_mean(name, FIELDS)}. "
-                    f"Fields: {', '.join(FIELDS)}; {{_}} skips."
-                )
-            if name in seen:
-                raise ConfigError(f"dataset.pattern: {{{name}}} stands twice in {pattern!r}.")
-            seen.add(name)
-            out += f"(?P<{name}>[^/]+?)"
-        else:
-            out += re.escape(part)
-    return re.compile(rf"(?:.*/)?{out}")
-
-
-def _read_sidecar(path: Path) -> dict[str, dict[str, str]]:
-    try:
-        lines = decode(path.read_bytes()).splitlines()
-    except OSError as e:
-        raise ConfigError(f"dataset.sidecar: {path} cannot be read ({e}).") from e
-    rows = list(csv.DictReader(lines))
-    if not rows or "file" not in rows[0]:
-        raise ConfigError(f"dataset.sidecar: {path} needs a column `file`, and rows.")
-    known = {"file", *FIELDS}
-    if unknown := [c for c in rows[0] if c not in known]:
-        raise ConfigError(
-            f"dataset.sidecar: {path} has columns that nobody reads: {', '.join(unknown)}. "
-            f"Known: {', '.join(sorted(known))}."
-        )
-    out: dict[str, dict[str, str]] = {}
-    for row in rows:
-        out[row["file"].strip()] = {k: v.strip() for k, v in row.items() if k != "file" and v}
-    return out
-
-
-def _sidecar_row(sidecar: dict[str, dict[str, str]], shown: str) -> dict[str, str]:
-    """The row of a file: by the longest end of its path that the sidecar names."""
-    parts = PurePosixPath(shown).parts
-    for i in range(len(parts)):
-        if row := sidecar.get("/".join(parts[i:])):
-            return row
-    for i in range(len(parts) - 1, 0, -1):  # a folder names all its files
-        for j in range(i):
-            if row := sidecar.get("/".join(parts[j:i])):
-                return row
-    return {}

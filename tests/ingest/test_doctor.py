@@ -20,7 +20,7 @@ from har import config
 from har.cli import main
 from har.ingest import datasets
 from har.ingest.clean import clean
-from har.ingest.doctor import labels, show, study, timing, values
+from har.ingest.doctor import defects, labels, show, study, timing, values
 from har.ingest.doctor.check import check
 from har.ingest.doctor.treat import treat
 from har.ingest.raw import Raw
@@ -141,10 +141,10 @@ def test_classes_that_few_people_have():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(range(len(study.defects()))), st.integers(0, 2**31))
+@given(st.sampled_from(range(len(defects.defects()))), st.integers(0, 2**31))
 def test_whatever_is_wrong_every_sample_is_accounted_for(which, seed):
     t, a = walk(seconds=8, seed=seed % 7)
-    broken = study.defects()[which].inject(
+    broken = defects.defects()[which].inject(
         raw(t, a, unit=None, gravity=None), np.random.default_rng(seed)
     )
     n = len(broken.acceleration)
@@ -317,3 +317,13 @@ def test_damaged_files_are_told_of_and_never_crash(exported, tmp_path_factory, d
     show.as_text(report)
     show.as_html(report)
     json.dumps(report.as_dict(), allow_nan=False)
+
+
+def test_without_gravity_the_unit_is_told_only_where_it_must_be_ms2():
+    t, a = walk(gravity=False)
+    r = raw(t, 3 * a, unit=None, gravity=None)
+    assert codes(r)["unit"] == ("info", "fixed")
+    assert (r.unit, r.gravity) == ("m/s2", "removed")
+    r = raw(t, a / exports.G, unit=None, gravity=None)
+    assert codes(r)["unit"] == ("warning", "none")
+    assert (r.unit, r.gravity) == (None, "removed")

@@ -11,7 +11,7 @@ import pytest
 
 from har.config import Columns, Table
 from har.errors import ConfigError, DataError
-from har.ingest import own
+from har.ingest import fields, own
 from har.ingest.clean import clean
 from har.ingest.doctor.treat import treat
 
@@ -101,6 +101,26 @@ def test_sensor_logger_annotations_label_what_follows(tmp_path):
                           marks=[(5.0, "walking"), (12.0, "running")])  # fmt: skip
     notes = [(n.label, n.start, n.end) for n in one(tmp_path).annotations]
     assert notes == [("walking", 250, 600), ("running", 600, 1000)]
+
+
+def test_sensor_logger_on_an_apple_watch(tmp_path):
+    t, a = walk()
+    _, linear = walk(gravity=False)
+    header = "time,seconds_elapsed," + ",".join(
+        f"{part}{axis}" for part in ("rotationRate", "gravity", "acceleration") for axis in "XYZ"
+    )
+    rows = [
+        (str(round(s * 1e9)), s, 0, 0, 0, *(-(x - lin) / exports.G), *(-lin / exports.G))
+        for s, x, lin in zip(t, a, linear, strict=True)
+    ]
+    exports.table(tmp_path / "s1" / "WristMotion.csv", header, rows)
+    got = one(tmp_path)
+    np.testing.assert_allclose(got.acceleration, a, atol=1e-4)
+    assert got.placement == "wrist"
+    exports.sensor_logger(tmp_path / "s1", t, a, platform="ios+")  # and the phone beside it
+    assert sorted(r.provenance["format"] for r in read(tmp_path)) == [
+        "sensor-logger", "sensor-logger-watch",
+    ]  # fmt: skip
 
 
 def test_sensor_logger_as_a_zip(tmp_path):
@@ -327,15 +347,15 @@ def test_raw_counts(tmp_path):
 
 
 def test_pattern():
-    match = own.compile_pattern("{subject}/{activity}_{session}.csv").fullmatch
+    match = fields.compile_pattern("{subject}/{activity}_{session}.csv").fullmatch
     assert match("my/p1/walk_2.csv").groupdict() == {
         "subject": "p1", "activity": "walk", "session": "2",
     }  # fmt: skip
     assert match("walk_2.csv") is None
     with pytest.raises(ConfigError, match="did you mean 'subject'"):
-        own.compile_pattern("{subjct}.csv")
+        fields.compile_pattern("{subjct}.csv")
     with pytest.raises(ConfigError, match="stands twice"):
-        own.compile_pattern("{subject}/{subject}.csv")
+        fields.compile_pattern("{subject}/{subject}.csv")
 
 
 def test_what_does_not_match_is_listed(tmp_path):

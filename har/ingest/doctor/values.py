@@ -22,6 +22,10 @@ SURE = (0.7, 1.35)
 PLAUSIBLE = (0.4, 2.2)
 REMOVED_BELOW = 0.3
 STEADY = 0.35  # interquartile range of the mean lengths, as a share of their median
+# Below this share of the movement the mean is no gravity, whatever the unit (with it, 0.44).
+REMOVED_SHARE = 0.4
+# No one keeps up an RMS of 3.5 g: so lively a signal without gravity is in m/s².
+LIVELY = (3.5, 35.0)
 STUCK_S = 1.0
 MIN_CLIPPED = 10
 
@@ -123,7 +127,19 @@ def examine(raw: Raw, rate_hz: float) -> list[Finding]:
     m = measure(raw.acceleration, rate_hz)
     if m is None or m.length == m.movement == 0:
         return found
-    if raw.unit is None:
+    if raw.unit is None and raw.gravity != "present" and m.length < REMOVED_SHARE * m.movement:
+        if raw.gravity is None:
+            raw.gravity = "removed"
+            say("gravity", "info", "fixed", f"Gravity is removed: the mean over {WINDOW_S:g} s is "
+                f"{m.length / m.movement:.2f} of the movement.")  # fmt: skip
+        if LIVELY[0] < m.movement < LIVELY[1]:
+            raw.unit = "m/s2"
+            say("unit", "info", "fixed", f"Taken as m/s2: its movement, {m.movement:.1f} RMS, "
+                "would be too much in g.")  # fmt: skip
+        else:
+            say("unit", "warning", "none", "The unit is not known: without gravity the values do "
+                "not tell g from m/s2. Set dataset.unit.")  # fmt: skip
+    elif raw.unit is None:
         unit, why = guess_unit(m)
         if unit is None:
             counts = "raw counts" in why

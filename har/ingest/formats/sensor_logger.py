@@ -171,4 +171,44 @@ def _annotations(source: Source, time_s: np.ndarray) -> tuple[np.ndarray | None,
     return texts[which], [Finding("annotations", "info", "none", message, source.name, len(marks))]
 
 
-FORMAT = Format("sensor-logger", "Sensor Logger", recognise, read, companion, rank)
+# The Apple Watch's file ---------------------------------------------------------------------------
+
+_WRIST = tuple(f"{part}{axis}" for part in ("acceleration", "gravity") for axis in "XYZ")
+
+
+def is_wrist(head: Head) -> bool:
+    return {"time", "seconds_elapsed", *_WRIST} <= set(head.columns)
+
+
+def read_wrist(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
+    """`WristMotion.csv`: acceleration and gravity apart, in g and iOS's sign, or standardised."""
+    columns, skipped = text.read_columns(
+        text.read_bytes(source),
+        names=head.names,
+        include=["seconds_elapsed", *_WRIST],
+        types=dict.fromkeys(["seconds_elapsed", *_WRIST], "float64"),
+        skip_rows=head.skip_rows,
+        where=source.name,
+    )
+    values = np.column_stack([columns[c] for c in _WRIST])
+    removed = hints.table.gravity == "removed"
+    rows = small_table(beside(source, "Metadata.csv"))
+    standard = bool(rows) and any(
+        k.lower() == "standardisation" and v.lower() == "true" for k, v in rows[0].items()
+    )
+    for raw in tables.stretches(
+        source, hints, values[:, :3] if removed else values[:, :3] + values[:, 3:],
+        time_s=columns["seconds_elapsed"], unit="m/s2" if standard else "g",
+        convention="android" if standard else "ios", gravity="removed" if removed else "present",
+        rejected={"malformed line": skipped} if skipped else {},
+        provenance={"recorder": "Sensor Logger", "sum": "acceleration + gravity"},
+    ):  # fmt: skip
+        if raw.placement == "unknown":
+            raw.placement = "wrist"
+        yield raw
+
+
+FORMATS = (
+    Format("sensor-logger-watch", "Sensor Logger, Apple Watch", is_wrist, read_wrist),
+    Format("sensor-logger", "Sensor Logger", recognise, read, companion, rank),
+)
