@@ -13,9 +13,10 @@ import numpy as np
 
 from har import fanout
 from har.config import ModelConfig
-from har.deploy import abstention, bundle, litert, manifest, parity, step
+from har.deploy import abstention, bundle, litert, manifest, parity, raw_parity, step
 from har.deploy.interpreter import LiteModel, measure
 from har.errors import ExportError
+from har.ingest import stored as ingested
 from har.signal import stored as prepared
 from har.signal.windows import Windows
 from har.stages import Context
@@ -55,6 +56,7 @@ class Shipped:
     parities: dict[str, parity.Parity] = field(default_factory=dict)
     withheld: dict[str, str] = field(default_factory=dict)
     stream: tuple[Path, dict[str, Any]] | None = None
+    raw_parity: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -190,6 +192,7 @@ def _convert_final(
         target = scratch / "final" / model.name
         target.mkdir(parents=True)
         train = np.flatnonzero(np.isin(windows.subjects, model.trained_on["subjects"]))
+        known = _known(context, windows)
         requests.append(
             litert.Request(
                 model.keras_file,
@@ -198,8 +201,8 @@ def _convert_final(
                 representative=_some(windows, train, N_REPRESENTATIVE),
                 probe=np.concatenate(
                     [
-                        windows.gather(bundle.choose_golden(windows.labels)),
-                        _some(windows, np.arange(len(windows)), N_PROBE),
+                        windows.gather(known[bundle.choose_golden(windows.labels[known])]),
+                        _some(windows, known, N_PROBE),
                     ]
                 ),
             )
@@ -298,6 +301,35 @@ def _measure_on_folds(
             if reason := parity.gate(variant, compared, what=f"{model.name}, on unseen people"):
                 model.withheld[variant] = reason
                 del converted.files[variant]
+        float32 = [results[n].files["float32"] for n in mine]
+        model.raw_parity = _from_raw_recordings(context, model, float32, windows)
+
+
+def _from_raw_recordings(
+    context: Context, model: Shipped, files: Sequence[Path], windows: Windows
+) -> dict[str, Any]:
+    """Each fold's float32 file on recordings as they were ingested, resampled as a phone does."""
+    phone, keras = [], []
+    count = irregular = 0
+    for job, path in zip(model.folds, files, strict=True):
+        found = job.predictions()
+        index = found["test_index"]
+        recordings = raw_parity.pick(
+            ingested.iterate(context.outputs["ingest"].path), windows.recordings[index]
+        )
+        a, b = raw_parity.check(
+            path,
+            recordings,
+            windows,
+            index,
+            found["test_probabilities"],
+            max_gap_s=context.pipeline.signal.max_gap_s,
+        )
+        phone.append(a)
+        keras.append(b)
+        count += len(recordings)
+        irregular += sum(r.time_s is not None for r in recordings)
+    return raw_parity.gate(phone, keras, count, irregular)
 
 
 def _answers(item: tuple[Path, Path, np.ndarray], _report: Any) -> np.ndarray:
@@ -305,6 +337,11 @@ def _answers(item: tuple[Path, Path, np.ndarray], _report: Any) -> np.ndarray:
     windows, model = prepared.load(folder), LiteModel(path)
     parts = [model(windows.gather(index[a : a + 1024])) for a in range(0, len(index), 1024)]
     return np.concatenate(parts) if parts else np.empty((0, model.n_classes), np.float32)
+
+
+def _known(context: Context, windows: Windows) -> np.ndarray:
+    """Windows of the people who are in the comparison."""
+    return np.flatnonzero(~np.isin(windows.subjects, context.pipeline.split.exclude))
 
 
 def _some(windows: Windows, index: np.ndarray, n: int) -> np.ndarray:
@@ -334,7 +371,8 @@ def _write(
             "label_agreement": p.label_agreement,
             "macro_f1": p.macro_f1,
         }
-    index = bundle.choose_golden(windows.labels)
+    known = _known(context, windows)
+    index = known[bundle.choose_golden(windows.labels[known])]
     assert converted.keras is not None
     return bundle.write(
         folder / model.name,
@@ -343,6 +381,7 @@ def _write(
                 context, model.config, model.trained_on, model.withheld, windows, results
             ),
             **_sureness(context, model, windows),
+            "raw_parity": model.raw_parity,
         },
         converted.files,
         figures,

@@ -59,7 +59,7 @@ def _summarise(context: Context, output: Output) -> str:
 STAGE = Stage(
     name="export",
     summary="fit on everyone, convert, prove it equal, write the bundle",
-    needs=("prepare", "train", "compare", "report"),
+    needs=("ingest", "prepare", "train", "compare", "report"),
     modules=("har.deploy.stage", "har.deploy.export"),
     config=_config,
     run=_run,

@@ -20,6 +20,7 @@ from har.deploy import predict as predicting
 from har.deploy.bundle import Bundle
 from har.deploy.tables import of_recording
 from har.errors import ExportError
+from har.signal import resampling
 from har.signal.prepare import prepare
 from har.stages import Context
 from har.store import Store, Workspace
@@ -48,18 +49,22 @@ class Remembered:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.real = folder, litert.convert
-        self.known: dict[Path, litert.Converted] = {}
+        self.known: dict[tuple[Path, bool], litert.Converted] = {}
+
+    @staticmethod
+    def key(request: litert.Request) -> tuple[Path, bool]:
+        return request.model, request.probe is not None
 
     def convert(
         self, requests: Sequence[litert.Request], *, jobs: int = 1
     ) -> list[litert.Converted]:
-        fresh = [r for r in requests if r.model not in self.known]
+        fresh = [r for r in requests if self.key(r) not in self.known]
         for request, result in zip(fresh, self.real(fresh, jobs=jobs), strict=True):
             kept = self.folder / str(len(self.known))
             shutil.copytree(request.folder, kept)
             files = {v: kept / p.name for v, p in result.files.items()}
-            self.known[request.model] = litert.Converted(files, result.failed, result.keras)
-        found = [self.known[r.model] for r in requests]
+            self.known[self.key(request)] = litert.Converted(files, result.failed, result.keras)
+        found = [self.known[self.key(r)] for r in requests]
         return [litert.Converted(dict(c.files), dict(c.failed), c.keras) for c in found]
 
 
@@ -120,6 +125,39 @@ def test_a_recording_through_the_bundle_is_a_recording_through_the_pipeline(
     np.testing.assert_allclose(
         bundle.model()(golden["windows"]), golden["probabilities"], atol=1e-4
     )
+
+
+def test_from_raw_recordings_with_their_own_timestamps(exported: Context) -> None:
+    manifest = Bundle.open(exported.workspace.reports / "made-up" / "bundle" / "cnn").manifest
+    found = manifest["raw_parity"]
+    assert found["recordings"] == 6
+    assert found["irregular"] > 0
+    assert found["n_windows"] > 80
+    assert found["max_abs_diff"] < 1e-4
+
+
+def test_another_way_of_resampling_does_not_ship(
+    exported: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the phone took the nearest sample."""
+
+    def nearest(time: np.ndarray, samples: np.ndarray, at: np.ndarray) -> np.ndarray:
+        return samples[np.abs(time[:, None] - at).argmin(0)].astype(float)
+
+    monkeypatch.setattr(resampling, "cubic", nearest)
+    with pytest.raises(ExportError, match="from raw recordings, the phone's way"):
+        pipeline.run(context(exported.workspace.root), force=True)
+
+
+def test_one_folds_model_ships_if_it_is_asked_for(exported: Context) -> None:
+    asked = context(exported.workspace.root, name="one-fold", export={"fit": "fold"})
+    pipeline.run(asked)
+    manifest = Bundle.open(asked.workspace.reports / "one-fold" / "bundle" / "cnn").manifest
+    folds = json.loads((asked.outputs["train"].path / "folds.json").read_text())
+    assert manifest["trained_on"]["fit"] == "fold"
+    assert manifest["trained_on"]["fold"] == 0
+    assert manifest["trained_on"]["subjects"] == folds[0]["train"]
+    assert "one fold's model" in manifest["score_of"]["what"]
 
 
 def test_nothing_changed_nothing_runs(exported: Context) -> None:

@@ -1,0 +1,143 @@
+"""From the recording itself: the phone's way against the way that the scores were made.
+
+Offline, a recording is resampled whole, cut, and answered by Keras. A phone resamples samples as
+they come and asks the `.tflite` file. Both must say the same of the same stretch of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har.deploy import parity
+from har.deploy.interpreter import LiteModel
+from har.deploy.streaming import Resampler
+from har.deploy.tables import of_recording
+from har.errors import ExportError
+from har.recording import Recording
+from har.signal.resampling import Stretch
+from har.signal.windows import Windows
+
+AT_MOST = 3
+"""Recordings of each fold's unseen people, those with irregular timestamps first."""
+
+
+def pick(recordings: Iterable[Recording], wanted: Sequence[str]) -> list[Recording]:
+    """The recordings to try."""
+    names = set(wanted)
+    mine = [r for r in recordings if r.id in names]
+    return sorted(mine, key=lambda r: (r.time_s is None, r.id))[:AT_MOST]
+
+
+def phone_windows(
+    recording: Recording, spans: np.ndarray, *, rate_hz: float, max_gap_s: float
+) -> np.ndarray:
+    """Windows as a phone has them in memory.
+
+    Parameters
+    ----------
+    recording : Recording
+    spans : ndarray of int64, shape (n, 2)
+        Start and end on the recording's timeline at `rate_hz`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n_raw, 3)
+
+    Raises
+    ------
+    ExportError
+        If the phone has no such stretch without a gap.
+    """
+    resampler = Resampler(target_hz=rate_hz, max_gap_s=max_gap_s)
+    stretches: list[list[Stretch]] = [[]]
+
+    def take(pieces: Iterable[tuple[Stretch, bool]]) -> None:
+        for piece, ended in pieces:
+            if len(piece.samples):
+                stretches[-1].append(piece)
+            if ended:
+                stretches.append([])
+
+    for chunk in of_recording(recording).chunks:
+        take(resampler.push(chunk))
+    take(resampler.finish())
+    rows = [
+        Stretch(parts[0].start, np.concatenate([p.samples for p in parts]))
+        for parts in stretches
+        if parts
+    ]
+    out = []
+    for start, end in spans.tolist():
+        home = next((s for s in rows if s.start <= start and end <= s.stop), None)
+        if home is None:
+            raise ExportError(
+                f"{recording.id}: a phone sees a gap between samples {start} and {end} (at "
+                f"{rate_hz:g} Hz), where the windows that were scored have none."
+            )
+        out.append(home.samples[start - home.start : end - home.start])
+    return np.stack(out)
+
+
+def check(
+    model: Path,
+    recordings: Sequence[Recording],
+    windows: Windows,
+    index: np.ndarray,
+    reference: np.ndarray,
+    *,
+    max_gap_s: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the phone says, and what Keras said, of the windows of some recordings.
+
+    Parameters
+    ----------
+    model : Path
+        A fold's float32 file.
+    recordings : sequence of Recording
+        As ingested, with their own timestamps.
+    windows : Windows
+    index, reference : ndarray, shapes (m,) and (m, k)
+        The fold's unseen windows, and Keras's stored probabilities of them.
+    """
+    lite = LiteModel(model)
+    phone, keras = [], []
+    for recording in recordings:
+        mine = np.flatnonzero(windows.recordings[index] == recording.id)
+        if not len(mine):
+            continue
+        cut = phone_windows(
+            recording,
+            windows.spans[index[mine]],
+            rate_hz=windows.rate_hz,
+            max_gap_s=max_gap_s,
+        )
+        phone.append(lite(cut))
+        keras.append(reference[mine])
+    if not phone:
+        k = reference.shape[1]
+        return np.empty((0, k), np.float32), np.empty((0, k), np.float32)
+    return np.concatenate(phone), np.concatenate(keras)
+
+
+def gate(
+    phone: Sequence[np.ndarray], keras: Sequence[np.ndarray], n_recordings: int, irregular: int
+) -> dict[str, Any]:
+    """`raw_parity` of `model.json`.
+
+    Raises
+    ------
+    ExportError
+        If the two ways differ by more than float32 may.
+    """
+    compared = parity.compare(np.concatenate(keras), np.concatenate(phone))
+    parity.gate("float32", compared, what="from raw recordings, the phone's way")
+    return {
+        "recordings": n_recordings,
+        "irregular": irregular,
+        "n_windows": compared.n_windows,
+        "max_abs_diff": compared.max_abs_diff,
+    }
