@@ -39,12 +39,19 @@ def study_doctor(ctx: click.Context, per_set: int, out: Path | None) -> None:  #
     Example:
       har study doctor --per-set 25 --out reports/doctor.md
     """
+    from rich.console import Console
+    from rich.progress import Progress
+
     from har.ingest.doctor import study as doctor_study
     from har.store import Workspace
 
     raw = Path(os.environ.get("HAR_DATA_MIRROR") or Workspace(ctx.obj.resolve()).raw)
     recordings = list(doctor_study.sample(raw, per_set))
-    rows = doctor_study.run(recordings)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("defects", total=None)
+        rows = doctor_study.run(
+            recordings, on_progress=lambda n, of: progress.update(task, completed=n, total=of)
+        )
     command = f"har study doctor --per-set {per_set}"
     text = doctor_study.as_markdown(rows, recordings, command)
     _write_or_echo(text, out)
@@ -63,9 +70,12 @@ def study_account(ctx: click.Context, paths: tuple[str, ...], out: Path | None) 
     Example:
       har study account watch my/recordings --out reports/account.md
     """
+    from rich.console import Console
+
     from har.ingest.doctor import account
 
-    reports = account.gather(list(paths), ctx.obj.resolve())
+    with Console(stderr=True).status("reading"):
+        reports = account.gather(list(paths), ctx.obj.resolve())
     names = " ".join(Path(p).name for p in paths)
     _write_or_echo(account.as_markdown(reports, f"har study account {names}"), out)
 

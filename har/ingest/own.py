@@ -36,11 +36,14 @@ class Found:
         Files that are not read, with the reason.
     rejected : list of (str, str)
         Files that should have been read and cannot be.
+    unknown : list of Head
+        Of those, the tables whose columns are not known.
     """
 
     sources: list[Source] = field(default_factory=list)
     not_used: list[tuple[str, str]] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
+    unknown: list[Head] = field(default_factory=list)
 
 
 def find(table: Table, root: Path) -> Found:
@@ -102,6 +105,7 @@ def _one_folder(
                 found.not_used.append((_shown(source, root), "no acceleration in it"))
             elif head.suffix in {".csv", ".tsv", ".parquet"} or table.columns:
                 found.rejected.append((_shown(source, root), _unknown(head)))
+                found.unknown.append(head)
             else:
                 found.not_used.append((_shown(source, root), "not a format that is known"))
         elif form.rank is None:
@@ -150,7 +154,7 @@ def _unknown(head: Head) -> str:
 
 def read(source: Source, table: Table) -> Iterator[Raw]:
     """The recordings of one source, as they stand in it."""
-    head = _head(source)
+    head = head_of(source)
     form = formats.get(source.extra["format"])
     for raw in form.read(source, head, Hints(table)):
         raw.source = raw.source.replace(source.name, source.extra["shown"], 1)
@@ -205,7 +209,8 @@ def resolve(table: Table, sources: list[Source]) -> Resolved:
         units: set[Any] = set()
         gravities: set[Any] = set()
         silent = False
-        for source in group[::step][:PROBES]:
+        told = table.unit or table.counts_per_g
+        for source in [] if told and table.gravity else group[::step][:PROBES]:
             try:
                 raws = list(read(source, table))
             except DataError:
@@ -218,7 +223,7 @@ def resolve(table: Table, sources: list[Source]) -> Resolved:
                 values.examine(raw, rate)
                 units |= {raw.unit} - {None}
                 gravities |= {raw.gravity} - {None}
-        if silent:
+        if silent and len(group) > 1:
             answers[name] = (
                 next(iter(units)) if len(units) == 1 else None,
                 next(iter(gravities)) if len(gravities) == 1 else None,
@@ -249,12 +254,13 @@ def _heads(path: Path) -> Iterator[tuple[Source, Head]]:
         for member in text.members(path):
             if not PurePosixPath(member).name.startswith("."):
                 source = Source(path, member)
-                yield source, _head(source)
+                yield source, head_of(source)
     else:
-        yield Source(path), _head(Source(path))
+        yield Source(path), head_of(Source(path))
 
 
-def _head(source: Source) -> Head:
+def head_of(source: Source) -> Head:
+    """The beginning of a source."""
     if source.member:
         try:
             with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as f:

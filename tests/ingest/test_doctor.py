@@ -249,6 +249,7 @@ def test_written_pipeline_file_is_complete_but_for_what_only_the_user_knows(reco
     assert result.exit_code == 0
     text = Path("pipelines/mine.yaml").read_text()
     assert text.count("FILL_IN") == 4  # the comment, subject, convention, placement
+    assert "columns: {time: time, x: x, y: y, z: z}" in text
     with pytest.raises(config.ConfigError, match="convention"):
         config.load("pipelines/mine.yaml")
     filled = yaml.safe_load(text)
@@ -263,6 +264,25 @@ def test_written_pipeline_file_is_complete_but_for_what_only_the_user_knows(reco
     page = Path("page.html").read_text()
     assert "<h1>Check of my</h1>" in page
     assert "my/ann/run.csv" in page
+
+
+def test_written_pipeline_file_of_columns_that_nobody_knows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    t, a = walk()
+    rows = [(s, *xyz, "w") for s, xyz in zip(t, a, strict=True)]
+    exports.table(tmp_path / "my" / "a.csv", "when,east,north,up,what", rows)
+    result = run("my", "--write-pipeline", "mine.yaml")
+    assert result.exit_code == 1
+    text = Path("mine.yaml").read_text()
+    assert "columns: {time: FILL_IN, x: FILL_IN, y: FILL_IN, z: FILL_IN}" in text
+    assert "# not used: when, east, north, up, what" in text
+    filled = yaml.safe_load(text)
+    filled["dataset"] |= {
+        "columns": {"time": "when", "x": "east", "y": "north", "z": "up", "label": "what"},
+        "subject": "ann", "convention": "android", "unit": "m/s2", "gravity": "present",
+    }  # fmt: skip
+    Path("mine.yaml").write_text(yaml.safe_dump(filled))
+    assert run("mine.yaml").exit_code == 0
 
 
 def test_measures_are_scale_free():

@@ -258,6 +258,15 @@ def test_one_table_of_many_people(tmp_path):
     assert [(r.subject, r.n_samples) for r in found] == [("ann", 1000), ("bob", 1000)]
 
 
+def test_people_who_take_turns_row_by_row(tmp_path):
+    t, a = walk(seconds=6)
+    rows = [(s, *xyz, who) for s, xyz in zip(t, a, strict=True) for who in ("ann", "bob")]
+    exports.table(tmp_path / "all.csv", "time,x,y,z,subject", rows)
+    found = read(tmp_path, subject=None, **PLAIN)
+    assert [(r.subject, r.n_samples) for r in found] == [("ann", 300), ("bob", 300)]
+    np.testing.assert_allclose(found[1].acceleration, a, atol=1e-5)
+
+
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
 def test_the_same_table_in_every_container(tmp_path, suffix):
     import pandas as pd

@@ -15,6 +15,7 @@ from har.ingest.clean import clean
 from har.ingest.datasets.base import Dataset
 from har.ingest.doctor import labels, timing
 from har.ingest.doctor.treat import treat
+from har.ingest.formats import tables
 from har.ingest.formats.base import NotAcceleration
 from har.ingest.raw import Finding, Raw, Source
 
@@ -66,6 +67,9 @@ class Report:
     table: Table | None  # None for a published data set
     subjects: set[str]
     activities: dict[str, set[str]]
+    columns: dict[str, str] | None = None
+    """Of plain tables: what was read as what, `FILL_IN` where that is not known."""
+    other_columns: tuple[str, ...] = ()
 
     def errors(self, *, strict: bool = False) -> int:
         bad = {"error", "warning"} if strict else {"error"}
@@ -159,7 +163,30 @@ def _own(table: Table, root: Path, shown: str, on_progress: Callable[[int, int],
         found.sources, resolved.read, lambda s: s.extra["format"], lambda s: s.extra["shown"],
         on_progress,
     )  # fmt: skip
-    return _report(shown, read, found.rejected, found.not_used, table)
+    report = _report(shown, read, found.rejected, found.not_used, table)
+    _columns(report, found)
+    return report
+
+
+FILL_IN = "FILL_IN"
+
+
+def _columns(report: Report, found: own.Found) -> None:
+    """The columns of the plain tables, for the pipeline file that is written of them."""
+    assert report.table is not None
+    if report.table.columns:
+        report.columns = {k: v for k, v in report.table.columns.model_dump().items() if v}
+        return
+    plain = [s for s in found.sources if s.extra["format"] == tables.FORMAT.name]
+    heads = [own.head_of(plain[0])] if plain else found.unknown[:1]
+    for head in heads:
+        guess = tables.guess_columns(head) if head.columns else None
+        if guess:
+            report.columns = {k: v for k, v in guess.model_dump().items() if v}
+        elif not plain:
+            report.columns = dict.fromkeys(("time", "x", "y", "z"), FILL_IN)
+        used = set((report.columns or {}).values())
+        report.other_columns = tuple(c for c in head.names if c not in used)
 
 
 Read = Iterator[tuple[str, str, "list[Raw] | HarError"]]

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from har.ingest.doctor.check import UNKNOWN, Report
+from har.ingest.doctor.check import FILL_IN, UNKNOWN, Report
 from har.ingest.raw import Finding
 
 ORDER = {"error": 0, "warning": 1, "info": 2}
@@ -107,9 +107,6 @@ th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd;
 """
 
 
-FILL_IN = "FILL_IN"
-
-
 def as_pipeline(report: Report, *, path: str) -> str:
     """A pipeline file for what was found, with `FILL_IN` where only the user knows."""
     w = report.whole
@@ -147,11 +144,14 @@ def _table_lines(report: Report, path: str) -> str:
     w, table = report.whole, report.table
     assert table is not None
     lines = ["dataset:", f"  path: {_yaml(path)}"]
-    if table.columns:
-        columns = {k: v for k, v in table.columns.model_dump().items() if v}
-        lines.append(f"  columns: {_yaml(columns)}")
+    if report.columns:
+        lines.append(f"  columns: {_yaml(report.columns)}")
+        if report.other_columns:
+            others = ", ".join(report.other_columns[:20])
+            lines.append(f"  # not used: {others} (label and subject may be columns, too)")
     formats = {f.format for f in report.files} - {UNKNOWN}
-    lines.append(f"  # recognised: {', '.join(sorted(formats))}")
+    if formats:
+        lines.append(f"  # recognised: {', '.join(sorted(formats))}")
     codes = {f.code for f in report.findings() if f.action == "none"}
     if folders := _folders(report):
         lines.append(folders)

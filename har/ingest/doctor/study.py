@@ -7,7 +7,7 @@ anything was put in is the false-alarm rate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,15 +85,22 @@ def _copy(raw: Raw) -> Raw:
     )
 
 
-def run(recordings: list[Recording], seed: int = 0) -> list[Row]:
-    """Every defect put into every recording."""
+def run(
+    recordings: list[Recording],
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Row]:
+    """Every defect put into every recording; `on_progress(defects done, of how many)`."""
     rng = np.random.default_rng(seed)
     plain = [as_plain(r) for r in recordings]
     # Declared as they are, as a pipeline file would: what is found then is a false alarm.
     declared = [replace(_copy(p), unit="m/s2", gravity="present") for p in plain]
     untouched = [look(_copy(p)) for p in declared]
     rows = []
-    for defect in defects():
+    tried = defects()
+    for number, defect in enumerate(tried):
+        if on_progress:
+            on_progress(number, len(tried))
         found = 0
         for raw in plain:
             found += defect.found(*look(defect.inject(_copy(raw), rng)))

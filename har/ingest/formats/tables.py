@@ -18,6 +18,9 @@ from har.ingest.raw import Convention, Finding, Gravity, Raw, Source, Unit, runs
 # Seconds in a unit of time, and the steps (in that unit) of sensors that run at 5 to 1000 Hz.
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
+# Turns for each person from which on a table of several is taken to be interleaved.
+MANY_TURNS = 20
+
 _TIME = re.compile(
     r"(seconds_elapsed|elapsed|time(stamp)?|t|zeit|date_?time|uptime)"
     r"(?=$|[\s_(\[])[\s_]*[(\[]?(?P<unit>s|sec|seconds|ms|us|µs|ns)?[)\]]?.*",
@@ -140,9 +143,18 @@ def stretches(
     if table.counts_per_g is not None:
         acceleration, unit = acceleration / table.counts_per_g, "g"
         provenance["counts_per_g"] = table.counts_per_g
+    findings = list(findings or [])
     bounds = [(0, len(acceleration))]
     if subject is not None:
         bounds = runs(subject)
+        if len(bounds) > MANY_TURNS * len({str(subject[a]) for a, _ in bounds}):
+            order = np.argsort(subject.astype(str), kind="stable")
+            acceleration, subject = acceleration[order], subject[order]
+            time_s = time_s[order] if time_s is not None else None
+            label = label[order] if label is not None else None
+            message = f"People take turns {len(bounds)} times: their rows are put together."
+            findings.append(Finding("interleaved", "info", "fixed", message, source.name))
+            bounds = runs(subject)
     seen: dict[str, int] = {}
     for number, (start, end) in enumerate(bounds):
         who = str(subject[start]) if subject is not None else fields.get("subject", "")
@@ -175,7 +187,7 @@ def stretches(
             start_time=start_time,
             source=source.name if len(bounds) == 1 else f"{source.name}#{number + 1}",
             rejected=dict(rejected or {}) if number == 0 else {},
-            findings=list(findings or []) if number == 0 else [],
+            findings=findings if number == 0 else [],
             provenance=dict(provenance),
         )
 
