@@ -71,6 +71,7 @@ def run(
     list of Step
         The last one's `output` is None only in a dry run.
     """
+    context.dry_run = dry_run
     known = stages()
     names = [s.name for s in known]
     if until not in names:

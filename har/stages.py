@@ -30,6 +30,7 @@ class Context:
     jobs: int
     console: Console
     dask: str | None = None
+    dry_run: bool = False  # say what would be done: fetch nothing
     outputs: dict[str, Output] = field(default_factory=dict)
 
 

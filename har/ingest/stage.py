@@ -47,6 +47,8 @@ def inputs(context: Context) -> dict[str, Any]:
         }
     known = datasets.get(dataset)
     known.placement(context.pipeline.placement)
+    if context.dry_run and not known.at_hand(raw):
+        return {"files": f"to be fetched from {known.page}"}
     paths = fetch.ensure(known, raw, console=context.console)
     hashes = memory.of(paths)
     return {

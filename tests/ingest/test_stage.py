@@ -166,6 +166,13 @@ def test_a_set_that_is_not_there_is_fetched_from_the_mirror(tmp_path, data_mirro
     assert (tmp_path / "data/raw/uci-hapt/HAPT Data Set.zip").is_file()
 
 
+def test_a_dry_run_fetches_nothing(tmp_path):
+    c = context(tmp_path, "motionsense")
+    c.dry_run = True
+    assert STAGE.inputs(c)["files"].startswith("to be fetched")
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_set_that_cannot_be_had_says_what_to_do(tmp_path, monkeypatch):
     from har.ingest import fetch
 
