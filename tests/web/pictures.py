@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -20,14 +19,14 @@ from har.deploy.server import Server
 from har.deploy.site import build_site
 from har.deploy.uploads import Uploads
 from tests.deploy.serving import running
-from tests.web.conftest import FLAGS, Phone
+from tests.web.conftest import CHROMIUM, FLAGS, Phone
 
 
 def take(bundle: Path, recording: Path, out: Path) -> None:
     rows = np.loadtxt(recording, delimiter=",", skiprows=1)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as raw, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         server = Server(("127.0.0.1", 0), build_site(bundle), Uploads(Path(raw)))
         with running(server):
             for scheme in ("light", "dark"):

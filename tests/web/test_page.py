@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from har.deploy.bundle import Bundle
 from har.deploy.site import build_site
 from har.store import Workspace
 from tests.deploy.serving import running
+from tests.web.conftest import CHROMIUM, FLAGS
 
 pytestmark = pytest.mark.browser
 WARM_UP = 64
@@ -207,6 +211,35 @@ def test_another_model_shows_at_once(serving, phone, bundles, runtime):
     page.wait_for_function(
         "() => document.getElementById('model-line').textContent.startsWith('cnn')", timeout=30_000
     )
+
+
+def test_a_browser_that_trusts_the_authority(chromium, bundles, runtime, tmp_path):
+    """It takes the constrained authority, and then keeps the page for offline."""
+    certutil = shutil.which("certutil")
+    if certutil is None:
+        pytest.skip("no certutil (Debian: libnss3-tools) to make a browser trust the authority")
+    server, tls = serve.make(
+        str(bundles["cnn"]), Workspace(tmp_path), https=True, host="0.0.0.0", port=0,
+        authority_folder=tmp_path / "https",
+    )  # fmt: skip
+    home = tmp_path / "home"
+    trusted = home / ".pki" / "nssdb"
+    trusted.mkdir(parents=True)
+    for arguments in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "har", "-i"]):
+        end = [str(tls.authority)] if "-i" in arguments else []
+        subprocess.run([certutil, "-d", f"sql:{trusted}", *arguments, *end], check=True)
+    with running(server):
+        context = chromium.browser_type.launch_persistent_context(
+            tmp_path / "profile",
+            executable_path=CHROMIUM,
+            args=FLAGS,
+            env={**os.environ, "HOME": str(home)},
+        )
+        page = context.new_page()
+        page.goto(f"https://localhost:{server.port}/#key={server.key}")
+        page.wait_for_selector("html[data-state=ready]", timeout=60_000)
+        page.wait_for_selector("#offline:visible", timeout=30_000)
+        context.close()
 
 
 def test_a_reload_without_network(serving, phone):
