@@ -219,6 +219,7 @@ def resolve(table: Table, sources: list[Source]) -> Resolved:
                 if raw.unit is not None and raw.gravity is not None:
                     continue
                 silent = True
+                timing.spread(raw)
                 rate = timing.rate_hz(raw) or FALLBACK_RATE_HZ
                 values.examine(raw, rate)
                 units |= {raw.unit} - {None}

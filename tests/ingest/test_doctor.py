@@ -115,6 +115,20 @@ def test_flat_is_rejected_and_counted():
     assert account.samples_in == 1000
 
 
+@pytest.mark.parametrize("tick", [0.1, 0.5, 1.0])
+def test_a_clock_that_is_coarser_than_the_sampling(tick):
+    """Samples within a tick come back to within a period of where they were."""
+    t, a = walk(rate_hz=50, seconds=20.37)
+    t = t + 0.63
+    r = raw(np.floor(t / tick + 1e-9) * tick, a)
+    assert codes(r)["coarse-clock"] == ("warning", "fixed")
+    (got,), account = clean(r)
+    assert account.kept == len(t)
+    assert got.rate_hz == pytest.approx(50, rel=0.01)
+    offset = got.time_s - (t - t[0])
+    assert np.abs(offset - np.median(offset)).max() < 0.021
+
+
 def test_clock_that_stands_still():
     t, a = walk()
     assert codes(raw(np.zeros_like(t), a))["clock"] == ("error", "none")

@@ -126,6 +126,15 @@ def _two_rates(a, t, _rng):  # type: ignore[no-untyped-def]
     return a[keep], t[keep]
 
 
+def _ticks(seconds: float) -> Inject:
+    """Timestamps cut down to whole ticks."""
+
+    def change(a, t, _rng):  # type: ignore[no-untyped-def]
+        return a, np.floor(t / seconds) * seconds
+
+    return _rows(change)
+
+
 def _stuck(seconds: float) -> Inject:
     def change(a, t, rng):  # type: ignore[no-untyped-def]
         n = round(seconds / np.median(np.diff(t))) + 1
@@ -206,6 +215,8 @@ def defects() -> list[Defect]:
             for f in (0.4, 0.8, 0.9, 1.25, 2.5)]  # fmt: skip
     out += [Defect("jitter", f"± {p:g} periods", _jitter(p), code("jitter"))
             for p in (0.1, 0.2, 0.4)]  # fmt: skip
+    out += [Defect("coarse clock", f"ticks of {s:g} s", _ticks(s), code("coarse-clock"))
+            for s in (0.1, 1.0)]  # fmt: skip
     out.append(Defect("two rates in one recording", "", _rows(_two_rates), code("two-rates")))
     out += [Defect("stuck", f"{s:g} s", _stuck(s), code("stuck")) for s in (1.0, 2.0, 5.0)]
     out += [Defect("clipped", f"{p:g} % of an axis", _clip(p), code("clipped"))

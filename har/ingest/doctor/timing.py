@@ -25,6 +25,43 @@ def rate_hz(raw: Raw) -> float | None:
     return raw.rate_hz
 
 
+def spread(raw: Raw) -> Finding | None:
+    """Mend a clock that is coarser than the sampling: many samples carry one timestamp.
+
+    The samples of one tick are spread evenly over it; a first or last tick that is not full keeps
+    the spacing of the others. Samples that repeat an instant *and* its values are left for `clean`
+    to reject.
+    """
+    t = raw.time_s
+    if t is None or len(t) < 20 or not np.isfinite(t).all():
+        return None
+    steps = np.diff(t)
+    same_values = (raw.acceleration[1:] == raw.acceleration[:-1]).all(axis=1)
+    if (steps < 0).any() or ((steps == 0) & ~same_values).mean() <= COARSE_SHARE:
+        return None
+    starts = np.flatnonzero(np.r_[True, steps > 0])
+    if len(starts) < 3:
+        return None
+    counts = np.diff(np.r_[starts, len(t)])
+    ticks = t[starts]
+    tick, typical = float(np.median(np.diff(ticks))), float(np.median(counts))
+    spans = np.minimum(np.r_[np.diff(ticks), tick], 1.5 * tick)
+    spacing = spans / counts
+    begins = ticks.copy()
+    if counts[0] < typical:
+        spacing[0] = tick / typical
+        begins[0] = ticks[1] - counts[0] * spacing[0]
+    if counts[-1] < typical:
+        spacing[-1] = tick / typical
+    which = np.repeat(np.arange(len(starts)), counts)
+    raw.time_s = begins[which] + (np.arange(len(t)) - starts[which]) * spacing[which]
+    message = (
+        f"The clock ticks every {tick:.3g} s, for {typical:g} samples each: they are spread evenly "
+        f"over the tick ({typical / tick:.4g} Hz)."
+    )
+    return Finding("coarse-clock", "warning", "fixed", message, raw.source, len(t) - len(starts))
+
+
 def examine(raw: Raw, rate: float) -> list[Finding]:
     """Findings on the timing of one stretch."""
     found = []

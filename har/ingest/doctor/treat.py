@@ -24,6 +24,8 @@ def treat(raw: Raw) -> Raw:
     if not len(raw.acceleration):
         raw.findings.append(Finding("empty", "error", "rejected", "No samples in it.", raw.source))
         return raw
+    if coarse := timing.spread(raw):
+        raw.findings.append(coarse)
     rate = timing.rate_hz(raw)
     if rate is None:
         message = "Neither timestamps nor a rate. Set dataset.rate_hz, or name the time column."
