@@ -113,6 +113,33 @@ def study_page(ctx: click.Context, pipeline: str, out: Path | None, command: str
         click.echo(path)
 
 
+@study.command("phone")
+@click.argument("pipeline", default="watch")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("reports/phone.md"),
+    show_default=True,
+    help="Markdown page; only its part about models is written anew.",
+)
+@click.option("--command", help="What made the bundles, if it was not `har run PIPELINE`.")
+@click.pass_context
+def study_phone(ctx: click.Context, pipeline: str, out: Path, command: str | None) -> None:
+    """What each exported model and variant costs, and what conversion did to it.
+
+    \b
+    Example:
+      har run watch --set export.models=all
+      har study phone watch --out reports/phone.md
+    """
+    from har.deploy import phone
+    from har.store import Workspace
+
+    folder = Workspace(ctx.obj.resolve()).reports / pipeline
+    for path in phone.write(folder, out, command=command or f"har run {pipeline}"):
+        click.echo(path)
+
+
 def _write_or_echo(text: str, out: Path | None) -> None:
     if out is None:
         click.echo(text)

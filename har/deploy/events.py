@@ -43,7 +43,8 @@ def score(
         events : annotated events after touching ones of one activity were joined
         precision, recall, f1 : over events of all activities; a bout is right if it overlaps an
             event of its activity by at least half of their union, and each counts once. Bouts
-            outside annotated time are not held against the model: nobody said what was done there.
+            outside annotated time are not held against the model: nobody said what was done
+            there. Nor is an `unknown`, but its time is not right either.
         fragmented, merged : events that more than one bout of their activity touches; bouts that
             touch more than one event of their activity
         time_accuracy : share of the annotated time that has the right name
@@ -62,7 +63,11 @@ def score(
     if not true:
         return None
     # What lies in annotated time; elsewhere there is nothing to compare with.
-    said = [b for b in bouts if sum(_overlap(b, t) for t in true) >= (b[1] - b[0]) / 2]
+    said = [
+        b
+        for b in bouts
+        if b[2] in activities and sum(_overlap(b, t) for t in true) >= (b[1] - b[0]) / 2
+    ]
     pairs = sorted(
         (
             (-_iou(b, t), i, j)

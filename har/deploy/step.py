@@ -135,6 +135,7 @@ class Stepper:
 
         with quiet():
             self._interpreter = Interpreter(model_path=str(path), num_threads=1)
+            self._interpreter.allocate_tensors()
             self._run = self._interpreter.get_signature_runner(about["signature"])
         self._about = about
         self.reset()

@@ -180,7 +180,15 @@ def make_bundle(converted: dict[str, Any], tmp_path_factory: pytest.TempPathFact
         folder = tmp_path_factory.mktemp("bundle") / name
         bundle.write(
             folder,
-            manifest.describe(context, model, trained_on, result.failed, windows, RESULTS),
+            {
+                **manifest.describe(context, model, trained_on, result.failed, windows, RESULTS),
+                "raw_parity": {
+                    "recordings": 2,
+                    "irregular": 1,
+                    "n_windows": 50,
+                    "max_abs_diff": 1e-7,
+                },
+            },
             {v: p for v, p in result.files.items() if v != "stream"},
             figures,
             {

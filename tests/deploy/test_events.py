@@ -27,8 +27,8 @@ def test_counted_by_hand() -> None:
     assert found is not None
     # sit 0–10: IoU 10/11, found. walk: 7/20 and 10/20, the second is exactly half: found.
     assert found["recall"] == pytest.approx(2 / 3)
-    assert found["precision"] == pytest.approx(2 / 5)
-    assert found["f1"] == pytest.approx(2 * 2 / (5 + 3))
+    assert found["precision"] == pytest.approx(2 / 4)
+    assert found["f1"] == pytest.approx(2 * 2 / (4 + 3))
     assert found["fragmented"] == 1
     assert found["time_accuracy"] == pytest.approx((10 + 7 + 10) / 40)
     assert found["per_activity"]["jog"] == {
