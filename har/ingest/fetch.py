@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -173,9 +174,12 @@ def _progress(console: Console, name: str, total: int | None) -> Iterator[Any]:
 def _arriving(path: Path) -> Iterator[Path]:
     """A scratch file that becomes `path` when the block ends well; gone when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{path.name}.part-*"):  # of a process that was killed
-        left.unlink(missing_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.part-", dir=path.parent)
+    for left in path.parent.glob(f".{path.name}.part-*"):
+        pid = left.name.rpartition(".part-")[2].split("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):  # it was killed
+            left.unlink(missing_ok=True)
+    prefix = f".{path.name}.part-{os.getpid()}-"
+    handle, name = tempfile.mkstemp(prefix=prefix, dir=path.parent)
     os.close(handle)
     scratch = Path(name)
     try:

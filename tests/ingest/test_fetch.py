@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import http.server
+import os
 import threading
 import zipfile
 
@@ -111,11 +112,13 @@ def test_an_interrupted_download_is_never_taken_for_whole(tmp_path, server):
     with pytest.raises(DataError, match="--from FOLDER"):
         fetch.ensure(dataset(server["url"]), tmp_path / "raw", console=QUIET)
     assert [p.name for p in (tmp_path / "raw/toy").iterdir()] == []
-    (tmp_path / "raw/toy/.toy.zip.part-killed").write_bytes(b"half")  # of a process that was killed
+    (tmp_path / "raw/toy/.toy.zip.part-999999999-x").write_bytes(b"half")  # its writer was killed
+    living = tmp_path / f"raw/toy/.toy.zip.part-{os.getppid()}-x"
+    living.write_bytes(b"half")
     server["break_at"] = None
     (path,) = fetch.ensure(dataset(server["url"]), tmp_path / "raw", console=QUIET)
     assert path.read_bytes() == server["body"]
-    assert not list(path.parent.glob(".toy.zip.part-*"))
+    assert list(path.parent.glob(".toy.zip.part-*")) == [living]
 
 
 def test_no_network_says_what_to_do(tmp_path):
