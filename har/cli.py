@@ -186,7 +186,7 @@ def ui(ctx: click.Context, host: str, port: int) -> None:
 
 
 @main.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle")
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write bouts as CSV.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a timeline.")
@@ -202,22 +202,26 @@ def ui(ctx: click.Context, host: str, port: int) -> None:
 @click.option("--rate-hz", type=float, help="Of a table without a time column.")
 @click.option("--gravity", type=click.Choice(["present", "removed"]), help="If the file misleads.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def predict(bundle: Path, recording: Path, **options: Any) -> None:
+@click.pass_context
+def predict(ctx: click.Context, bundle: str, recording: Path, **options: Any) -> None:
     """Label a recording: bouts of activity, and minutes of each.
 
-    BUNDLE is what `har export` wrote; RECORDING a file, folder or archive of any format that `har
-    data check` knows. Only the interpreter runs, as on a phone.
+    BUNDLE is what `har export` wrote, or the name of its pipeline; RECORDING a file, folder or
+    archive of any format that `har data check` knows. Only the interpreter runs, as on a phone.
 
     \b
     Example:
-      har predict reports/watch/bundle/gru walk.csv --out bouts.csv --plot day.png
+      har predict watch walk.csv --out bouts.csv --plot day.png
     """
     from har.config import Table
     from har.deploy import predict as predicting
+    from har.deploy.bundle import find_bundle
+    from har.store import Workspace
 
     said = {k: options.pop(k) for k in ("unit", "convention", "rate_hz", "gravity")}
     table = Table(path=str(recording), **said)
-    click.echo(predicting.command(bundle, recording, said=table, **options))
+    folder = find_bundle(bundle, Workspace(ctx.obj).reports)
+    click.echo(predicting.command(folder, recording, said=table, **options))
 
 
 # Lectures ----------------------------------------------------------------------------------------

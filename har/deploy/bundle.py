@@ -153,6 +153,31 @@ class Bundle:
             return {k: f[k] for k in ("windows", "probabilities", "labels")}
 
 
+def find_bundle(name: str, reports: Path) -> Path:
+    """A bundle's folder, as it is or by the name of its pipeline.
+
+    Raises
+    ------
+    ExportError
+        If there is none, or several.
+    """
+    path = Path(name)
+    if (path / "model.json").is_file():
+        return path
+    roots = [path, path / "bundle", *([reports / name / "bundle"] if path.name == name else [])]
+    found = sorted({p.parent for root in roots for p in root.glob("*/model.json")})
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ExportError(
+            f"{name} holds {len(found)} bundles; name one: {', '.join(map(str, found))}."
+        )
+    raise ExportError(
+        f"No bundle at {name}. A bundle is a folder such as reports/watch/bundle/cnn; "
+        "`har export watch` makes it."
+    )
+
+
 def write(
     folder: Path,
     manifest: dict[str, Any],

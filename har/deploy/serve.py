@@ -10,38 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from har.deploy import certificates
+from har.deploy.bundle import find_bundle
 from har.deploy.server import Server
 from har.deploy.site import build_site
 from har.deploy.uploads import Uploads
-from har.errors import HarError
 from har.store import Workspace
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
-
-
-def find_bundle(name: str, reports: Path) -> Path:
-    """A bundle's folder, as it is or by the name of its pipeline.
-
-    Raises
-    ------
-    HarError
-        If there is none, or several.
-    """
-    path = Path(name)
-    if (path / "model.json").is_file():
-        return path
-    roots = [path, path / "bundle", *([reports / name / "bundle"] if path.name == name else [])]
-    found = sorted({p.parent for root in roots for p in root.glob("*/model.json")})
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise HarError(
-            f"{name} holds {len(found)} bundles; name one: {', '.join(map(str, found))}."
-        )
-    raise HarError(
-        f"No bundle at {name}. A bundle is a folder such as reports/watch/bundle/cnn; "
-        "`har export watch` makes it."
-    )
 
 
 def make(

@@ -10,6 +10,7 @@ import socket
 import pytest
 
 from har.deploy import serve
+from har.deploy.bundle import find_bundle
 from har.deploy.site import WEB, build_site, content_policy
 from har.errors import HarError
 from har.store import Workspace
@@ -136,14 +137,14 @@ def test_a_folder_that_is_no_bundle(tmp_path):
 def test_a_bundle_is_found_by_its_pipelines_name(tmp_path):
     reports = tmp_path / "reports"
     one = write_bundle(reports / "watch" / "bundle" / "cnn")
-    assert serve.find_bundle("watch", reports) == one
-    assert serve.find_bundle(str(one), reports) == one
-    assert serve.find_bundle(str(reports / "watch"), reports) == one
+    assert find_bundle("watch", reports) == one
+    assert find_bundle(str(one), reports) == one
+    assert find_bundle(str(reports / "watch"), reports) == one
     write_bundle(reports / "watch" / "bundle" / "gru")
     with pytest.raises(HarError, match=r"2 bundles.*cnn.*gru"):
-        serve.find_bundle("watch", reports)
+        find_bundle("watch", reports)
     with pytest.raises(HarError, match="har export watch"):
-        serve.find_bundle("nowhere", reports)
+        find_bundle("nowhere", reports)
 
 
 def test_a_port_that_is_taken(server, tmp_path, monkeypatch):
