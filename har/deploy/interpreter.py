@@ -153,6 +153,10 @@ def refuse_custom(content: bytes, name: str) -> None:
         )
 
 
+PROCESSES = 3
+"""The fastest of so many is kept: another program's turn on the processor is not the model's."""
+
+
 def measure(path: Path, *, runs: int = 400) -> dict[str, Any]:
     """Latency and memory of a `.tflite` file, one thread, in a fresh process.
 
@@ -162,6 +166,11 @@ def measure(path: Path, *, runs: int = 400) -> dict[str, Any]:
         latency_ms_p50, latency_ms_p99 (of one window), peak_memory_bytes (what loading the file
         and running it adds to the process).
     """
+    tries = [_measured(path.resolve(), runs) for _ in range(PROCESSES)]
+    return min(tries, key=lambda t: t["latency_ms_p50"])
+
+
+def _measured(path: Path, runs: int) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "har.deploy.interpreter", str(path), str(runs)],
         capture_output=True,

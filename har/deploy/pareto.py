@@ -45,6 +45,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     shown = points(results)
     models = list(dict.fromkeys(p["model"] for p in shown))
@@ -65,6 +66,9 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
             colour = f"C{models.index(p['model']) % 10}"
             axis.plot(c, p["macro_f1"], MARKERS[p["variant"]], color=colour, ms=7, alpha=0.85)
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_xlabel(label)
         axis.grid(alpha=0.3, which="both")
     axes[0].set_ylabel("macro-F1 after conversion, people not seen")

@@ -300,7 +300,7 @@ def test_memory_stays_flat(make_bundle: MakeBundle, tmp_path: Path) -> None:
         n = minutes * 60 * 100
         rng = np.random.default_rng(0)
         time = np.round((np.arange(n) + rng.uniform(-0.2, 0.2, n)) / 100, 4)
-        values = {c: np.round(rng.normal(0, 3, n), 3) for c in "xyz"}
+        values = {c: np.round(rng.normal(9.8 * (c == "z"), 3, n), 3) for c in "xyz"}
         path = tmp_path / f"{minutes}.csv"
         csv.write_csv(pa.table({"time": time, **values}), path)
         code = (
