@@ -249,15 +249,17 @@ def _count(source: Source, reason: str, n: int) -> None:
 
 
 def _annotate(source: Source, time: np.ndarray, labels: np.ndarray) -> None:
-    """Runs of one label become annotations; a run goes on from block to block."""
-    change = np.flatnonzero(labels[1:] != labels[:-1]) + 1
+    """Runs of one label become annotations; a run goes on from block to block, not over a gap."""
+    steps = np.diff(time)
+    period = float(np.median(steps)) if len(steps) else 0.0
+    change = np.flatnonzero((labels[1:] != labels[:-1]) | (steps > RESTART_S)) + 1
     bounds = [0, *change.tolist(), len(labels)]
     for a, b in itertools.pairwise(bounds):
-        end = float(time[b]) if b < len(time) else float(time[-1])
         if not labels[a]:
             continue
+        end = float(time[b - 1]) + period
         before = source.annotations[-1] if source.annotations and a == 0 else None
-        if before and before[2] == labels[a]:
+        if before and before[2] == labels[a] and time[0] - before[1] <= RESTART_S:
             source.annotations[-1] = (before[0], end, before[2])
         else:
             source.annotations.append((float(time[a]), end, str(labels[a])))

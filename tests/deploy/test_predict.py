@@ -195,7 +195,7 @@ def test_rows_left_out_are_counted(tmp_path: Path) -> None:
     np.testing.assert_allclose(chunk.time_s, [0, 0.04, 0.06, 0.08])
     assert source.rejected == {"not finite": 1, "repeated instant or step back": 2}
     assert source.annotations == [
-        (0.0, pytest.approx(0.06), "sit"),
+        (0.0, pytest.approx(0.06), "sit"),  # one period after its last sample
         (pytest.approx(0.06), pytest.approx(0.08), "walk"),
     ]
 
@@ -209,8 +209,10 @@ def test_blocks_of_a_table_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(chunks) > 50
     np.testing.assert_allclose(np.concatenate([c.time_s for c in chunks]), r.time_s, atol=1e-9)
     np.testing.assert_array_equal(np.concatenate([c.samples for c in chunks]), r.acceleration)
-    assert [n[2] for n in source.annotations] == ["sit", "walk"]
+    # the gap of 2 s in its middle parts the walk
+    assert [n[2] for n in source.annotations] == ["sit", "walk", "walk"]
     assert source.annotations[0][1] == pytest.approx(source.annotations[1][0], abs=0.05)
+    assert source.annotations[2][0] - source.annotations[1][1] == pytest.approx(2, abs=0.1)
 
 
 @pytest.mark.parametrize(
