@@ -271,6 +271,41 @@ def test_a_phone_loggers_export(make_bundle: MakeBundle, tmp_path: Path) -> None
         predicting.predict(opened, source)
 
 
+@pytest.mark.parametrize("platform", ["android", "ios"])
+def test_a_large_phone_loggers_file_is_read_as_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    """As its own reader reads it, sign and all."""
+    a = movement(20_000)
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    rows = [
+        f"{1.7e18 + i * 2e7:.0f},{i / 50:.4f},{z:.5f},{y:.5f},{x:.5f}"
+        for i, (x, y, z) in enumerate(a.tolist())
+    ]
+    text = "\n".join(["time,seconds_elapsed,z,y,x", *rows]) + "\n"
+    (folder / "TotalAcceleration.csv").write_text(text)
+    (folder / "Metadata.csv").write_text(f"version,device name,platform\n3,Phone,{platform}\n")
+
+    def read() -> tuple[list, np.ndarray, np.ndarray]:
+        (source,) = sources.open_path(folder)
+        chunks = list(source.chunks)
+        return (
+            chunks,
+            np.concatenate([c.time_s for c in chunks]),
+            np.concatenate([c.samples for c in chunks]),
+        )
+
+    _, time, samples = read()
+    monkeypatch.setattr(sources, "WORTH_STREAMING_BYTES", 1000)
+    monkeypatch.setattr(sources, "BEGINNING_BYTES", 100_000)
+    monkeypatch.setattr(tables, "BLOCK_BYTES", 100_000)
+    chunks, streamed_time, streamed = read()
+    assert len(chunks) > 5, "not read whole"
+    np.testing.assert_allclose(streamed_time, time, atol=1e-6)
+    np.testing.assert_allclose(streamed, samples, atol=1e-5)
+
+
 def test_two_recordings_in_a_folder(make_bundle: MakeBundle, tmp_path: Path) -> None:
     folder = tmp_path / "days"
     folder.mkdir()
