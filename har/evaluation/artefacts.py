@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from har.evaluation import scaler
 from har.evaluation.collect import ModelJobs
 from har.evaluation.leakage import PARTS, Evidence
@@ -35,7 +37,13 @@ def artefacts(
             stopping = None
             scores, best = job.history.get("val_macro_f1"), job.info.get("best_epoch")
             if scores and best is not None:
-                stopping = (scores[best - 1], job.validation_macro_f1(windows.labels, k))
+                support = np.bincount(windows.labels[job.validation_index], minlength=k)
+                present = support[support > 0]
+                stopping = (
+                    scores[best - 1],
+                    job.validation_macro_f1(windows.labels, k),
+                    2 / (len(present) * present.min()),  # it is missed once and wrong once
+                )
             out.append(
                 Evidence(
                     model=model.name,

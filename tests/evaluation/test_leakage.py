@@ -123,16 +123,34 @@ def test_early_stopping_on_test_people_in_the_predictions(stored):
 def test_early_stopping_on_test_people_behind_a_clean_record(stored):
     """The record and the predictions name validation people, but the score that chose the epoch
     is that of the test people."""
+    from sklearn.metrics import f1_score
+
     w, folds, records = stored
     path = records[0].folder / "history.json"
     history = json.loads(path.read_text())
     with np.load(records[0].folder / "predictions.npz") as z:
-        guess, true = z["test_probabilities"].argmax(axis=1), w.labels[z["test_index"]]
-    from sklearn.metrics import f1_score
-
+        arrays = dict(z)
+    arrays["test_probabilities"] = made.probabilities(w, arrays["test_index"], 0.95, 1)
+    rewrite(records[0].folder, **arrays)
+    guess, true = arrays["test_probabilities"].argmax(axis=1), w.labels[arrays["test_index"]]
     history["val_macro_f1"][1] = f1_score(true, guess, average="macro")
     path.write_text(json.dumps(history))
-    fails(prove(w, folds, records), "the score that chose an epoch differs")
+    fails(prove(w, folds, records), "cnn, fold 0, seed 0: the score that chose an epoch is")
+
+
+def test_one_window_that_rounding_turned_is_no_leak(stored):
+    w, folds, records = stored
+    with np.load(records[0].folder / "predictions.npz") as z:
+        p, index = z["validation_probabilities"].copy(), z["validation_index"]
+    right = np.flatnonzero(p.argmax(axis=1) == w.labels[index])
+    p[right[0]] = np.roll(p[right[0]], 1)
+    rewrite(records[0].folder, validation_probabilities=p)
+    proof = prove(w, folds, records)
+    assert proof["ok"]
+    assert 0 < proof["folds"][0]["early_stopping_max_abs_diff"] < 0.04
+    p[right[1:6]] = np.roll(p[right[1:6]], 1, axis=1)
+    rewrite(records[0].folder, validation_probabilities=p)
+    fails(prove(w, folds, records), "chosen on others")
 
 
 def halves(w, gap):
