@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from har import tracking
 from har.errors import StoreError
 from har.lectures import registry
 from har.lectures.result import Lecture, Result, Row, Setting
@@ -30,7 +31,7 @@ def folder(root: Path, quick: bool) -> Path:
 def run(
     lecture: Lecture, root: Path, *, quick: bool = False, say: Callable[[str], None] | None = None
 ) -> Result:
-    """Run one lecture, keep its result, and renew the page.
+    """Run one lecture, keep its result, renew the page, and log it to MLflow if it is not quick.
 
     Parameters
     ----------
@@ -44,7 +45,8 @@ def run(
     out = folder(root, quick)
     out.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
-    result = lecture.run(Setting(out, quick, root, say or (lambda _line: None)))
+    tell = say or (lambda _line: None)
+    result = lecture.run(Setting(out, quick, root, tell))
     record = {
         "lecture": lecture.name,
         "quick": quick,
@@ -54,6 +56,10 @@ def run(
     }
     write_json(out / f"{lecture.name}.json", record)
     replace_file(out / "README.md", render(out, quick).encode())
+    if not quick:  # nobody wants to compare runs that only show that the code works
+        files = [out / f"{lecture.name}.json", *(out / f for f in result.figures)]
+        if said := tracking.track_lecture(Workspace(root), record, files):
+            tell(said)
     return result
 
 

@@ -12,8 +12,9 @@ that was interrupted is finished, and a server that was down is caught up by `ha
 `har.tracking.send` is the only module that imports MLflow, and only inside functions.
 """
 
+from har.tracking.lecture import track_lecture
 from har.tracking.once import track
 from har.tracking.pages import ui
 from har.tracking.where import tracking_uri
 
-__all__ = ["track", "tracking_uri", "ui"]
+__all__ = ["track", "track_lecture", "tracking_uri", "ui"]

@@ -57,13 +57,13 @@ def track(
         return None
     begin = time.monotonic()
     try:
-        with _one_at_a_time(sqlite_file(uri)):
+        with one_at_a_time(sqlite_file(uri)):
             run_id, added = send(context, found, uri, load_model)
     except Exception as e:
-        if not _is_trouble_of_the_store(e):
+        if not is_trouble_of_the_store(e):
             raise
         message = (
-            f"MLflow at {uri} did not take the results ({_first_line(e)}). They are kept in "
+            f"MLflow at {uri} did not take the results ({first_line(e)}). They are kept in "
             f"{context.workspace.reports / context.pipeline.name}; when it is back, run: "
             f"har track {context.pipeline.name}"
         )
@@ -102,7 +102,7 @@ def _is_sent(marker: Path, wanted: Mapping[str, str], uri: str) -> bool:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(file: Path | None) -> Iterator[None]:
+def one_at_a_time(file: Path | None) -> Iterator[None]:
     """Two processes that open a fresh SQLite store at once can crash each other."""
     if file is None:  # a server looks after itself
         yield
@@ -118,7 +118,7 @@ def _one_at_a_time(file: Path | None) -> Iterator[None]:
         yield
 
 
-def _is_trouble_of_the_store(error: Exception) -> bool:
+def is_trouble_of_the_store(error: Exception) -> bool:
     """A server that is down or a store that refuses; not a mistake in here."""
     names = {c.__module__.split(".")[0] for c in type(error).__mro__}
     return isinstance(error, OSError) or bool(
@@ -126,6 +126,6 @@ def _is_trouble_of_the_store(error: Exception) -> bool:
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:200]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from har.stages import Context
-from har.store import digest
+from har.store import Workspace, digest
 from har.tracking.material import Material
 from har.tracking.where import quiet_environment, sqlite_file
 
@@ -40,6 +40,12 @@ def send(
     added : int
         Runs that were new.
     """
+    client, experiment = opened(context.workspace, context.pipeline.name, uri)
+    return Sender(client, context, found, uri, experiment).send(load_model)
+
+
+def opened(workspace: Workspace, name: str, uri: str) -> tuple[Any, str]:
+    """A client, and the id of the experiment of that name, which is made if it is new."""
     quiet_environment()
     import logging
 
@@ -48,15 +54,13 @@ def send(
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)
-    sender = Sender(client, context, found, uri, _experiment(client, context, uri))
-    return sender.send(load_model)
+    return client, _experiment(client, workspace, name, uri)
 
 
-def _experiment(client: Any, context: Context, uri: str) -> str:
-    name = context.pipeline.name
+def _experiment(client: Any, workspace: Workspace, name: str, uri: str) -> str:
     known = client.get_experiment_by_name(name)
     if known is None:
-        artifacts = (context.workspace.reports / "mlartifacts").resolve() / name
+        artifacts = (workspace.reports / "mlartifacts").resolve() / name
         location = artifacts.as_uri() if sqlite_file(uri) else None
         # otherwise the pages open on tools for language models
         tags = {"mlflow.experimentKind": "custom_model_development"}
@@ -127,7 +131,7 @@ class Sender:
             "har.code": self.results["code"],
             "mlflow.source.name": f"har run {self.results['pipeline']}",
             "mlflow.source.type": "LOCAL",
-            "mlflow.user": _user(),
+            "mlflow.user": user(),
             **(tags or {}),
         }
         if parent is not None:
@@ -232,10 +236,10 @@ class Sender:
         out.append(("failed_jobs", len(m["failed_jobs"]), 0))
         if m["per_class"]:
             for activity, f1 in zip(self.results["activities"], m["per_class"]["f1"], strict=True):
-                out.append((f"f1/{_metric_name(activity)}", f1, 0))
+                out.append((f"f1/{metric_name(activity)}", f1, 0))
         for i, (person, f1) in enumerate(m["per_subject"].items()):
             out.append(("subject_f1", f1, i))  # one chart: people along the steps
-            out.append((f"subject_f1/{_metric_name(person)}", f1, 0))
+            out.append((f"subject_f1/{metric_name(person)}", f1, 0))
         return out
 
     def _job(self, parent: str, job: Mapping[str, Any]) -> None:
@@ -420,7 +424,7 @@ def _tensor(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, n, 3]}}]
 
 
-def _user() -> str:
+def user() -> str:
     import getpass
 
     try:
@@ -435,6 +439,6 @@ def _short(value: Any) -> str:
     return text if len(text) <= 500 else text[:499] + "…"
 
 
-def _metric_name(text: str) -> str:
+def metric_name(text: str) -> str:
     """MLflow takes letters, digits and `_-. :/` in names."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "_-. :/") else "_" for c in text)
