@@ -305,7 +305,7 @@ def find_pipeline(name_or_path: str | os.PathLike[str]) -> Path:
             return candidate
     names = sorted({*pipeline_names(), *(p.stem for p in Path("pipelines").glob("*.yaml"))})
     raise ConfigError(
-        f"No pipeline named {str(name_or_path)!r}{did_you_mean(str(name_or_path), names)}. "
+        f"No pipeline named {str(name_or_path)!r}{did_you_mean(str(name_or_path), names)} "
         f"Known: {', '.join(names)}; or give the path of a .yaml file."
     )
 
@@ -372,9 +372,9 @@ def _override(raw: dict[str, Any], text: str) -> None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`, did you mean 'x'?` or nothing."""
+    """The end of a sentence: `, did you mean 'x'?`, or a full stop."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f", did you mean {near[0]!r}?" if near else ""
+    return f", did you mean {near[0]!r}?" if near else "."
 
 
 _UNION_MEMBER = re.compile(r"[A-Z]\w*|str|(tuple|dict|literal)\[.*")

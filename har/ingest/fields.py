@@ -34,7 +34,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
                 continue
             if name not in FIELDS:
                 raise ConfigError(
-                    f"dataset.pattern: no field {name!r}{did_you_mean(name, FIELDS)}. "
+                    f"dataset.pattern: no field {name!r}{did_you_mean(name, FIELDS)} "
                     f"Fields: {', '.join(FIELDS)}; {{_}} skips."
                 )
             if name in seen:

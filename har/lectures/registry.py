@@ -43,5 +43,5 @@ def get(name: str) -> Lecture:
         if lecture.name == name:
             return lecture
     raise ConfigError(
-        f"No lecture {name!r}{did_you_mean(name, names())}. Known: {', '.join(names())}."
+        f"No lecture {name!r}{did_you_mean(name, names())} Known: {', '.join(names())}."
     )

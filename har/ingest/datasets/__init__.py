@@ -49,7 +49,7 @@ def get(name: str) -> Dataset:
     """
     if name not in MODULES:
         raise ConfigError(
-            f"No data set {name!r}{did_you_mean(name, MODULES)}. Known: {', '.join(MODULES)}. "
+            f"No data set {name!r}{did_you_mean(name, MODULES)} Known: {', '.join(MODULES)}. "
             "For your own recordings give a mapping with `path:`."
         )
     dataset: Dataset = getattr(importlib.import_module(module(name)), _attribute(name))

@@ -90,7 +90,7 @@ class Dataset:
         if wanted not in self.placements:
             raise ConfigError(
                 f"Data set {self.name} has no placement {wanted!r}"
-                f"{did_you_mean(wanted, self.placements)}. It has: {', '.join(self.placements)}."
+                f"{did_you_mean(wanted, self.placements)} It has: {', '.join(self.placements)}."
             )
         return wanted
 

@@ -100,7 +100,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     for wanted in (*axes, columns.time, columns.label, columns.subject):
         if wanted is not None and wanted not in table:
             raise DataError(
-                f"{source.name}: no column {wanted!r}{did_you_mean(wanted, table)}. "
+                f"{source.name}: no column {wanted!r}{did_you_mean(wanted, table)} "
                 f"It has: {', '.join(table)}."
             )
     acceleration = np.column_stack([numbers(table[a]) for a in axes])

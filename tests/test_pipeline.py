@@ -1,0 +1,222 @@
+"""The whole pipeline on the built-in recordings, with small nets and few epochs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from har import config, session
+from har.errors import TrainingError
+from har.signal import stored
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning",  # of MLflow's own imports
+    "ignore::FutureWarning",
+    "ignore::UserWarning:mlflow",
+    "ignore::ResourceWarning",  # MLflow keeps its SQLite connections open
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+SMALL = (
+    "models=[{cnn: {filters: 8, blocks: 2}}, {gru: {units: 8, frame: 8}}]",
+    "training.epochs=2",
+    "split.folds=3",
+    "name=small",
+)
+COMMAND = [sys.executable, "-m", "har"]
+
+
+def arguments(*extra):
+    return ["run", "watch", *(a for s in SMALL for a in ("--set", s)), *extra]
+
+
+def results(workspace):
+    return json.loads((workspace / "reports/small/results.json").read_text())
+
+
+def without_times(value):
+    """DESIGN: a result is `results.json` without seconds and latencies."""
+    if isinstance(value, dict):
+        return {
+            k: without_times(v)
+            for k, v in value.items()
+            if not (k.endswith("_seconds") or k.startswith("latency_"))
+        }
+    return [without_times(v) for v in value] if isinstance(value, list) else value
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run, its output, and how it was made."""
+    folder = tmp_path_factory.mktemp("finished")
+    said = []
+    session.run(folder, "watch", echo=said.append, overrides=SMALL, jobs=2)
+    return folder, "\n".join(said)
+
+
+def test_a_run_leaves_all_that_is_promised(finished):
+    folder, said = finished
+    report = folder / "reports/small"
+    for name in (
+        "index.html", "results.json", "windows.parquet",
+        "confusion/cnn.png", "confusion/gru.png",
+    ):  # fmt: skip
+        assert (report / name).stat().st_size > 0, name
+    [bundle] = (report / "bundle").iterdir()
+    for name in ("model.tflite", "model.dynamic.tflite", "model.float16.tflite", "model.json"):
+        assert (bundle / name).stat().st_size > 0, name
+    assert (folder / "reports/mlflow.db").is_file()
+    for text in ("10 subjects, 140 recordings", "macro-F1", "index.html", "MLflow: har"):
+        assert text in said
+
+
+def test_every_window_is_scored_once_by_a_model_that_never_saw_its_person(finished):
+    folder, _ = finished
+    r = results(folder)
+    table = pd.read_parquet(folder / "reports/small/windows.parquet")
+    for model in ("cnn", "gru"):
+        rows = table[table["model"] == model]
+        assert len(rows) == r["windows"]["kept"]
+        assert not rows.duplicated(["recording", "start"]).any()
+        for fold, of_fold in rows.groupby("fold"):
+            parts = r["folds"][int(fold)]
+            assert set(of_fold["subject"]) == set(parts["test"])
+            assert not set(parts["test"]) & {*parts["train"], *parts["validation"]}
+    assert r["leakage"]["ok"] is True
+
+
+def test_pooled_scores_equal_scikit_learn_on_the_published_windows(finished):
+    from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+
+    folder, _ = finished
+    r = results(folder)
+    table = pd.read_parquet(folder / "reports/small/windows.parquet")
+    for model, scores in r["models"].items():
+        rows = table[table["model"] == model]
+        true, guess = rows["true"].astype(str), rows["predicted"].astype(str)
+        assert scores["accuracy"] == pytest.approx(accuracy_score(true, guess), abs=1e-6)
+        macro = f1_score(true, guess, average="macro", zero_division=0)
+        assert scores["macro_f1"] == pytest.approx(macro, abs=1e-6)
+        counts = confusion_matrix(true, guess, labels=r["activities"])
+        assert scores["confusion"] == counts.tolist()
+
+
+def test_a_second_run_recomputes_nothing_and_imports_no_tensorflow(finished):
+    folder, _ = finished
+    before = {p: p.stat().st_mtime_ns for p in (folder / "data").rglob("*") if p.is_file()}
+    code = (
+        "import sys\nfrom har.cli import main\n"
+        f"try: main(['--workspace', {str(folder)!r}, *{arguments()!r}])\n"
+        "except SystemExit as e: assert not e.code, e.code\n"
+        "assert not {'tensorflow', 'keras', 'mlflow'} & set(sys.modules)"
+    )
+    took = []
+    for _ in range(2):
+        begin = time.monotonic()
+        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        took.append(time.monotonic() - begin)
+        assert out.returncode == 0, out.stderr
+        assert out.stderr.count("up to date") == 6
+    assert min(took) < 3
+    after = {p: p.stat().st_mtime_ns for p in (folder / "data").rglob("*") if p.is_file()}
+    assert after == before
+
+
+def test_the_result_does_not_depend_on_the_number_of_processes(finished, tmp_path):
+    folder, _ = finished
+    session.run(tmp_path, "watch", echo=str, overrides=SMALL, jobs=1, until="compare")
+    one, two = without_times(results(tmp_path)), without_times(results(folder))
+    for model in two["models"].values():
+        model.pop("export", None)
+    assert {**one, "models": None} == {**two, "models": None}
+    for name, scores in one["models"].items():
+        scores.pop("export", None)
+        assert scores == two["models"][name]
+    pd.testing.assert_frame_equal(
+        *(pd.read_parquet(f / "reports/small/windows.parquet") for f in (tmp_path, folder))
+    )
+
+
+def test_a_killed_run_carries_on_where_it_was(tmp_path):
+    process = subprocess.Popen(
+        [*COMMAND, "--workspace", str(tmp_path), *arguments("--jobs", "1", "--until", "compare")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    jobs = tmp_path / "data/cache/job"
+    limit = time.monotonic() + 120
+    while len(list(jobs.glob("*/meta.json"))) < 2:
+        assert time.monotonic() < limit
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {p: p.stat().st_mtime_ns for p in jobs.glob("*/meta.json")}
+    assert 2 <= len(kept) < 6
+    assert not (tmp_path / "reports/small/results.json").exists()
+    session.run(tmp_path, "watch", echo=str, overrides=SMALL, jobs=2, until="compare")
+    assert len(list(jobs.glob("*/meta.json"))) == 6
+    assert {p: p.stat().st_mtime_ns for p in kept} == kept
+    assert set(results(tmp_path)["models"]) == {"cnn", "gru"}
+
+
+def test_a_job_that_fails_is_named_and_the_others_are_compared(tmp_path):
+    overrides = (
+        *SMALL[1:],
+        "models=[{cnn: {filters: 8, blocks: 2}}, {name: gru, label: broken, params: {units: -1}}]",
+    )
+    said = []
+    with pytest.raises(TrainingError, match=r"3 of 6 jobs failed(.|\n)*broken fold 0 seed 0"):
+        session.run(tmp_path, "watch", echo=said.append, overrides=overrides, until="compare")
+    r = results(tmp_path)
+    assert r["selected"] == "cnn"
+    assert r["models"]["broken"]["failed_jobs"]
+
+
+def test_until_and_single_stages_stop_there(tmp_path):
+    context = session.run(tmp_path, "watch", echo=str, overrides=SMALL, until="prepare")
+    assert set(context.outputs) == {"ingest", "prepare"}
+    windows = stored.load(context.outputs["prepare"].path)
+    assert len(set(windows.subjects)) == 10
+
+
+def test_what_a_change_reruns(finished):
+    folder, _ = finished
+
+    def would_run(*changes):
+        said = []
+        session.run(folder, "watch", echo=said.append, overrides=SMALL + changes, dry_run=True)
+        return [line.split(":")[0] for line in said]
+
+    assert would_run() == []
+    # results.json holds the whole configuration: a change of words reruns what writes it
+    assert would_run("export.quantization=[none]") == ["compare", "report", "export"]
+    assert would_run("training.epochs=3") == ["train", "compare", "report", "export"]
+    assert would_run("windows.overlap=0.25")[0] == "prepare"
+
+
+@pytest.mark.dataset
+def test_uci_har_windows_are_as_many_as_published(data_mirror, tmp_path, monkeypatch):
+    """7,415 windows of the 21 training people and 2,996 of the 9 official test people."""
+    monkeypatch.setenv("HAR_DATA_MIRROR", str(data_mirror))
+    context = session.run(tmp_path, "uci-har", echo=str, until="prepare")
+    windows = stored.load(context.outputs["prepare"].path)
+    test = set(config.load("uci-har").split.test)
+    is_test = [s in test for s in windows.subjects]
+    assert (len(windows) - sum(is_test), sum(is_test)) == (7415, 2996)
+    assert windows.n_samples == 128
+
+
+@pytest.mark.dataset
+@pytest.mark.parametrize(
+    ("name", "subjects"), [("motionsense", 24), ("hapt", 30), ("wisdm-2019-phone", 51)]
+)
+def test_public_sets_prepare(name, subjects, data_mirror, tmp_path, monkeypatch):
+    monkeypatch.setenv("HAR_DATA_MIRROR", str(data_mirror))
+    context = session.run(tmp_path, name, echo=str, until="prepare")
+    windows = stored.load(context.outputs["prepare"].path)
+    assert len(set(windows.subjects)) == subjects
+    assert len(windows) > 5000
