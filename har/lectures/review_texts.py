@@ -87,11 +87,12 @@ def load(root: Path, length: int) -> Reviews | None:
     return None
 
 
-def missing(root: Path) -> str:
+def missing() -> str:
     """What to do where `load` finds nothing."""
     return (
         f"IMDb is not here. Put Stanford's {ARCHIVE} (or its folder aclImdb, from "
-        f"https://ai.stanford.edu/~amaas/data/sentiment/) or Keras' {NPZ} into {root / FOLDER}."
+        f"https://ai.stanford.edu/~amaas/data/sentiment/) or Keras' {NPZ} into the workspace's "
+        f"{FOLDER.as_posix()}."
     )
 
 

@@ -75,7 +75,7 @@ def fetched(setting: Setting) -> Reviews | None:
         )
         return from_npz(setting.root / FOLDER / path.split("/")[-1], LENGTH)
     except Exception as e:  # Keras raises a bare Exception when a download fails
-        setting.say(f"{missing(setting.root)} (Keras: {e})")
+        setting.say(f"{missing()} (Keras: {e})")
         return None
     finally:
         socket.setdefaulttimeout(before)
@@ -120,7 +120,7 @@ def run(setting: Setting) -> Result:
         "add them up; a convolution finds pairs such as \"not good\" wherever they stand. "
         + ("" if real else "Curves and accuracies here are those of generated reviews (five "
            "opinions each, some turned round by a \"not\", in 60 words): they show what forgetting "
-           f"costs, not what IMDb gives. {missing(setting.root)}"),
+           f"costs, not what IMDb gives. {missing()}"),
         f"{data.name}\n{listing}",
     )  # fmt: skip
 

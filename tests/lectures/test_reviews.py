@@ -52,7 +52,7 @@ def test_the_published_layouts(make, tmp_path):
 
 def test_nothing_there(tmp_path):
     assert review_texts.load(tmp_path, length=6) is None
-    assert "aclImdb_v1.tar.gz" in review_texts.missing(tmp_path)
+    assert "aclImdb_v1.tar.gz" in review_texts.missing()
 
 
 def test_half_a_set_is_refused(tmp_path):
