@@ -29,10 +29,6 @@ def stages() -> tuple[Stage, ...]:
     return tuple(getattr(importlib.import_module(m), name) for m, name in STAGES)
 
 
-def stage_names() -> list[str]:
-    return [s.name for s in stages()]
-
-
 @dataclass(frozen=True)
 class Step:
     """What a run did, or would do, for one stage."""
