@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from har.lectures import drawing
-from har.lectures.result import Lecture, Result, Setting, below, exact, near
+from har.lectures.comparing import below, exact, near
+from har.lectures.result import Lecture, Result, Setting
 
 # International airline passengers by month, 1949 to 1960, in thousands: series G of Box, Jenkins,
 # "Time Series Analysis: Forecasting and Control" (1976); R's `AirPassengers`.

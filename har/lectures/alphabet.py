@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from har.lectures import drawing
-from har.lectures.result import Lecture, Result, Row, Setting, exact, near
+from har.lectures.comparing import exact, near
+from har.lectures.result import Lecture, Result, Row, Setting
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # name, letters in a sample, (steps, features), parameters, accuracy on the slide

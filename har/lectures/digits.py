@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from har.lectures import drawing
+from har.lectures.comparing import above, near, not_yet_run
 from har.lectures.digit_images import MNIST, mnist, pairs, small_digits
 from har.lectures.networks import body
-from har.lectures.result import Lecture, Result, Setting, above, near, not_yet_run
+from har.lectures.result import Lecture, Result, Setting
 
 MODELS = ("dense", "cnn", "simple_rnn", "lstm", "gru", "bilstm")
 

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from har.lectures import drawing
-from har.lectures.result import Lecture, Result, Setting, above, exact
+from har.lectures.comparing import above, exact
+from har.lectures.result import Lecture, Result, Setting
 
 PIPELINE = "lecture-har"
 PLAIN = "-plain"  # the label of a model without dropout ends so

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from har.errors import DataError
+from har.lectures.word_numbers import START, UNKNOWN, WORDS, numbered, padded, vocabulary
 from har.store import sha256_file
 
 FOLDER = Path("data") / "raw" / "imdb"
 ARCHIVE, NPZ = "aclImdb_v1.tar.gz", "imdb.npz"
 # keras/src/datasets/imdb.py, `file_hash` of load_data.
 NPZ_SHA256 = "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"
-WORDS = 10_000
-PAD, START, UNKNOWN, FIRST_WORD = 0, 1, 2, 4  # as in Keras: 3 stays unused
 _MEMBER = re.compile(r"aclImdb/(train|test)/(pos|neg)/[^/]+\.txt")
 
 
@@ -36,43 +34,6 @@ class Reviews:
     y: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
-
-
-def words(text: str) -> list[str]:
-    """Lower case, without mark-up and punctuation."""
-    return re.findall(r"[a-z0-9']+", re.sub(r"<[^>]*>", " ", text.lower()))
-
-
-def numbered(texts: Sequence[str], known: Sequence[str], length: int) -> np.ndarray:
-    """Texts to rows of numbers: the last `length` words, padded in front.
-
-    Parameters
-    ----------
-    texts : sequence of str
-    known : sequence of str
-        The vocabulary, most frequent first; others become UNKNOWN.
-
-    Returns
-    -------
-    ndarray of int32, shape (len(texts), length)
-    """
-    number = {w: i + FIRST_WORD for i, w in enumerate(known)}
-    return _padded([[START, *(number.get(w, UNKNOWN) for w in words(t))] for t in texts], length)
-
-
-def vocabulary(texts: Sequence[str], size: int = WORDS) -> list[str]:
-    """The most frequent words of the training texts, so that numbers stay below `size`."""
-    counts = Counter(w for t in texts for w in words(t))
-    ranked = sorted(counts, key=lambda w: (-counts[w], w))
-    return ranked[: size - FIRST_WORD]
-
-
-def _padded(rows: Sequence[Sequence[int]], length: int) -> np.ndarray:
-    out = np.full((len(rows), length), PAD, dtype=np.int32)
-    for row, values in zip(out, rows, strict=True):
-        tail = np.asarray(values[-length:], dtype=np.int32)
-        row[length - len(tail) :] = tail
-    return out
 
 
 def load(root: Path, length: int) -> Reviews | None:
@@ -147,7 +108,7 @@ def from_npz(path: Path, length: int) -> Reviews:
 
 def _ranks(rows: Sequence[Sequence[int]], length: int) -> np.ndarray:
     """Keras' ranks begin at 1: a shift by 3 makes the first word 4."""
-    return _padded(
+    return padded(
         [[START, *(w + 3 if w + 3 < WORDS else UNKNOWN for w in row)] for row in rows], length
     )
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from har.lectures import drawing, generated_texts
+from har.lectures.comparing import above, exact, not_yet_run
 from har.lectures.networks import body
-from har.lectures.result import Lecture, Result, Row, Setting, above, exact, not_yet_run
-from har.lectures.review_texts import WORDS, Reviews, from_texts, load, missing
+from har.lectures.result import Lecture, Result, Row, Setting
+from har.lectures.review_texts import Reviews, from_texts, load, missing
+from har.lectures.word_numbers import WORDS
 
 MODELS = ("simple_rnn", "four simple_rnn", "lstm", "cnn")
 LENGTH, BATCH, EPOCHS = 500, 128, 10

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from har.lectures import drawing
-from har.lectures.result import Lecture, Result, Setting, exact
+from har.lectures.comparing import exact
+from har.lectures.result import Lecture, Result, Setting
 
 # Three steps of six features, as on the slide.
 X = np.array([[0, 1, 0, 1, 0, 1], [0, 2, 1, 3, 0, 0], [1, 1, 2, 1, 0, 0]])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from har.lectures import drawing
-from har.lectures.result import Lecture, Result, Row, Setting, exact
+from har.lectures.comparing import exact
+from har.lectures.result import Lecture, Result, Row, Setting
 
 STEPS, FEATURES, UNITS, CLASSES = 5, 3, 4, 2
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from har.lectures import drawing
-from har.lectures.result import Lecture, Result, Setting, above, below
+from har.lectures.comparing import above, below
+from har.lectures.result import Lecture, Result, Setting
 
 STEPS, SEQUENCES, UNITS = 20, 50, 32
 TRAINING_STEPS = 200

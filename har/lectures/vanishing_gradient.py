@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from har.lectures import drawing
+from har.lectures.comparing import above, agree, below, near
 from har.lectures.gradients import (
     FEATURES,
     STEPS,
@@ -14,7 +15,7 @@ from har.lectures.gradients import (
     layer,
     training,
 )
-from har.lectures.result import Lecture, Result, Setting, above, agree, below, near
+from har.lectures.result import Lecture, Result, Setting
 
 BATCH = 32
 LINES = ("SimpleRNN", "LSTM", "GRU", "LSTM, gates open", "GRU, gates open", "SimpleRNN × 3")

@@ -1,12 +1,13 @@
 """The lectures' numbers, known from the slides, from closed forms and from slow twins."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from har import tracking
+from har import lectures, tracking
 from har.cli import main
 from har.errors import ConfigError, DataError
 from har.lectures import page, registry
@@ -42,6 +43,14 @@ def test_quick_run(name, workspace):
     assert not (workspace / "reports" / "lectures" / "README.md").exists()
 
 
+def test_every_module_stays_short():
+    """A student reads an experiment from top to bottom: under 150 lines each."""
+    (folder,) = lectures.__path__
+    lines = {p.name: len(p.read_text("utf-8").splitlines()) for p in Path(folder).glob("*.py")}
+    assert len(lines) > len(NAMES)
+    assert {name: n for name, n in lines.items() if n >= 150} == {}
+
+
 def test_rnn_by_hand_against_the_slide(setting):
     got = numbers(registry.get("rnn-by-hand").run(setting))
     for who in ("by hand", "Keras' SimpleRNN"):
@@ -53,7 +62,7 @@ def test_rnn_by_hand_against_the_slide(setting):
 
 
 def test_lstm_step_equals_the_slow_twin(rng):
-    from har.lectures.lstm_by_hand import steps
+    from har.lectures.lstm_step import steps
 
     x, kernel, recurrent = (
         rng.normal(size=(7, 4)),
@@ -68,7 +77,7 @@ def test_lstm_step_equals_the_slow_twin(rng):
 
 
 def test_the_cell_set_by_hand_holds_what_was_written():
-    from har.lectures.lstm_by_hand import latch, steps
+    from har.lectures.lstm_step import latch, steps
 
     x, weights = latch()
     c = steps(x, *weights)["c"][:, 0]

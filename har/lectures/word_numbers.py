@@ -1,0 +1,50 @@
+"""Texts as rows of word numbers, numbered as Keras numbers IMDb."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+WORDS = 10_000
+PAD, START, UNKNOWN, FIRST_WORD = 0, 1, 2, 4  # as in Keras: 3 stays unused
+
+
+def words(text: str) -> list[str]:
+    """Lower case, without mark-up and punctuation."""
+    return re.findall(r"[a-z0-9']+", re.sub(r"<[^>]*>", " ", text.lower()))
+
+
+def numbered(texts: Sequence[str], known: Sequence[str], length: int) -> np.ndarray:
+    """Texts to rows of numbers: the last `length` words, padded in front.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    known : sequence of str
+        The vocabulary, most frequent first; others become UNKNOWN.
+
+    Returns
+    -------
+    ndarray of int32, shape (len(texts), length)
+    """
+    number = {w: i + FIRST_WORD for i, w in enumerate(known)}
+    return padded([[START, *(number.get(w, UNKNOWN) for w in words(t))] for t in texts], length)
+
+
+def vocabulary(texts: Sequence[str], size: int = WORDS) -> list[str]:
+    """The most frequent words of the training texts, so that numbers stay below `size`."""
+    counts = Counter(w for t in texts for w in words(t))
+    ranked = sorted(counts, key=lambda w: (-counts[w], w))
+    return ranked[: size - FIRST_WORD]
+
+
+def padded(rows: Sequence[Sequence[int]], length: int) -> np.ndarray:
+    """Rows of any length as one array (n, length) of int32: their ends, with PAD in front."""
+    out = np.full((len(rows), length), PAD, dtype=np.int32)
+    for row, values in zip(out, rows, strict=True):
+        tail = np.asarray(values[-length:], dtype=np.int32)
+        row[length - len(tail) :] = tail
+    return out
