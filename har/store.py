@@ -223,7 +223,9 @@ class Store:
         """What differs from the newest output of a stage: `signal.rate_hz 50 → 25`."""
         wanted = json.loads(canonical(parts))
         metas = sorted(
-            (self.root / stage).glob("*/meta.json"), key=lambda p: p.stat().st_mtime, reverse=True
+            (self.root / stage).glob("[!.]*/meta.json"),
+            key=lambda p: p.stat().st_mtime,
+            reverse=True,
         )
         best: list[str] | None = None
         for path in metas[:50]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -116,9 +117,11 @@ def test_a_second_run_recomputes_nothing_and_imports_no_tensorflow(finished):
     )
     took = []
     for _ in range(2):
-        begin = time.monotonic()
+        begin = resource.getrusage(resource.RUSAGE_CHILDREN)
         out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        took.append(time.monotonic() - begin)
+        end = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # Processor time: what it takes on a machine that does nothing else.
+        took.append(end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime)
         assert out.returncode == 0, out.stderr
         assert out.stderr.count("up to date") == 6
     assert min(took) < 3
@@ -147,18 +150,18 @@ def test_a_killed_run_carries_on_where_it_was(tmp_path):
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     jobs = tmp_path / "data/cache/job"
-    limit = time.monotonic() + 120
-    while len(list(jobs.glob("*/meta.json"))) < 2:
+    limit = time.monotonic() + 600  # a busy machine is not a failure
+    while len(list(jobs.glob("[!.]*/meta.json"))) < 2:
         assert time.monotonic() < limit
         assert process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    kept = {p: p.stat().st_mtime_ns for p in jobs.glob("*/meta.json")}
+    kept = {p: p.stat().st_mtime_ns for p in jobs.glob("[!.]*/meta.json")}
     assert 2 <= len(kept) < 6
     assert not (tmp_path / "reports/small/results.json").exists()
     session.run(tmp_path, "watch", echo=str, overrides=SMALL, jobs=2, until="compare")
-    assert len(list(jobs.glob("*/meta.json"))) == 6
+    assert len(list(jobs.glob("[!.]*/meta.json"))) == 6
     assert {p: p.stat().st_mtime_ns for p in kept} == kept
     assert set(results(tmp_path)["models"]) == {"cnn", "gru"}
 

@@ -103,7 +103,7 @@ def estimate(tasks: Iterable[Task]) -> float:
 
 
 def _windows_per_s(store: Path, name: str) -> float | None:
-    files = sorted(store.glob("job/*/job.json"), key=lambda p: -p.stat().st_mtime)
+    files = sorted(store.glob("job/[!.]*/job.json"), key=lambda p: -p.stat().st_mtime)
     for path in files[:200]:
         about = json.loads(path.read_text(encoding="utf-8"))
         if about["name"] == name and about["epochs_run"]:
