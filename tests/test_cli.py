@@ -94,7 +94,17 @@ def test_models_prints_the_registry_exactly():
     assert lines[0] == "model          parameters  when to use it"
     by_hand = 4 * 64 * (3 * 4 + 64 + 1) + (64 + 1) * 6
     assert lines[1].startswith(f"lstm               {by_hand:,}  The reference recurrent net")
-    assert lines[-1] == "Parameters for windows of 128 samples and 6 activities."
+    assert lines[2].endswith("doi:10.1162/089976600300015015")  # its paper
+    assert lines[-1].startswith("Parameters for windows of 128 samples and 6 activities")
+
+
+def test_every_model_has_its_paper_its_parameters_and_its_when_to_use():
+    from har.models.listing import rows
+
+    for row in rows():
+        assert "doi:" in row["paper"] or "arXiv:" in row["paper"], row
+        assert 20 < len(row["summary"]) <= 80, row
+        assert row["parameters"] or row["name"] == "extra_trees"
 
 
 def test_a_dry_run_says_what_would_run_and_does_nothing(workspace):

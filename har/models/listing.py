@@ -19,6 +19,7 @@ def rows() -> list[dict[str, Any]]:
                 "name": name,
                 "parameters": spec.n_parameters(STEPS, CLASSES, {}),
                 "exportable": spec.exportable,
+                "extra": spec.extra or None,
                 "summary": spec.summary,
                 "paper": spec.paper,
                 "defaults": spec.defaults,
@@ -36,5 +37,9 @@ def as_table() -> str:
     for row in rows():
         count = f"{row['parameters']:,}" if row["parameters"] else "–"
         lines.append(f"{row['name']:<14} {count:>10}  {row['summary']}")
-    lines.append(f"\nParameters for windows of {STEPS} samples and {CLASSES} activities.")
+        lines.append(f"{'':<25}  {row['paper']}")
+    lines.append(
+        f"\nParameters for windows of {STEPS} samples and {CLASSES} activities; "
+        "–: as many as the data ask for."
+    )
     return "\n".join(lines)

@@ -27,6 +27,7 @@ _OWN = {
     "inception": "har.models.inception:SPEC",
     "tiny": "har.models.tiny:SPEC",
     "extra_trees": "har.models.extra_trees:SPEC",
+    "minirocket": "har.models.minirocket:SPEC",
 }
 _registered: dict[str, ModelSpec] = {}
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from har.config import did_you_mean
 from har.errors import ConfigError
@@ -27,8 +28,7 @@ class ModelSpec:
     paper : str
     body : callable
         `body(x, **params)`: from a Keras tensor (batch, T, channels) to features (batch, n); or,
-        for a classical model, `body(**params)`: a scikit-learn classifier on
-        `har.signal.features`.
+        for a classical model, `body(**params)`: a scikit-learn classifier of what it `eats`.
         Its keyword arguments, with their defaults, are the model's parameters.
     weights : callable, optional
         `weights(steps, channels, **params)`: the closed form of (weights of the body, features n).
@@ -36,6 +36,13 @@ class ModelSpec:
         Where it is, for the code version of its jobs.
     classical : bool
         Not a network: cannot be exported.
+    eats : {'features', 'windows'}
+        What a classical model is given: `har.signal.features`, or `har.signal.inputs.Conditioned`
+        windows, whose channels are then one of its parameters.
+    extra : str
+        The extra of this package that brings the `packages` it needs.
+    packages : tuple of str
+        Not among what every installation has; their versions are part of its jobs' keys.
     """
 
     name: str
@@ -45,6 +52,9 @@ class ModelSpec:
     weights: Callable[..., tuple[int, int]] | None
     module: str
     classical: bool = False
+    eats: Literal["features", "windows"] = "features"
+    extra: str = ""
+    packages: tuple[str, ...] = ()
 
     @property
     def exportable(self) -> bool:
@@ -79,12 +89,27 @@ class ModelSpec:
                     f"{defaults[key]!r}, got {value!r}."
                 )
         resolved = {**defaults, **params}
-        if not self.classical:
+        if not self.classical or self.eats == "windows":
             check_kind(resolved["channels"])
         return resolved
 
+    def require(self) -> None:
+        """Refuse a model whose library is not there, before anything is trained.
+
+        Raises
+        ------
+        ConfigError
+            With the command that installs it.
+        """
+        lacking = [p for p in self.packages if importlib.util.find_spec(p) is None]
+        if lacking:
+            raise ConfigError(
+                f"models: {self.name} needs {' and '.join(lacking)}, which this installation does "
+                f"not have. Run: pip install 'har-accelerometer[{self.extra}]'"
+            )
+
     def n_parameters(self, steps: int, classes: int, params: Mapping[str, Any]) -> int | None:
-        """Trainable weights by the closed form; None for a classical model.
+        """Trainable weights by the closed form; None where there is none.
 
         Parameters
         ----------

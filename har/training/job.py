@@ -16,7 +16,7 @@ from har.config import ModelConfig, Training
 from har.models import registry
 from har.signal import stored
 from har.signal.windows import Windows
-from har.store import Output, Store, code_version, digest, write_json
+from har.store import Output, Store, code_version, digest, versions, write_json
 
 FINAL = "final"
 """The fold of a fit on all people, which nobody is left to test."""
@@ -71,6 +71,7 @@ class Task:
             "split": rows.hexdigest(),
             "inputs": {"prepare": self.prepared_fingerprint},
             "code": code_version("har.training.job", spec.module),
+            **({"packages": versions(spec.packages)} if spec.packages else {}),
         }
 
     @property
@@ -156,26 +157,44 @@ def _classical(
     task: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
 ) -> dict[str, Any]:
     from har.signal.features import features
-    from har.training.fit import class_weights
+    from har.signal.inputs import Conditioned
+    from har.training.fit import best_temperature, class_weights
 
     spec = registry.get(task.job.model.name)
-    classifier = spec.body(**spec.resolve(task.job.model.params))
+    params = spec.resolve(task.job.model.params)
+    classifier = spec.body(**params)
     classifier.set_params(random_state=task.job.seed)
     k = len(windows.activities)
-    labels = windows.labels[task.train]
-    weights = class_weights(labels, k, task.training.class_weights)[labels]
-    classifier.fit(features(windows, task.train), labels, sample_weight=weights)
+
+    def inputs(index: np.ndarray) -> Any:
+        if spec.eats == "windows":
+            return Conditioned(windows, index, params["channels"])
+        return features(windows, index)
 
     def predict(index: np.ndarray) -> np.ndarray:
         out = np.zeros((len(index), k), np.float32)
         if len(index):
-            out[:, classifier.classes_] = classifier.predict_proba(features(windows, index))
+            sharp = classifier.predict_proba(inputs(index)) ** (1 / temperature)
+            out[:, classifier.classes_] = sharp / sharp.sum(axis=1, keepdims=True)
         return out
 
+    labels = windows.labels[task.train]
+    weights = class_weights(labels, k, task.training.class_weights)[labels]
+    classifier.fit(inputs(task.train), labels, sample_weight=weights)
+    temperature = 1.0
+    if task.temperature is not None:
+        temperature = task.temperature
+    elif task.training.calibration == "temperature" and len(task.validation):
+        temperature = best_temperature(predict(task.validation), windows.labels[task.validation])
     _write_predictions(folder, task, predict)
     report({"epoch": task.training.epochs})
     write_json(folder / "history.json", {})
-    return {"parameters": None, "epochs_run": None, "best_epoch": None, "temperature": None}
+    return {
+        "parameters": spec.n_parameters(windows.n_samples, k, task.job.model.params),
+        "epochs_run": None,
+        "best_epoch": None,
+        "temperature": temperature,
+    }
 
 
 def _write_predictions(

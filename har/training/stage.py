@@ -24,6 +24,7 @@ def _run(context: Context, writing: Writing) -> None:
     p = context.pipeline
     for model in p.models:  # a wrong parameter is refused before anything is trained
         registry.get(model.name).resolve(model.params)
+        registry.get(model.name).require()
     prepared = context.outputs["prepare"]
     windows = stored.load(prepared.path)
     folds = splits.make(windows, p.split)

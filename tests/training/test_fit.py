@@ -146,6 +146,32 @@ def test_the_classical_baseline_runs_the_same_way(prepared, tmp_path):
     assert (guess == windows.labels[out["test_index"]]).mean() > 0.9
 
 
+def test_minirocket_runs_the_same_way_and_its_probabilities_are_calibrated(prepared, tmp_path):
+    from sklearn.metrics import log_loss
+
+    pytest.importorskip("sktime", reason="the extra rocket is not installed")
+    job = Job(ModelConfig(name="minirocket", params={"kernels": 168, "channels": "raw"}), 0, 3)
+    windows, found = stored.load(prepared), {}
+    for calibration in ("temperature", "none"):
+        t = task(
+            prepared, tmp_path, job=job,
+            training=Training(epochs=4, batch_size=16, calibration=calibration),
+        )  # fmt: skip
+        assert t.parts["packages"].keys() == {"sktime", "numba"}
+        found[calibration] = read(tmp_path, run_job(t, lambda message: None))
+    out, plain = found["temperature"], found["none"]
+    guess = out["test_probabilities"].argmax(axis=1)
+    assert (guess == windows.labels[out["test_index"]]).mean() > 0.9
+    np.testing.assert_array_equal(guess, plain["test_probabilities"].argmax(axis=1))
+    losses = [
+        log_loss(windows.labels[f["validation_index"]], f["validation_probabilities"])
+        for f in (out, plain)
+    ]
+    assert losses[0] < losses[1]
+    again = read(tmp_path / "again", run_job(task(prepared, tmp_path / "again", job=job), print))
+    np.testing.assert_array_equal(again["test_probabilities"], out["test_probabilities"])
+
+
 def test_features_have_names_and_no_surprises():
     w = make_windows(subjects=2)
     f = features(w, np.arange(len(w)))
