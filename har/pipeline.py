@@ -24,6 +24,8 @@ STAGES: tuple[tuple[str, str], ...] = (
     ("har.deploy.stage", "STAGE"),
 )
 
+MARKER = ".published.json"
+
 
 def stages() -> tuple[Stage, ...]:
     return tuple(getattr(importlib.import_module(m), name) for m, name in STAGES)
@@ -138,11 +140,7 @@ def publish(context: Context, stage: Stage, output: Output) -> None:
     not changed leaves the later one's file alone.
     """
     folder = context.workspace.reports / context.pipeline.name
-    marker = folder / ".published.json"
-    try:
-        made_of = json.loads(marker.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        made_of = {}
+    made_of = published(folder)
     changed = False
     for name in stage.publish:
         source, target = output.path / name, folder / name
@@ -162,7 +160,20 @@ def publish(context: Context, stage: Stage, output: Output) -> None:
         made_of[name] = {**earlier, stage.name: output.fingerprint}
         changed = True
     if changed:
-        replace_file(marker, json.dumps(made_of, indent=1).encode())
+        mark(folder, made_of)
+
+
+def published(folder: Path) -> dict[str, dict[str, str]]:
+    """For each published name, what went into it: fingerprints of outputs, keys of studies."""
+    try:
+        found: dict[str, dict[str, str]] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return found
+
+
+def mark(folder: Path, made_of: dict[str, dict[str, str]]) -> None:
+    replace_file(folder / MARKER, json.dumps(made_of, indent=1).encode())
 
 
 def _replace_folder(source: Path, target: Path) -> None:

@@ -16,6 +16,7 @@ from har import config, fanout, pipeline, tracking
 from har.errors import TrainingError
 from har.stages import Context
 from har.store import Store, Workspace
+from har.studies import republish
 
 CLOSING = ("compare", "report", "export")
 """Stages whose summaries close a run."""
@@ -72,6 +73,7 @@ def run(
     steps = pipeline.run(context, until=until, force=force, dry_run=dry_run, on_step=tell)
     if dry_run:
         return context
+    republish.attach(context)
     if sent := tracking.track(context, load_model=load_model):
         context.console.print(f"[bold]track[/bold]: {sent}")
     for step in steps:

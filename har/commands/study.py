@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from har.commands.group import Group
+
+if TYPE_CHECKING:
+    from har.studies.outcome import Outcome
 
 
 @click.group(cls=Group)
@@ -138,6 +144,59 @@ def study_phone(ctx: click.Context, pipeline: str, out: Path, command: str | Non
     folder = Workspace(ctx.obj.resolve()).reports / pipeline
     for path in phone.write(folder, out, command=command or f"har run {pipeline}"):
         click.echo(path)
+
+
+# Of a finished run ------------------------------------------------------------------------------
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """PIPELINE and the options of every study of a finished run."""
+    options = [
+        click.argument("pipeline", default="watch"),
+        click.option(
+            "--model", "models", multiple=True, metavar="NAME",
+            help="A model of the run, in place of the selected one; may be repeated.",
+        ),
+        click.option(
+            "--jobs", type=click.IntRange(1), default=None,
+            help="Processes at a time (default: one for each core).",
+        ),
+        click.option(
+            "--out", type=click.Path(dir_okay=False, path_type=Path),
+            help="Write a Markdown page here, its picture in figures/ beside it.",
+        ),
+    ]  # fmt: skip
+    return functools.reduce(lambda f, option: option(f), reversed(options), command)
+
+
+@study.command("optimism")
+@run_options
+@click.pass_context
+def study_optimism(
+    ctx: click.Context, pipeline: str, models: tuple[str, ...], jobs: int | None, out: Path | None
+) -> None:
+    """What a random split would have claimed: leaky on purpose, beside the honest score.
+
+    Trains the model of the finished run PIPELINE again on windows dealt out at random, everything
+    else equal, and puts the gap into results.json (under `optimism`) and the report.
+
+    \b
+    Example:
+      har study optimism watch --model cnn --model lstm
+    """
+    from har.studies import finished, optimism
+
+    of = finished.find(ctx.obj, pipeline, models=models, jobs=jobs)
+    outcome = optimism.run(of)
+    _tell(outcome, optimism.publish(of, outcome), out, f"har study optimism {of.name}")
+
+
+def _tell(outcome: Outcome, written: list[Path], out: Path | None, command: str) -> None:
+    click.echo(outcome.as_text())
+    if out is not None:
+        written += outcome.write_page(out, command)
+    for path in written:
+        click.echo(f"written: {path}", err=True)
 
 
 def _write_or_echo(text: str, out: Path | None) -> None:

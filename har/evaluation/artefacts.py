@@ -10,6 +10,7 @@ from har.evaluation import scaler
 from har.evaluation.collect import ModelJobs
 from har.evaluation.leakage import PARTS, Evidence
 from har.signal.windows import Windows
+from har.training.leaky import is_leaky
 
 
 def artefacts(
@@ -57,6 +58,7 @@ def artefacts(
                     scaler=saved,
                     moments=moments[saved.kind] if saved else None,
                     early_stopping=stopping,
+                    leaky=is_leaky(job.info),
                 )
             )
     return out

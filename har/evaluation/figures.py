@@ -48,7 +48,8 @@ DARK = Ink(
 )
 
 
-def _new(width: float, height: float, ink: Ink, **grid: Any) -> tuple[Figure, Any]:
+def blank(width: float, height: float, ink: Ink, **grid: Any) -> tuple[Figure, Any]:
+    """A figure of so many inches with its axes in an ink; `grid` goes to `subplots`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
@@ -86,7 +87,7 @@ def confusion(
     c = np.asarray(counts)
     k = len(activities)
     side = max(2.6, 0.45 * k + 1.2)
-    figure, (left, right) = _new(2 * side + 1.2, side + 0.5, ink, ncols=2, sharey=True)
+    figure, (left, right) = blank(2 * side + 1.2, side + 0.5, ink, ncols=2, sharey=True)
     total = c.sum(axis=1, keepdims=True)
     share = np.where(total > 0, c / np.maximum(total, 1), np.nan)
     for ax, values, name in ((left, c, "windows"), (right, share, "share of the true activity")):
@@ -137,7 +138,7 @@ def learning_curves(
     names = [n for n, hs in histories.items() if any(h.get("loss") for h in hs)]
     columns = min(4, max(1, len(names)))
     rows = max(1, -(-len(names) // columns))
-    figure, axes = _new(
+    figure, axes = blank(
         2.6 * columns + 0.6, 2.2 * rows + 0.6, ink,
         nrows=rows, ncols=columns, sharex=True, sharey=True, squeeze=False,
     )  # fmt: skip
@@ -199,7 +200,7 @@ def per_subject(
     people = {s for of in scores.values() for s in of}
     first = scores.get(selected or "", {}) or next(iter(scores.values()), {})
     order = sorted(people, key=lambda s: (first.get(s, np.nan), s))
-    figure, ax = _new(7.5, max(2.0, 0.2 * len(order) + 1.0), ink)
+    figure, ax = blank(7.5, max(2.0, 0.2 * len(order) + 1.0), ink)
     for y, person in enumerate(order):
         values = [of[person] for of in scores.values() if person in of]
         ax.plot([min(values), max(values)], [y, y], color=ink.faint, linewidth=1, zorder=1)
@@ -241,7 +242,7 @@ def critical_difference(diagram: Mapping[str, Any], *, ink: Ink = LIGHT) -> Figu
     half = -(-n // 2)
     groups = diagram["groups"]
     base = 0.35 + 0.22 * len(groups)
-    figure, ax = _new(7.5, 1.0 + 0.26 * half + 0.2 * len(groups), ink)
+    figure, ax = blank(7.5, 1.0 + 0.26 * half + 0.2 * len(groups), ink)
     ax.spines[:].set_visible(False)
     ax.set_yticks([])
     ax.xaxis.tick_top()

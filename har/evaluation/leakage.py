@@ -35,6 +35,7 @@ class Evidence:
     early_stopping : (score that the history says the kept epoch had on validation people, score
     recomputed from the stored predictions for them, what one window is worth), None if the model
     has no epochs.
+    leaky : it says of itself that it was trained on a split that leaks on purpose.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Evidence:
     scaler: Scaler | None = None
     moments: Moments | None = None
     early_stopping: tuple[float, float, float] | None = None
+    leaky: bool = False
 
     def part(self, name: str) -> np.ndarray:
         return np.asarray(getattr(self, name))
@@ -222,6 +224,8 @@ def prove(
             for names in (job.subjects, job.record):
                 people |= set(shared_subjects(names[p] for p in PARTS))
             problems += _unlisted(windows, job)
+            if job.leaky:
+                problems.append(f"{_name(job)}: trained on a random split, for har study optimism.")
         scalers = [
             difference(j.scaler, j.moments, j.train)
             for j in mine

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from har.evaluation import figures
+from har.evaluation import figures, optimism
 from har.evaluation.table import (
     count,
     duration,
@@ -104,6 +104,7 @@ def render(results: Mapping[str, Any], *, command: str, kinds: list[str]) -> str
         results["protocol"],
         _rejected(results),
         "\n".join(f"- {line}" for line in results["statistics"]),
+        *_optimism(results),
         "## How sure that nothing leaked",
         _leakage(results),
         "## Made with",
@@ -170,6 +171,18 @@ def _rejected(results: Mapping[str, Any]) -> str:
     rejected = results["windows"]["rejected"]
     text = "; ".join(f"{n:,} {reason}" for reason, n in rejected.items())
     return f"Windows left out: {text or 'none'}."
+
+
+def _optimism(results: Mapping[str, Any]) -> list[str]:
+    section = results.get("optimism")
+    if not section:
+        return []
+    return [
+        f"## {optimism.TITLE}",
+        optimism.headline(section),
+        _table(list(optimism.HEAD), optimism.rows(section)),
+        *optimism.why(section),
+    ]
 
 
 def _leakage(results: Mapping[str, Any]) -> str:

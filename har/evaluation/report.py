@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from har.evaluation import figures
+from har.evaluation import figures, optimism
 from har.evaluation.collect import ModelJobs
 from har.evaluation.table import (
     count,
@@ -87,6 +87,7 @@ def render(results: Mapping[str, Any], curves: Mapping[str, Sequence[History]]) 
         _section("Learning curves", _curves(curves)),
         _section("On the phone", _export(results)),
         _section("Protocol", _protocol(results)),
+        _section(optimism.TITLE, _optimism(results)),
         _section("Nothing leaked", _leakage(results)),
         _section("How to make it again", _provenance(results)),
     ]
@@ -373,6 +374,17 @@ def _protocol(results: Mapping[str, Any]) -> str:
         f"<p>{escape(results['protocol'])}</p>"
         f'<p class="soft">Windows kept: {w["kept"]:,}. Left out: {escape(rejected)}.</p>'
         f"<ul>{notes}</ul><details><summary>Who is in which fold</summary>{folds}</details>"
+    )
+
+
+def _optimism(results: Mapping[str, Any]) -> str:
+    section = results.get("optimism")
+    if not section:
+        return ""
+    return (
+        f'<p class="headline warn">{escape(optimism.headline(section))}</p>'
+        + _table(optimism.HEAD, optimism.rows(section))
+        + "".join(f"<p>{escape(line)}</p>" for line in optimism.why(section))
     )
 
 

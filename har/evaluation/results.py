@@ -69,7 +69,7 @@ def assemble(
         rejected["person left out"] = len(windows) - used
     scored, entries = {}, {}
     for name, model in models.items():
-        scored[name], entries[name] = _score(model, windows, len(folds), people)
+        scored[name], entries[name] = score(model, windows, len(folds), people)
     if not any(scored.values()):
         reasons = {f["reason"] for m in models.values() for f in m.failed}
         raise TrainingError(
@@ -81,7 +81,7 @@ def assemble(
     comparisons, diagram = _compare(scored, selected, tested)
     for name, model_scored in scored.items():
         if model_scored is not None:
-            entries[name]["macro_f1_ci95"] = _interval(model_scored, tested)
+            entries[name]["macro_f1_ci95"] = interval(model_scored, tested)
     config = pipeline.model_dump(mode="json")
     results: dict[str, Any] = {
         "schema": SCHEMA,
@@ -124,10 +124,31 @@ def _number(value: Any) -> float | None:
     return None if value is None or np.isnan(value) else float(value)
 
 
-def _score(
+def score(
     model: ModelJobs, windows: Windows, folds: int, people: Sequence[str]
 ) -> tuple[Scored | None, dict[str, Any]]:
-    """A model's entry, without what depends on the other models."""
+    """A model's entry, without what depends on the other models.
+
+    Parameters
+    ----------
+    model : ModelJobs
+    windows : Windows
+    folds : int
+        That a seed must have to be scored.
+    people : sequence of str
+        In the order in which `Scored` counts them.
+
+    Returns
+    -------
+    Scored or None
+        None if no seed has all folds; the entry's scores are then None too.
+    dict
+
+    Raises
+    ------
+    TrainingError
+        If a window is tested twice with one seed.
+    """
     seeds = model.complete_seeds(folds)
     k = len(windows.activities)
     entry: dict[str, Any] = {
@@ -252,7 +273,15 @@ def _compare(
     return statistics.compare(mine, [s for s in cut if s.name != selected], weights), diagram
 
 
-def _interval(scored: Scored, tested: Sequence[int]) -> list[float] | None:
+def interval(scored: Scored, tested: Sequence[int]) -> list[float] | None:
+    """95 % interval over people of a pooled macro-F1; None of too few people.
+
+    Parameters
+    ----------
+    scored : Scored
+    tested : sequence of int
+        Who has windows.
+    """
     if len(tested) < statistics.MIN_PEOPLE_INTERVAL:
         return None
     weights = statistics.resampled_people(len(tested))

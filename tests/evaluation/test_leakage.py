@@ -77,6 +77,17 @@ def test_a_sound_comparison_passes(stored):
         assert fold["early_stopping_max_abs_diff"] < 1e-9
 
 
+def test_a_job_of_the_optimism_study_never_passes_however_clean_its_windows(stored):
+    path = stored[2][1].folder / "job.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "fold": "leaky 1"}))
+    for same_people in (False, True):
+        proof = prove(*stored, same_people=same_people)
+        (problem,) = proof["problems"]
+        assert problem == "cnn, fold 1, seed 0: trained on a random split, for har study optimism."
+        with pytest.raises(LeakageError):
+            leakage.require(proof)
+
+
 def fails(proof, *words):
     assert not proof["ok"]
     with pytest.raises(LeakageError) as error:

@@ -1,0 +1,140 @@
+"""The run that a study asks about, found again from its published results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from har import config, fanout, pipeline
+from har.config import ModelConfig
+from har.errors import TrainingError
+from har.signal import stored as prepared
+from har.signal.windows import Windows
+from har.stages import Context
+from har.store import Store, Workspace
+from har.studies import republish
+from har.training import splits
+from har.training import stored as training
+from har.training.splits import Split
+from har.training.stored import JobRecord
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A finished run and the models of it that are asked about.
+
+    results : as published. windows, splits : what its jobs were trained and tested on. jobs : of
+    all its models.
+    """
+
+    context: Context
+    results: dict[str, Any]
+    models: tuple[ModelConfig, ...]
+    windows: Windows
+    splits: tuple[Split, ...]
+    jobs: tuple[JobRecord, ...]
+
+    @property
+    def name(self) -> str:
+        return self.context.pipeline.name
+
+    @property
+    def folder(self) -> Path:
+        """`reports/<pipeline>`, where studies leave what they find."""
+        return self.context.workspace.reports / self.name
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return self.context.pipeline.training.seeds
+
+    @property
+    def same_people(self) -> bool:
+        return self.context.pipeline.split.scheme == "sessions"
+
+    def with_pipeline(self, **changes: dict[str, Any]) -> Context:
+        """The context of the same pipeline with some values of its sections changed.
+
+        Nothing of it is published: stages up to `train` leave `reports/` alone.
+        """
+        values = self.context.pipeline.model_dump(mode="json")
+        for section, of_section in changes.items():
+            values[section] = {**values[section], **of_section}
+        c = self.context
+        other = config.parse(values, where=self.name)
+        return Context(c.workspace, other, c.store, c.jobs, c.console, c.dask)
+
+
+def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None = None) -> Finished:
+    """The finished run of a pipeline.
+
+    What has changed under it since (code, data) is brought up to date first, as `har run` would
+    with the settings that it was run with.
+
+    Parameters
+    ----------
+    root : Path
+        Of the workspace.
+    name : str
+        Of the pipeline, or its file.
+    models : sequence of str
+        As `results.json` calls them; the selected one if there are none.
+    jobs : int, optional
+        Processes at a time.
+
+    Raises
+    ------
+    TrainingError
+        If there are no results, no such model in them, or none is selected.
+    """
+    workspace = Workspace(root.resolve())
+    if name.endswith((".yaml", ".yml")):
+        name = config.load(name).name
+    path = workspace.reports / name / "results.json"
+    if not path.is_file():
+        raise TrainingError(f"No results at {path}. Run: har run {name}")
+    then = json.loads(path.read_text(encoding="utf-8"))
+    context = Context(
+        workspace=workspace,
+        pipeline=config.parse(then["config"], where=str(path)),
+        store=Store(workspace.cache),
+        jobs=jobs or fanout.cores(),
+        console=Console(stderr=True, highlight=False),
+    )
+    exported = (path.parent / "bundle").is_dir()
+    pipeline.run(context, until="export" if exported else "report")
+    republish.attach(context)
+    results = json.loads(path.read_text(encoding="utf-8"))
+    windows = prepared.load(context.outputs["prepare"].path)
+    return Finished(
+        context,
+        results,
+        _asked(context, results, models),
+        windows,
+        tuple(splits.make(windows, context.pipeline.split)),
+        tuple(training.load(context.outputs["train"], context.store).jobs),
+    )
+
+
+def _asked(
+    context: Context, results: dict[str, Any], names: Sequence[str]
+) -> tuple[ModelConfig, ...]:
+    able = [n for n, m in results["models"].items() if m["macro_f1"] and not m["failed_jobs"]]
+    if not names:
+        if results["selected"] is None:
+            raise TrainingError(
+                f"{context.pipeline.name} has no selected model; name one with --model "
+                f"({', '.join(able) or 'none finished all of its jobs'})."
+            )
+        names = [results["selected"]]
+    if wrong := [n for n in names if n not in able]:
+        raise TrainingError(
+            f"No finished model {', '.join(wrong)} in the results of {context.pipeline.name}"
+            f"{config.did_you_mean(wrong[0], able)} Finished: {', '.join(able) or 'none'}."
+        )
+    by_key = {m.key: m for m in context.pipeline.models}
+    return tuple(by_key[n] for n in dict.fromkeys(names))

@@ -1,0 +1,141 @@
+"""`har study optimism`: the honest score beside what a random split would have claimed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har.errors import TrainingError
+from har.evaluation import optimism as words
+from har.evaluation import results
+from har.evaluation.collect import ModelJobs, read_job
+from har.studies import pictures, republish, scores
+from har.studies.finished import Finished
+from har.studies.outcome import Outcome
+from har.training import leaky
+from har.training.leaky import LeakySplit
+from har.training.run import run_tasks
+
+
+def run(finished: Finished) -> Outcome:
+    """Train the models of a finished run again on random splits, and show the gap.
+
+    Parameters
+    ----------
+    finished : Finished
+
+    Returns
+    -------
+    Outcome
+        Of these models and of those that an earlier study put beside the same scores.
+
+    Raises
+    ------
+    TrainingError
+        If a job failed.
+    """
+    c = finished.context
+    prepared = c.outputs["prepare"]
+    dealt = leaky.deal(finished.splits, c.pipeline.split.seed)
+    places = [
+        (model, fold, seed)
+        for model in finished.models
+        for seed in finished.seeds
+        for fold in range(len(dealt))
+    ]
+    tasks = [
+        leaky.task(
+            dealt[fold], model, fold, seed,
+            training=c.pipeline.training, prepared=prepared.path,
+            prepared_fingerprint=prepared.fingerprint, store=c.store.root,
+        )
+        for model, fold, seed in places
+    ]  # fmt: skip
+    if failed := run_tasks(tasks, jobs=c.jobs, console=c.console):
+        i, reason = next(iter(failed.items()))
+        raise TrainingError(f"{tasks[i].job}: {reason}")
+    jobs = {model.key: ModelJobs(model.key) for model in finished.models}
+    for (model, fold, seed), task in zip(places, tasks, strict=True):
+        found = task.find()
+        assert found is not None  # it did not fail
+        jobs[model.key].done.append(read_job(found.path, fold, seed))
+    section: dict[str, Any] = {
+        "leaky": True,
+        "protocol": _protocol(finished),
+        "shared": _shared(dealt),
+        "scores": {**_earlier(finished), **{n: _gap(finished, j) for n, j in jobs.items()}},
+    }
+    return Outcome(
+        study=republish.NAME,
+        pipeline=finished.name,
+        title=f"{finished.name}: {words.TITLE[0].lower()}{words.TITLE[1:]}",
+        says=[words.headline(section)],
+        head=words.HEAD,
+        rows=words.rows(section),
+        protocol=" ".join(words.why(section)),
+        data=section,
+        draw=lambda ink: pictures.pairs(
+            {n: (s["honest"]["macro_f1"], s["leaky"]["macro_f1"])
+             for n, s in section["scores"].items()},
+            ("honest", "random split (leaky)"), "macro-F1", ink,
+        ),
+    )  # fmt: skip
+
+
+def _gap(finished: Finished, jobs: ModelJobs) -> dict[str, Any]:
+    """The honest and the leaky score of a model, over the same windows."""
+    people, n = finished.results["subjects"], len(finished.splits)
+    mine = [j for j in finished.jobs if j.model == jobs.name]
+    honest, told = scores.proven(
+        finished.windows, finished.results["folds"], mine, people, same_people=finished.same_people
+    )
+    claimed, entry = results.score(jobs, finished.windows, n, people)
+    assert claimed is not None  # every fold of every seed is there
+    return {
+        "of": words.belongs_to(finished.results, jobs.name),
+        "honest": {key: told[key] for key in ("macro_f1", "accuracy")},
+        "leaky": {key: entry[key] for key in ("macro_f1", "accuracy")},
+        "gap": {
+            "macro_f1": entry["macro_f1"] - told["macro_f1"],
+            "macro_f1_ci95": scores.difference_ci95(claimed, honest),
+            "accuracy": entry["accuracy"] - told["accuracy"],
+        },
+    }
+
+
+def _earlier(finished: Finished) -> dict[str, Any]:
+    """What was found before of other models of the same results."""
+    path = finished.folder / republish.RECORD
+    if not path.is_file():
+        return {}
+    section, _ = republish.still_of(json.loads(path.read_text("utf-8")), finished.results)
+    return section["scores"] if section else {}
+
+
+def _shared(dealt: list[LeakySplit]) -> dict[str, float]:
+    return {
+        "people": float(np.concatenate([s.known_people() for s in dealt]).mean()),
+        "samples": float(np.concatenate([s.known_samples() for s in dealt]).mean()),
+    }
+
+
+def _protocol(finished: Finished) -> str:
+    t = finished.context.pipeline.training
+    n = len(finished.splits)
+    which = "recordings" if finished.same_people else "people"
+    return (
+        f"Equal on both sides: data, windows, model, seeds ({', '.join(map(str, t.seeds))}), at "
+        f"most {t.epochs} epochs, and in each of {n} folds the number of windows that train, "
+        f"validate and test. Only who they are of differs: {which} kept apart, or windows at "
+        "random. Nothing is chosen by this; the interval is over people, paired."
+    )
+
+
+def publish(finished: Finished, outcome: Outcome) -> list[Path]:
+    """Leave what was found, and put it into the published results and the report."""
+    written = outcome.write(finished.folder)
+    republish.attach(finished.context)
+    return [*written, finished.folder / "results.json", finished.folder / "index.html"]

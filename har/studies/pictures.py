@@ -1,0 +1,95 @@
+"""Pictures of studies, in the hand of a comparison's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from har.evaluation.figures import Ink, blank
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def pairs(
+    values: Mapping[str, tuple[float, float]], names: tuple[str, str], label: str, ink: Ink
+) -> Figure:
+    """Two values of each thing on one line, joined.
+
+    Parameters
+    ----------
+    values : mapping of (float, float)
+    names : (str, str)
+        Of the first and of the second value.
+    label : str
+        Of the axis.
+    ink : Ink
+    """
+    figure, ax = blank(7.5, 1.3 + 0.35 * len(values), ink)
+    order = sorted(values, key=lambda n: values[n][0])
+    for y, name in enumerate(order):
+        ax.plot(values[name], [y, y], color=ink.faint, linewidth=2, zorder=1)
+    for i, name in enumerate(names):
+        ax.scatter(
+            [values[n][i] for n in order], range(len(order)), s=44, zorder=2, linewidths=0,
+            color=ink.series[i], marker="oD"[i], label=name,
+        )  # fmt: skip
+    ax.set_yticks(range(len(order)), order)
+    ax.set_ylim(-0.7, len(order) - 0.3)
+    ax.set_xlim(right=1.01)
+    ax.set_xlabel(label, fontsize=9)
+    ax.grid(axis="x", color=ink.faint, linewidth=0.4)
+    _legend(figure, ink, 2)
+    return figure
+
+
+def curves(
+    at: Sequence[float],
+    lines: Mapping[str, Sequence[float | None]],
+    *,
+    band: Sequence[tuple[float, float] | None] | None = None,
+    ticks: Sequence[str],
+    xlabel: str,
+    ink: Ink,
+) -> Figure:
+    """Scores against something that was varied, on a logarithmic axis.
+
+    Parameters
+    ----------
+    at : sequence of float
+    lines : mapping of sequences
+        By name; the first is drawn in front and carries the band.
+    band : sequence of (low, high), optional
+    ticks : sequence of str
+        Names of `at`.
+    xlabel : str
+    ink : Ink
+    """
+    figure, ax = blank(7.5, 3.4, ink)
+    for i, (name, values) in enumerate(lines.items()):
+        here = [(x, v) for x, v in zip(at, values, strict=True) if v is not None]
+        ax.plot(
+            [x for x, _ in here], [v for _, v in here], color=ink.series[i], label=name,
+            marker="o" if i == 0 else "s", markersize=5 if i == 0 else 4,
+            linewidth=1.8 if i == 0 else 1.2, linestyle="-" if i == 0 else "--", zorder=3 - i,
+        )  # fmt: skip
+    drawn = [(x, b) for x, b in zip(at, band or [], strict=False) if b is not None]
+    if drawn:
+        ax.fill_between(
+            [x for x, _ in drawn], [b[0] for _, b in drawn], [b[1] for _, b in drawn],
+            color=ink.series[0], alpha=0.18, linewidth=0,
+        )  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_xticks(list(at), list(ticks))
+    ax.set_xticks([], minor=True)
+    ax.set_xlabel(xlabel, fontsize=9)
+    ax.set_ylabel("macro-F1", fontsize=9)
+    ax.grid(axis="y", color=ink.faint, linewidth=0.4)
+    _legend(figure, ink, len(lines))
+    return figure
+
+
+def _legend(figure: Figure, ink: Ink, columns: int) -> None:
+    figure.legend(
+        loc="outside upper center", ncols=columns, frameon=False, fontsize=8, labelcolor=ink.text
+    )

@@ -1,0 +1,144 @@
+"""A split that leaks on purpose, as much published work splits: windows dealt out at random.
+
+It is no `Split`, which refuses what this is made of, and no scheme of a pipeline file can name it:
+`har study optimism` alone makes one, to show what such a score would have claimed. What is trained
+on it has a key of its own, and says in its own record what it is.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har.config import ModelConfig, Training
+from har.errors import SplitError
+from har.signal.windows import Windows
+from har.training.job import Job, Task
+from har.training.splits import Split
+
+LEAKY = "leaky"
+"""How the fold and the model of such a job are marked."""
+
+
+@dataclass(frozen=True, eq=False)
+class LeakySplit:
+    """Window indices of one fold, whose parts share people and raw samples.
+
+    Parameters
+    ----------
+    windows : Windows
+    train, validation, test : ndarray of int64
+
+    Raises
+    ------
+    SplitError
+        If a part is empty, or one window stands in two: that would be no split at all.
+    """
+
+    windows: Windows
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    def __post_init__(self) -> None:
+        parts = (self.train, self.validation, self.test)
+        if not all(map(len, parts)):
+            raise SplitError("A part of a random split has no window.")
+        together = np.concatenate(parts)
+        if twice := len(together) - len(np.unique(together)):
+            raise SplitError(f"{twice} windows stand in two parts of a random split.")
+
+    def known_people(self) -> np.ndarray:
+        """Whether the person of each test window trains too: bool, shape (n_test,)."""
+        w = self.windows
+        return np.isin(w.subjects[self.test], w.subjects[self.train])
+
+    def known_samples(self) -> np.ndarray:
+        """Whether each test window has a raw sample that a training window has: (n_test,)."""
+        w = self.windows
+        edges = np.zeros(len(w.samples) + 1, np.int32)
+        np.add.at(edges, w.starts[self.train], 1)
+        np.add.at(edges, w.starts[self.train] + w.n_raw, -1)
+        trained = np.concatenate([[0], np.cumsum(edges.cumsum()[:-1] > 0)])
+        first = w.starts[self.test]
+        return np.asarray(trained[first + w.n_raw] > trained[first])
+
+
+def deal(honest: Sequence[Split], seed: int) -> list[LeakySplit]:
+    """The windows of honest folds dealt out again at random, as many to each part.
+
+    Parameters
+    ----------
+    honest : sequence of Split
+        All folds of a comparison.
+    seed : int
+
+    Returns
+    -------
+    list of LeakySplit
+        One for each fold; a window is tested as often as before.
+    """
+    rng = np.random.default_rng(seed)
+    pool = np.unique(np.concatenate([p for s in honest for p in (s.train, s.validation, s.test)]))
+    order = rng.permutation(pool)
+    out = []
+    dealt = 0
+    for split in honest:
+        n = len(split.test)
+        test = order[dealt : dealt + n]
+        dealt += n
+        rest = rng.permutation(np.setdiff1d(pool, test))
+        validation, rest = np.split(rest, [len(split.validation)])
+        out.append(
+            LeakySplit(
+                split.windows,
+                train=np.sort(rest[: len(split.train)]),
+                validation=np.sort(validation),
+                test=np.sort(test),
+            )
+        )
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class LeakyTask(Task):
+    """A job on a `LeakySplit`: the same work under a key that no honest job can have."""
+
+    @functools.cached_property
+    def parts(self) -> dict[str, Any]:
+        return {**super().parts, LEAKY: "windows at random"}
+
+
+def task(
+    split: LeakySplit,
+    model: ModelConfig,
+    fold: int,
+    seed: int,
+    *,
+    training: Training,
+    prepared: Path,
+    prepared_fingerprint: str,
+    store: Path,
+) -> LeakyTask:
+    """The job of one model on one leaky fold; its `job.json` names model and fold as leaky."""
+    marked = model.model_copy(update={"label": f"{model.key} ({LEAKY})"})
+    return LeakyTask(
+        job=Job(marked, f"{LEAKY} {fold}", seed),
+        training=training,
+        train=split.train,
+        validation=split.validation,
+        test=split.test,
+        prepared=prepared,
+        prepared_fingerprint=prepared_fingerprint,
+        store=store,
+    )
+
+
+def is_leaky(record: Mapping[str, Any]) -> bool:
+    """Whether a `job.json` is that of a job on a `LeakySplit`."""
+    return str(record.get("fold")).startswith(LEAKY)
