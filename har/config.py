@@ -174,6 +174,8 @@ class Augment(Section):
     scale: float = Field(0.0, ge=0, description="standard deviation of the factor")
     jitter: float = Field(0.0, ge=0, description="standard deviation of noise, m/s²")
     warp: float = Field(0.0, ge=0, lt=0.5, description="greatest relative change of speed")
+    turn: float = Field(0.0, ge=0, le=1, description="probability of a half turn about an axis")
+    mirror: float = Field(0.0, ge=0, le=1, description="probability that x changes its sign")
 
 
 class Training(Section):

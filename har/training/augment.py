@@ -5,7 +5,8 @@ References
 Um and others 2017, "Data augmentation of wearable sensor data for Parkinson's disease monitoring
 using convolutional neural networks", doi:10.1145/3136755.3136817 (rotation, scaling, jitter,
 time-warping). Here a rotation turns all three axes together by a bounded angle about a random axis:
-the device sits a little differently, it is not upside down.
+the device sits a little differently. `turn` is for devices that may go into a pocket any of four
+ways, `mirror` for bodies: what a left pocket feels is what a right one feels, seen in a mirror.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ class Augment(keras.layers.Layer):
     warp : float
         Greatest relative change of speed; the middle of the window stays where it is, and samples
         are read between neighbours linearly.
+    turn : float
+        Probability of a half turn about one of the device's axes, each as likely: the phone lies
+        with its screen the other way, its top the other way, or both.
+    mirror : float
+        Probability that x changes its sign: the left side of the body for the right one, where x
+        points sideways, as on an upright phone.
     seed : int
     """
 
@@ -40,11 +47,14 @@ class Augment(keras.layers.Layer):
         scale: float = 0.0,
         jitter: float = 0.0,
         warp: float = 0.0,
+        turn: float = 0.0,
+        mirror: float = 0.0,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(trainable=False, **kwargs)
         self.rotate_deg, self.scale, self.jitter, self.warp = rotate_deg, scale, jitter, warp
+        self.turn, self.mirror = turn, mirror
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, x: Any, training: bool = False) -> Any:
@@ -52,6 +62,11 @@ class Augment(keras.layers.Layer):
             return x
         if self.warp:
             x = self._warped(x)
+        if self.turn:
+            x = x * self._half_turns(ops.shape(x)[0])
+        if self.mirror:
+            left = keras.random.uniform((ops.shape(x)[0], 1, 1), seed=self.random) < self.mirror
+            x = x * ops.where(left, ops.array([[[-1.0, 1.0, 1.0]]]), ops.ones((1, 1, 3)))
         if self.rotate_deg:
             x = ops.matmul(x, self._rotations(ops.shape(x)[0]))
         if self.scale:
@@ -60,6 +75,13 @@ class Augment(keras.layers.Layer):
         if self.jitter:
             x = x + keras.random.normal(ops.shape(x), 0.0, self.jitter, seed=self.random)
         return x
+
+    def _half_turns(self, n: Any) -> Any:
+        """Signs of the axes (n, 1, 3): one axis stays, or all do."""
+        stays = keras.random.randint((n, 1), 0, 3, seed=self.random)
+        signs = ops.where(ops.equal(stays, ops.arange(3)), 1.0, -1.0)
+        turned = keras.random.uniform((n, 1), seed=self.random) < self.turn
+        return ops.expand_dims(ops.where(turned, signs, ops.ones_like(signs)), 1)
 
     def _rotations(self, n: Any) -> Any:
         """Rotation matrices (n, 3, 3), by Rodrigues' formula."""

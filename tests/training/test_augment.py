@@ -64,6 +64,24 @@ def test_a_warp_changes_speed_about_the_middle():
     assert y.max() <= 100
 
 
+def test_a_half_turn_is_a_rotation_about_one_of_the_axes_each_as_likely():
+    y = augmented(np.tile(np.eye(3, dtype=np.float32), (4000, 1, 1)), turn=0.75)
+    np.testing.assert_allclose(np.linalg.det(y), 1, atol=1e-6)  # not a mirror
+    signs = y[:, range(3), range(3)]
+    np.testing.assert_array_equal(y, signs[:, None, :] * np.eye(3, dtype=np.float32))
+    found, counts = np.unique(signs, axis=0, return_counts=True)
+    assert found.tolist() == [[-1, -1, 1], [-1, 1, -1], [1, -1, -1], [1, 1, 1]]
+    np.testing.assert_allclose(counts / 4000, 0.25, atol=0.03)
+
+
+def test_a_mirror_changes_the_sign_of_x_of_whole_windows(rng):
+    x = rng.normal(size=(4000, 5, 3)).astype(np.float32)
+    ratio = augmented(x, mirror=0.3) / x
+    np.testing.assert_array_equal(ratio[:, :, 1:], 1)
+    assert (ratio[:, :, 0] == ratio[:, :1, 0]).all()
+    assert (ratio[:, 0, 0] == -1).mean() == pytest.approx(0.3, abs=0.03)
+
+
 @pytest.mark.parametrize("true", [0.5, 1.0, 2.5])
 def test_the_temperature_that_was_applied_is_found(true, rng):
     logits = rng.normal(size=(4000, 5)) * 2
