@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from har.signal.conditioning import N_CHANNELS, check_kind
+from har.signal.conditioning import FREE_FALL, N_CHANNELS, check_kind
 
 
 @keras.saving.register_keras_serializable("har")
@@ -56,11 +56,15 @@ class Channels(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         mean = ops.mean(x, axis=1, keepdims=True)
-        body = x - mean
-        parts = [x] if self.kind in ("raw", "magnitude") else [body, ops.zeros_like(x) + mean]
+        body, gravity = x - mean, ops.zeros_like(x) + mean
+        parts = [x] if self.kind in ("raw", "magnitude") else [body, gravity]
         if self.kind == "split_magnitude":
             parts.append(_norm(body))
-        if self.kind in ("magnitude", "split_magnitude"):
+        if self.kind == "vertical":
+            up = mean / ops.maximum(_norm(mean), FREE_FALL)
+            along = ops.sum(body * up, axis=-1, keepdims=True)
+            parts = [gravity, along, _norm(body - along * up)]
+        if self.kind in ("magnitude", "split_magnitude", "vertical"):
             parts.append(_norm(x))
         return ops.concatenate(parts, axis=-1) if len(parts) > 1 else x
 

@@ -7,6 +7,10 @@
 | `magnitude` | x, y, z, ‖a‖ |
 | `split` | x, y, z less their mean over the window (body); that mean (gravity) |
 | `split_magnitude` | the six of `split`, ‖body‖, ‖a‖ |
+| `vertical` | gravity; body along gravity; length of body across it; ‖a‖ |
+
+`vertical` takes the motion as it was whichever way the device lay: only gravity's own three
+channels tell how that was (Mizell 2003, doi:10.1109/ISWC.2003.1241424).
 
 Gravity as the mean over the window needs no more context than the window, so it can ship; the usual
 0.3 Hz low-pass would need 7.5 s of lead-in.
@@ -20,7 +24,10 @@ from har.errors import ConfigError
 from har.signal.filters import filter_valid
 from har.signal.windows import Windows
 
-N_CHANNELS = {"raw": 3, "magnitude": 4, "split": 6, "split_magnitude": 8}
+N_CHANNELS = {"raw": 3, "magnitude": 4, "split": 6, "split_magnitude": 8, "vertical": 6}
+
+FREE_FALL = 1e-3
+"""Below this many m/s², gravity has no direction."""
 
 
 def check_kind(kind: str) -> str:
@@ -48,7 +55,12 @@ def channels(filtered: np.ndarray, kind: str) -> np.ndarray:
     parts = [filtered] if kind in ("raw", "magnitude") else [body, gravity]
     if kind == "split_magnitude":
         parts.append(np.linalg.norm(body, axis=2, keepdims=True))
-    if kind in ("magnitude", "split_magnitude"):
+    if kind == "vertical":
+        length = np.linalg.norm(gravity, axis=2, keepdims=True)
+        up = gravity / np.maximum(length, FREE_FALL)
+        along = (body * up).sum(axis=2, keepdims=True)
+        parts = [gravity, along, np.linalg.norm(body - along * up, axis=2, keepdims=True)]
+    if kind in ("magnitude", "split_magnitude", "vertical"):
         parts.append(np.linalg.norm(filtered, axis=2, keepdims=True))
     return np.concatenate(parts, axis=2)
 

@@ -229,16 +229,25 @@ def test_a_scaler_that_saw_unfiltered_samples(stored):
     fails(prove(w, folds, records), "fitted on others")
 
 
-@pytest.mark.parametrize("kind", ["magnitude", "split", "split_magnitude"])
+@pytest.mark.parametrize("kind", ["magnitude", "split", "split_magnitude", "vertical"])
 def test_the_scaler_of_conditioned_channels(tmp_path, kind):
     w = made.windows(people=3)
     x = filtered(w, np.arange(len(w)))
     gravity = np.broadcast_to(x.mean(axis=1, keepdims=True), x.shape)
     norm, body = np.linalg.norm(x, axis=2, keepdims=True), x - gravity
+    along = np.einsum("ntc,ntc->nt", body, gravity)[..., None] / np.linalg.norm(
+        gravity, axis=2, keepdims=True
+    )
     parts = {
         "magnitude": [x, norm],
         "split": [body, gravity],
         "split_magnitude": [body, gravity, np.linalg.norm(body, axis=2, keepdims=True), norm],
+        "vertical": [
+            gravity,
+            along,
+            np.sqrt(np.maximum((body**2).sum(2)[..., None] - along**2, 0)),
+            norm,
+        ],
     }
     c = np.concatenate(parts[kind], axis=2)
     plain_model(tmp_path / "m.keras", c.mean((0, 1)), c.std((0, 1)), kind)

@@ -88,6 +88,20 @@ def test_conditioning_layers_equal_their_plain_twins(kind, keras, rng):
     )
 
 
+def test_vertical_motion_does_not_depend_on_how_the_device_lies(rng):
+    from scipy.spatial.transform import Rotation
+
+    x = rng.normal((0, 0, 9.8), size=(5, 80, 3))
+    turned = x @ Rotation.random(random_state=0).as_matrix().T
+    a, b = (channels(v, "vertical") for v in (x, turned))
+    np.testing.assert_allclose(a[..., 3:], b[..., 3:], atol=1e-9)
+    assert np.abs(a[..., :3] - b[..., :3]).max() > 1  # only gravity tells
+    still = x.mean(axis=1)
+    np.testing.assert_allclose(  # Pythagoras: along and across make up the whole
+        a[..., 3] ** 2 + a[..., 4] ** 2, ((x - still[:, None]) ** 2).sum(2), atol=1e-9
+    )
+
+
 def test_an_asymmetric_kernel_is_convolved_not_correlated(keras, rng):
     from har.models.conditioning import FIR
 
