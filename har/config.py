@@ -337,9 +337,14 @@ def load(name_or_path: str | os.PathLike[str], overrides: Iterable[str] = ()) ->
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold keys and values, got {type(raw).__name__}.")
     raw.setdefault("name", path.stem)
+    return parse(values(raw, overrides), where=str(path))
+
+
+def values(raw: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """A mapping with `a.b=value` texts laid over it, in place."""
     for text in overrides:
         _override(raw, text)
-    return parse(raw, where=str(path))
+    return raw
 
 
 def parse(raw: Mapping[str, Any], *, where: str = "pipeline") -> Pipeline:

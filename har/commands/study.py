@@ -191,6 +191,64 @@ def study_optimism(
     _tell(outcome, optimism.publish(of, outcome), out, f"har study optimism {of.name}")
 
 
+@study.command("recipe")
+@click.argument("pipeline")
+@click.option(
+    "--change",
+    "changes",
+    multiple=True,
+    required=True,
+    metavar="KEY=VALUE[;KEY=VALUE]",
+    help="training.KEY=VALUE, or models.PARAMETER=VALUE for every model that has it; repeatable.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Of the pipeline that the changes are made to, as for `har run`; repeatable.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=None,
+    help="Processes at a time (default: one for each core).",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a Markdown page here, its picture in figures/ beside it.",
+)
+@click.pass_context
+def study_recipe(
+    ctx: click.Context,
+    pipeline: str,
+    changes: tuple[str, ...],
+    overrides: tuple[str, ...],
+    jobs: int | None,
+    out: Path | None,
+) -> None:
+    """Does a change of the training recipe help? Each alone, on validation people only.
+
+    \b
+    Example:
+      har study recipe uci-har-develop --change training.augment.rotate_deg=10 \\
+        --change training.label_smoothing=0.1 --change models.channels=vertical
+    """
+    import shlex
+
+    from har import session
+    from har.studies import recipe
+
+    context = session.open_context(ctx.obj, pipeline, overrides=overrides, jobs=jobs)
+    outcome = recipe.run(context, changes)
+    told = [*(f"--set {shlex.quote(s)}" for s in overrides)]
+    told += [f"--change {shlex.quote(c)}" for c in changes]
+    command = " \\\n  ".join([f"har study recipe {pipeline}", *told])
+    folder = context.workspace.reports / context.pipeline.name
+    _tell(outcome, outcome.write(folder), out, command)
+
+
 def _tell(outcome: Outcome, written: list[Path], out: Path | None, command: str) -> None:
     click.echo(outcome.as_text())
     if out is not None:

@@ -1,0 +1,191 @@
+"""`har study recipe`: does a change of the training recipe help people who did not train?
+
+Only validation people are looked at: what a recipe is chosen by must not be what it is scored on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from har import config, pipeline
+from har.config import Pipeline
+from har.errors import ConfigError, TrainingError
+from har.evaluation import metrics, statistics
+from har.evaluation.collect import ModelJobs, collect
+from har.evaluation.figures import Ink, blank
+from har.models import registry
+from har.signal import stored as prepared
+from har.signal.windows import Windows
+from har.stages import Context
+from har.studies.outcome import Outcome
+from har.training import stored as training
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HEAD = ("change", "model", "validation macro-F1", "difference", "95 % over people", "verdict")
+
+
+def run(context: Context, changes: Sequence[str]) -> Outcome:
+    """Train a pipeline as it is and with each change, and compare on validation people.
+
+    Parameters
+    ----------
+    context : Context
+        Of the pipeline as it is; nothing of it is published.
+    changes : sequence of str
+        `training.label_smoothing=0.1`, `models.channels=vertical`; several values of one change
+        are joined by semicolons.
+
+    Raises
+    ------
+    ConfigError
+        If a change is of something else than training or a parameter that a model has.
+    TrainingError
+        If a job failed.
+    """
+    arms = {change: changed(context.pipeline, change) for change in changes}
+    base, windows = _validation(context)
+    data: list[dict[str, Any]] = []
+    for model, by_person in base.items():
+        data.append({"change": None, "model": model, "macro_f1": _mean(by_person)})
+    for change, arm in arms.items():
+        found, _ = _validation(replace(context, pipeline=arm, outputs={}))
+        for model, by_person in found.items():
+            data.append(
+                {"change": change, "model": model, "macro_f1": _mean(by_person)}
+                | _difference(by_person, base[model])
+            )
+    t = context.pipeline.training
+    name = context.pipeline.name
+    return Outcome(
+        study="recipe",
+        pipeline=name,
+        title=f"{name}: what a change of the recipe does",
+        says=[_says(data)],
+        head=HEAD,
+        rows=[_row(d) for d in data],
+        protocol=(
+            f"Each change is made alone, to the recipe of the pipeline {name}; folds, people, "
+            f"windows, seeds ({', '.join(map(str, t.seeds))}) and the rest are equal. Scores are "
+            f"of {len(next(iter(base.values())))} validation people, who choose the epoch and "
+            "nothing else of a job; no test person is looked at. A person's macro-F1 is the mean "
+            "over the seeds and the folds in which that person validates; the difference is paired "
+            "by person, its interval a bootstrap over people. It helps, or harms, if the interval "
+            f"leaves out 0. Intervals are not corrected for the number of changes. {len(windows)} "
+            "windows."
+        ),
+        data={"pipeline": name, "config": context.pipeline.model_dump(mode="json"), "rows": data},
+        draw=lambda ink: _figure([d for d in data if d["change"]], ink),
+    )
+
+
+def changed(base: Pipeline, change: str) -> Pipeline:
+    """The pipeline with the values of one change in place of its own."""
+    values = base.model_dump(mode="json")
+    plain = []
+    for text in filter(None, (part.strip() for part in change.split(";"))):
+        section, _, rest = text.partition(".")
+        if section == "models":
+            key, _, _ = rest.partition("=")
+            own = config.values({}, [rest])
+            takes = [m for m in values["models"] if key in registry.get(m["name"]).defaults]
+            if not takes:
+                raise ConfigError(f"No model of {base.name} has a parameter {key!r}; got {text!r}.")
+            for model in takes:
+                model["params"] = {**model["params"], **own}
+        elif section == "training" and not rest.startswith("seeds"):
+            plain.append(text)
+        else:
+            raise ConfigError(
+                f"A change of a recipe is training.KEY=VALUE or models.PARAMETER=VALUE; got "
+                f"{text!r}. For the windows see: har study length -h"
+            )
+    return config.parse(config.values(values, plain), where=change)
+
+
+def _validation(context: Context) -> tuple[dict[str, dict[str, float]], Windows]:
+    """Of each model, each validation person's macro-F1, the mean over seeds and folds."""
+    pipeline.run(context, until="train")
+    windows = prepared.load(context.outputs["prepare"].path)
+    trained = training.load(context.outputs["train"], context.store)
+    models = collect(trained.jobs, [m.key for m in context.pipeline.models])
+    for model in models.values():
+        if model.failed:
+            raise TrainingError(f"{model.name}: {model.failed[0]['reason']}")
+    return {name: _by_person(jobs, windows) for name, jobs in models.items()}, windows
+
+
+def _by_person(jobs: ModelJobs, windows: Windows) -> dict[str, float]:
+    scores: dict[str, list[float]] = {}
+    for job in jobs.done:
+        people, person = np.unique(windows.subjects[job.validation_index], return_inverse=True)
+        counts = metrics.confusion_by_subject(
+            person,
+            windows.labels[job.validation_index],
+            job.validation_probabilities.argmax(axis=1),
+            subjects=len(people),
+            classes=len(windows.activities),
+        )
+        for name, score in zip(people.tolist(), metrics.macro_f1(counts), strict=True):
+            scores.setdefault(name, []).append(float(score))
+    return {name: float(np.mean(of)) for name, of in scores.items()}
+
+
+def _mean(by_person: Mapping[str, float]) -> float:
+    return float(np.mean(list(by_person.values())))
+
+
+def _difference(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, Any]:
+    """Of the mean over people, with its interval over people."""
+    differences = np.array([a[p] - b[p] for p in b])
+    n = len(differences)
+    out: dict[str, Any] = {"difference": float(differences.mean()), "ci95": None}
+    if n >= statistics.MIN_PEOPLE_INTERVAL:
+        out["ci95"] = statistics.interval95(
+            statistics.resampled_people(n) @ differences / n, n
+        )  # fmt: skip
+    return out | {"verdict": _verdict(out["ci95"])}
+
+
+def _verdict(ci95: Sequence[float] | None) -> str:
+    if ci95 is None:
+        return statistics.TOO_FEW
+    return "helps" if ci95[0] > 0 else "harms" if ci95[1] < 0 else "not told apart"
+
+
+def _says(data: Sequence[Mapping[str, Any]]) -> str:
+    told = {
+        kind: [f"{d['change']} ({d['model']})" for d in data if d.get("verdict") == kind]
+        for kind in ("helps", "harms")
+    }
+    helped = f"Helps: {', '.join(told['helps'])}." if told["helps"] else "No change helps for sure."
+    return helped + (f" Harms: {', '.join(told['harms'])}." if told["harms"] else "")
+
+
+def _row(d: Mapping[str, Any]) -> tuple[str, ...]:
+    if d["change"] is None:
+        return ("as it is", d["model"], f"{d['macro_f1']:.3f}", "–", "–", "–")
+    ci = "–" if d["ci95"] is None else "{:+.3f} to {:+.3f}".format(*d["ci95"])
+    score, difference = f"{d['macro_f1']:.3f}", f"{d['difference']:+.3f}"
+    return (d["change"], d["model"], score, difference, ci, d["verdict"])
+
+
+def _figure(rows: Sequence[Mapping[str, Any]], ink: Ink) -> Figure:
+    """Differences with their intervals, a line each."""
+    figure, ax = blank(7.5, 1.0 + 0.3 * len(rows), ink)
+    models = list(dict.fromkeys(d["model"] for d in rows))
+    for y, d in enumerate(reversed(rows)):
+        color = ink.series[models.index(d["model"]) % len(ink.series)]
+        if d["ci95"]:
+            ax.plot(d["ci95"], [y, y], color=color, linewidth=2, alpha=0.5, zorder=1)
+        ax.scatter([d["difference"]], [y], s=36, color=color, linewidths=0, zorder=2)
+    ax.axvline(0, color=ink.faint, linewidth=1, zorder=0)
+    ax.set_yticks(range(len(rows)), [f"{d['change']} · {d['model']}" for d in reversed(rows)])
+    ax.set_xlabel("difference of macro-F1 on validation people", fontsize=9)
+    ax.grid(axis="x", color=ink.faint, linewidth=0.4)
+    return figure

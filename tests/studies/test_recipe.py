@@ -1,0 +1,100 @@
+import json
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from har import config
+from har.cli import main
+from har.errors import ConfigError
+from har.studies import recipe
+
+BASE = config.parse(
+    {"name": "own", "dataset": "watch", "models": ["cnn", {"lstm": {"units": 8}}, "extra_trees"]}
+)
+
+
+def params(pipeline):
+    return {m.key: m.params for m in pipeline.models}
+
+
+def test_a_change_of_training():
+    arm = recipe.changed(BASE, "training.augment.rotate_deg=10; training.label_smoothing=0.1")
+    assert arm.training.augment.rotate_deg == 10
+    assert arm.training.label_smoothing == 0.1
+    assert arm.model_copy(update={"training": BASE.training}) == BASE
+
+
+def test_a_change_of_models_reaches_those_that_have_it():
+    arm = recipe.changed(BASE, "models.channels=vertical")
+    assert params(arm) == {
+        "cnn": {"channels": "vertical"},
+        "lstm": {"units": 8, "channels": "vertical"},
+        "extra_trees": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("windows.length_s=5", "har study length"),
+        ("training.seeds=[1]", "training.KEY"),
+        ("models.height=3", "No model of own has a parameter 'height'"),
+        ("training.epoch=3", "did you mean 'epochs'"),
+    ],
+)
+def test_what_is_no_recipe(change, says):
+    with pytest.raises(ConfigError, match=says):
+        recipe.changed(BASE, change)
+
+
+def test_a_difference_is_paired_by_person():
+    a = {"1": 0.9, "2": 0.8, "3": 0.7, "4": 0.95}
+    same = recipe._difference(a, a)
+    assert same == {"difference": 0, "ci95": [0, 0], "verdict": "not told apart"}
+    more = recipe._difference({p: s + 0.04 for p, s in a.items()}, a)
+    assert more["difference"] == pytest.approx(0.04)
+    np.testing.assert_allclose(more["ci95"], 0.04)  # everyone gains alike, whoever is drawn
+    assert more["verdict"] == "helps"
+
+
+def test_a_study_of_real_jobs(tmp_path):
+    rng = np.random.default_rng(0)
+    t = np.arange(600) / 50
+    for person in range(5):
+        for level, activity in enumerate(("sit", "stand", "lie")):
+            a = rng.normal([3.0 * level, 2.0 * person, 9.81], 0.3, (len(t), 3))
+            path = tmp_path / "my" / f"p{person}" / f"{activity}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows = np.column_stack([t, a])
+            np.savetxt(path, rows, "%.4f", ",", header="time,x,y,z", comments="")
+    file = {
+        "name": "own",
+        "dataset": {
+            "path": "my/*/*.csv", "pattern": "{subject}/{activity}.csv", "unit": "m/s2",
+            "gravity": "present", "convention": "android", "placement": "wrist",
+        },
+        "windows": {"length_s": 1.28},
+        "split": {"scheme": "subject-folds", "folds": 3},
+        "models": [{"extra_trees": {"trees": 20}}],
+    }  # fmt: skip
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(file))
+    done = CliRunner().invoke(
+        main,
+        [
+            "--workspace", str(tmp_path), "study", "recipe", str(tmp_path / "own.yaml"),
+            "--change", "models.trees=20", "--change", "models.trees=1",
+            "--out", str(tmp_path / "page.md"),
+        ],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    rows = json.loads((tmp_path / "reports/own/recipe.json").read_text())["rows"]
+    assert [r["change"] for r in rows] == [None, "models.trees=20", "models.trees=1"]
+    assert rows[1]["difference"] == 0  # no change: the same jobs
+    assert rows[2]["difference"] == pytest.approx(rows[2]["macro_f1"] - rows[0]["macro_f1"])
+    assert rows[2]["difference"] != 0
+    assert not (tmp_path / "reports/own/results.json").exists()  # nothing of it is a result
+    page = (tmp_path / "page.md").read_text()
+    assert "| models.trees=20 | extra_trees |" in page
+    assert (tmp_path / "figures/own-recipe.png").stat().st_size > 5000
