@@ -13,8 +13,9 @@ from ai_edge_litert import schema_py_generated as schema
 from har.deploy import litert
 from har.deploy.interpreter import LiteModel, measure, operators, refuse_custom
 from har.errors import ExportError
+from har.models import registry
 
-ARCHITECTURES = ("gru", "lstm", "bilstm", "cnn")
+ARCHITECTURES = [n for n in registry.names() if registry.get(n).exportable]
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

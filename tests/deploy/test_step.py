@@ -11,14 +11,21 @@ import pytest
 from har.deploy import litert, step
 from har.deploy.interpreter import LiteModel, operators
 
+STEP_SAMPLES = {"gru": 4, "lstm": 1, "simple_rnn": 4, "stacked_lstm": 4, "peephole_lstm": 4}
 
-@pytest.mark.parametrize("name", ["gru", "lstm"])
+
+def test_each_architecture_steps_or_says_why_not(converted: dict[str, Any]) -> None:
+    stepped = {name for name, (_, result) in converted.items() if "stream" in result.files}
+    assert stepped == set(STEP_SAMPLES)
+    assert all(result.failed["stream"] for n, (_, result) in converted.items() if n not in stepped)
+
+
+@pytest.mark.parametrize("name", STEP_SAMPLES)
 def test_streaming_equals_batch(converted: dict[str, Any], name: str) -> None:
-    """`gru` takes four samples at a time, `lstm` one."""
     request, result = converted[name]
     path = result.files["stream"]
     about = json.loads(litert.about_step(path).read_text())
-    assert about["step_samples"] == {"gru": 4, "lstm": 1}[name]
+    assert about["step_samples"] == STEP_SAMPLES[name]
     assert about["steps"] * about["step_samples"] + about["skip_samples"] == 64
     stepper = step.Stepper(path, about)
     windows = request.probe[:40]
