@@ -92,6 +92,7 @@ def describe(
         "resampler": {
             "kind": resampling.SCHEME,
             "max_gap_s": pipeline.signal.max_gap_s,
+            "warm_up": resampling.WARM_UP,
             "too_close": resampling.TOO_CLOSE,
             "faster": resampling.FASTER,
             "zero_crossings": resampling.ZERO_CROSSINGS,

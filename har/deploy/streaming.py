@@ -36,8 +36,7 @@ class Chunk:
 class Resampler:
     """`resample`, chunk by chunk.
 
-    The sampling period is the median of the first chunk that holds at least four samples (of the
-    whole recording, where that is one chunk).
+    Nothing comes before the first samples are there that tell the sampling period.
 
     Parameters
     ----------
@@ -69,12 +68,12 @@ class Resampler:
         if self._period is None:
             self._time = np.concatenate([self._time, chunk.time_s])
             self._samples = np.concatenate([self._samples, chunk.samples])
-            if len(self._time) < 4:
+            if len(self._time) < resampling.WARM_UP:
                 return
-            chunk = Chunk(self._time, self._samples)
-            self._time, self._samples = self._time[:0], self._samples[:0]
-            self._begin(chunk.time_s)
-        assert self._period is not None
+            chunk = self._begin()
+        yield from self._take(chunk)
+
+    def _take(self, chunk: Chunk) -> Iterator[tuple[resampling.Stretch, bool]]:
         chunk = self._spaced(chunk)
         time = np.concatenate([self._time, chunk.time_s])
         samples = np.concatenate([self._samples, chunk.samples])
@@ -92,11 +91,16 @@ class Resampler:
 
     def finish(self) -> Iterator[tuple[resampling.Stretch, bool]]:
         """What is left when no more samples come."""
+        if self._period is None and len(self._time) >= 4:
+            yield from self._take(self._begin())
         if self._period is not None:
             yield self._piece(self._time, self._samples, last=True), True
 
-    def _begin(self, time: np.ndarray) -> None:
-        period = float(np.median(np.diff(time)))
+    def _begin(self) -> Chunk:
+        """Learn the period; what has waited for it."""
+        chunk = Chunk(self._time, self._samples)
+        self._time, self._samples = self._time[:0], self._samples[:0]
+        period = resampling.sampling_period(chunk.time_s)
         if self.max_gap_s <= 1.5 * period:
             raise WindowError(
                 f"Samples are {period:.3g} s apart, and the model bridges {self.max_gap_s:g} s at "
@@ -104,6 +108,7 @@ class Resampler:
             )
         self._period = period
         self._k = resampling.decimation(1 / period, self.target_hz)
+        return chunk
 
     def _spaced(self, chunk: Chunk) -> Chunk:
         assert self._period is not None

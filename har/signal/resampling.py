@@ -2,13 +2,18 @@
 
 The scheme, which `model.json` names `cubic-sinc-1` and the phone page repeats in JavaScript:
 
-1. samples closer than a quarter of the median period to the one before are left out (they would
+1. the sampling period is the median distance of the first 64 samples: a live phone knows no more,
+   and a recording must come out the same whether it is read whole or as it arrives;
+2. samples closer than a quarter of that period to the one before are left out (they would
    blow up any interpolation), and a distance longer than `max_gap_s` cuts the recording: nothing
    is ever invented across it;
-2. within a stretch, a cubic through the four samples around (Lagrange, on the true timestamps) is
+3. within a stretch, a cubic through the four samples around (Lagrange, on the true timestamps) is
    read at the times i / (k · rate) of a grid that starts at the recording's first sample;
-3. k is 1, unless the source is more than a tenth faster than the target; then k = ⌈source / target⌉
-   and a windowed sinc takes the finer grid down by k, so that nothing aliases.
+4. k is the smallest whole number for which the source is at most a tenth faster than k · rate; if
+   that is 2 or more, a windowed sinc takes the finer grid down by k, so that nothing aliases (what
+   the tenth folds back lands where the sinc lets nothing through). The tenth keeps the steps of k
+   away from the whole multiples of the rate, where sensors are: at 100.01 Hz as at 99.99 Hz, 50 Hz
+   are reached by k = 2.
 
 Uniform samples at the target rate pass unchanged.
 """
@@ -24,10 +29,12 @@ from scipy import signal
 from har.errors import WindowError
 
 SCHEME = "cubic-sinc-1"
+WARM_UP = 64
+"""The first samples, whose median distance is the sampling period."""
 TOO_CLOSE = 0.25
-"""Of the median period: nearer samples are left out."""
+"""Of the sampling period: nearer samples are left out."""
 FASTER = 1.1
-"""A source up to this many times the target rate needs no low-pass."""
+"""A source up to this many times the grid's rate needs no finer grid."""
 ZERO_CROSSINGS = 8
 """Of the sinc, on each side, in periods of the target rate."""
 
@@ -84,7 +91,7 @@ def resample(
         time_s = np.arange(len(samples)) / source_hz
     if len(time_s) < 4:
         return []
-    period = float(np.median(np.diff(time_s)))
+    period = sampling_period(time_s)
     if max_gap_s <= 1.5 * period:
         raise WindowError(
             f"signal.max_gap_s is {max_gap_s:g} s, but samples are {period:.3g} s apart; set it to "
@@ -106,10 +113,14 @@ def resample(
     return stretches
 
 
+def sampling_period(time_s: np.ndarray) -> float:
+    """Seconds from sample to sample, by the first of them (all, if there are fewer)."""
+    return float(np.median(np.diff(time_s[:WARM_UP])))
+
+
 def decimation(source_hz: float, target_hz: float) -> int:
     """How many times finer than the target grid the interpolation grid is."""
-    ratio = source_hz / target_hz
-    return 1 if ratio <= FASTER else math.ceil(ratio - 1e-6)
+    return max(1, math.ceil(source_hz / target_hz / FASTER - 1e-6))
 
 
 def spaced(time_s: np.ndarray, least: float) -> np.ndarray:

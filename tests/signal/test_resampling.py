@@ -26,11 +26,15 @@ def test_a_2_hz_sine_comes_back_within_one_percent(rate, rng):
     assert np.abs(stretch.samples[:, 0] - np.sin(2 * np.pi * 2 * at)).max() < 0.01
 
 
-@pytest.mark.parametrize("source", [100, 128, 200])
-def test_what_the_target_rate_cannot_hold_does_not_alias(source):
-    t = np.arange(20 * source) / source
+@pytest.mark.parametrize(
+    ("source", "tone"),
+    [(100, 40), (128, 40), (200, 40), (109.9, 40), (109.9, 54), (164.9, 40), (164.9, 81)],
+)
+def test_what_the_target_rate_cannot_hold_does_not_alias(source, tone):
+    """Also from a source a tenth above the fine grid, which folds its highest tones back."""
+    t = np.arange(int(20 * source)) / source
     [stretch] = resampling.resample(
-        np.sin(2 * np.pi * 40 * t)[:, None], source_hz=source, target_hz=50, max_gap_s=0.25
+        np.sin(2 * np.pi * tone * t)[:, None], source_hz=source, target_hz=50, max_gap_s=0.25
     )
     assert np.abs(stretch.samples).max() < 0.03  # plain decimation would show 10 Hz at 1.0
 
@@ -94,7 +98,53 @@ def test_a_gap_limit_below_the_period_is_refused():
 
 
 @given(st.floats(10, 300))
-def test_decimation_never_leaves_the_source_above_the_fine_grid(source):
+def test_decimation_is_the_smallest_grid_that_the_source_hardly_exceeds(source):
     k = resampling.decimation(source, 50)
     assert k >= 1
-    assert source <= max(k * 50, 55) * (1 + 1e-6)
+    assert source <= 1.1 * k * 50 * (1 + 1e-5)
+    assert k == 1 or source > 1.1 * (k - 1) * 50
+
+
+@pytest.mark.parametrize(
+    ("k", "rates"),
+    [
+        (1, (12.5, 25, 49.9, 50.01, 52, 54.9)),
+        (2, (56.25, 60, 62.5, 64, 99.9, 100, 100.01, 100.1, 102.3, 104, 109.9)),
+        (3, (110.1, 112.5, 119, 125, 128, 149.9, 150.1)),
+        (4, (199.9, 200, 200.01, 208)),
+        (5, (225, 249, 250, 250.1)),
+    ],
+)
+def test_the_grid_does_not_turn_on_a_hair_over_a_multiple_of_the_rate(k, rates):
+    """Rates that sensors have, and a hair to each side of whole multiples."""
+    assert {rate: resampling.decimation(rate, 50) for rate in rates} == dict.fromkeys(rates, k)
+
+
+@pytest.mark.parametrize("rates", [(99.9, 100, 100.01, 100.1), (109.9, 110.1)])
+def test_a_hair_of_rate_is_a_hair_of_difference(rates):
+    """The same movement, sampled a little faster or slower: also where k steps (at 110 Hz)."""
+    each = []
+    for rate in rates:
+        t = np.arange(int(10 * rate)) / rate
+        [stretch] = resampling.resample(
+            np.stack([np.sin(2 * np.pi * f * t) for f in (0.5, 2, 6)], axis=1),
+            source_hz=rate, target_hz=50, max_gap_s=0.25, time_s=t,
+        )  # fmt: skip
+        each.append(stretch.samples[100 - stretch.start : 380 - stretch.start])
+    for other in each[1:]:
+        np.testing.assert_allclose(other, each[0], atol=0.01)
+
+
+def test_the_first_samples_tell_the_period(rng):
+    """What a live phone cannot know yet must not change a recording that is read whole."""
+    t = jittered(100, 20, rng)
+    late = np.concatenate([t, t[-1] + np.cumsum(np.full(5000, 1 / 160))])
+    assert resampling.sampling_period(late) == np.median(np.diff(t[:64]))
+    [whole] = resampling.resample(
+        np.sin(late)[:, None], source_hz=160, target_hz=50, max_gap_s=0.25, time_s=late
+    )
+    [before] = resampling.resample(
+        np.sin(t)[:, None], source_hz=100, target_hz=50, max_gap_s=0.25, time_s=t
+    )
+    n = len(before.samples) - 5
+    np.testing.assert_allclose(whole.samples[:n], before.samples[:n], atol=1e-6)

@@ -18,7 +18,7 @@ from har.signal import resampling
 from tests.conftest import ROOT
 
 TARGET_HZ, MAX_GAP_S = 50.0, 0.25
-N_RAW, HOP, WARM_UP = 84, 32, 64
+N_RAW, HOP = 84, 32
 OPTIONS = {"targetHz": TARGET_HZ, "maxGapS": MAX_GAP_S}
 
 pytestmark = [
@@ -53,6 +53,9 @@ CASES = {
     "200 Hz": (200.0, 0.2),
     "20 Hz": (20.0, 0.2),
     "51 Hz": (51.0, 0.1),
+    "100.01 Hz": (100.01, 0.0),
+    # Here k steps: whatever the jitter makes of the rate, all must make the same of it.
+    **{f"110 Hz with jitter, {i}": (110.0, 0.2) for i in range(4)},
 }
 
 
@@ -60,16 +63,14 @@ def rows_of(time: np.ndarray, samples: np.ndarray) -> list[list[float]]:
     return np.column_stack([time, samples.astype(float)]).tolist()
 
 
-def chunks_of(time: np.ndarray, samples: np.ndarray) -> list[streaming.Chunk]:
-    """As the page takes them: the period is that of the first 64 samples."""
-    a, b = slice(None, WARM_UP), slice(WARM_UP, None)
-    return [streaming.Chunk(time[s], samples[s]) for s in (a, b)]
-
-
 def golden_windows(time: np.ndarray, samples: np.ndarray) -> list[dict[str, Any]]:
     out = []
     for batch in streaming.batches(
-        chunks_of(time, samples), rate_hz=TARGET_HZ, max_gap_s=MAX_GAP_S, n_raw=N_RAW, hop=HOP
+        [streaming.Chunk(time, samples)],
+        rate_hz=TARGET_HZ,
+        max_gap_s=MAX_GAP_S,
+        n_raw=N_RAW,
+        hop=HOP,
     ):
         for i, window in enumerate(batch.windows):
             out.append(
@@ -122,6 +123,7 @@ MANIFEST = {
     "resampler": {
         "kind": resampling.SCHEME,
         "max_gap_s": MAX_GAP_S,
+        "warm_up": resampling.WARM_UP,
         "too_close": resampling.TOO_CLOSE,
         "faster": resampling.FASTER,
         "zero_crossings": resampling.ZERO_CROSSINGS,
@@ -138,7 +140,6 @@ def write_golden(path: Path) -> None:
     golden = {
         "nRaw": N_RAW,
         "hop": HOP,
-        "warmUp": WARM_UP,
         "hopS": HOP / TARGET_HZ,
         "lengthS": (N_RAW - 20) / TARGET_HZ,
         "beginS": 10 / TARGET_HZ,
@@ -177,6 +178,15 @@ def write_golden(path: Path) -> None:
         ],
     }
     path.write_text(json.dumps(golden))
+
+
+def test_the_jitter_puts_some_recordings_on_each_side_of_the_step():
+    periods = [
+        resampling.sampling_period(recording(rate, 14, jitter=jitter, seed=i)[0])
+        for i, (name, (rate, jitter)) in enumerate(CASES.items())
+        if name.startswith("110 Hz")
+    ]
+    assert {resampling.decimation(1 / p, TARGET_HZ) for p in periods} == {2, 3}
 
 
 def test_the_golden_recordings_are_hard_enough():

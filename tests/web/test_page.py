@@ -19,7 +19,6 @@ from tests.deploy.serving import running
 from tests.web.conftest import CHROMIUM, FLAGS
 
 pytestmark = pytest.mark.browser
-WARM_UP = 64
 
 
 def timed(recordings: list[Any], *, rate_hz: float, jitter: float, gaps: bool) -> tuple[Any, Any]:
@@ -36,13 +35,10 @@ def timed(recordings: list[Any], *, rate_hz: float, jitter: float, gaps: bool) -
 def in_python(bundle: Bundle, log: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """The phone pipeline: `model.json` and the `.tflite` alone."""
     model, rows, answers = bundle.model(), [], []
-    chunks = [
-        streaming.Chunk(part[:, 0], part[:, 1:].astype(np.float32))
-        for part in (log[:WARM_UP], log[WARM_UP:])
-    ]
+    whole = streaming.Chunk(log[:, 0], log[:, 1:].astype(np.float32))
     stretches: list[list[np.ndarray]] = []
     for batch in streaming.batches(
-        chunks,
+        [whole],
         rate_hz=bundle.rate_hz,
         max_gap_s=bundle.manifest["resampler"]["max_gap_s"],
         n_raw=bundle.n_raw,

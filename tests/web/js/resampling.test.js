@@ -35,7 +35,7 @@ for (const { name, options, samples, windows } of golden.windows) {
       nRaw: golden.nRaw, hop: golden.hop,
       onWindow: (w) => got.push({ start: w.start, fresh: w.fresh, rows: Array.from(w.rows) }),
     });
-    const resampler = new Resampler({ ...options, warmUp: golden.warmUp });
+    const resampler = new Resampler(options);
     resampler.onRow = (i, row) => windower.push(i, row);
     resampler.onBreak = () => windower.interrupt();
     for (const s of samples) resampler.push(...s);

@@ -22,6 +22,7 @@ export function readManifest(m) {
     resampler: {
       targetHz: m.rate_hz,
       maxGapS: m.resampler.max_gap_s,
+      warmUp: m.resampler.warm_up,
       tooClose: m.resampler.too_close,
       faster: m.resampler.faster,
       zeroCrossings: m.resampler.zero_crossings,
@@ -34,12 +35,12 @@ export function readManifest(m) {
 
 export class Classifier {
   /** run(rows): a promise of the model's probabilities. onAnswer: called in order of time. */
-  constructor(contract, run, onAnswer, { warmUp = 64 } = {}) {
+  constructor(contract, run, onAnswer) {
     Object.assign(this, { contract, run, onAnswer });
     const { nRaw, hop, resampler, nSmoothed, threshold } = contract;
     this.smoother = new Smoother({ nWindows: nSmoothed, threshold });
     this.windower = new Windower({ nRaw, hop, onWindow: (w) => this.#enqueue(w) });
-    this.resampler = new Resampler({ ...resampler, warmUp });
+    this.resampler = new Resampler(resampler);
     this.resampler.onRow = (index, row) => this.windower.push(index, row);
     this.resampler.onBreak = () => this.windower.interrupt();
     this.last = Promise.resolve();

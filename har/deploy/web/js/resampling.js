@@ -3,14 +3,14 @@
 // Scheme `cubic-sinc-1`: samples too close to the one before are left out; a distance above
 // maxGapS ends a stretch; inside, a cubic through the four samples around is read on a grid of
 // k times the target rate that starts at the recording's first sample; where the source is faster
-// than the target, a windowed sinc takes the grid down by k.
+// than the target, a windowed sinc takes the grid down by k. The first warmUp samples tell how
+// fast the source is.
 
 const ON_GRID = 1e-6; // a sample that stands on the grid but for rounding is on the grid
 
 /** How many times finer than the target grid the interpolation grid is. */
 export function decimation(sourceHz, targetHz, faster = 1.1) {
-  const ratio = sourceHz / targetHz;
-  return ratio <= faster ? 1 : Math.ceil(ratio - 1e-6);
+  return Math.max(1, Math.ceil(sourceHz / targetHz / faster - 1e-6));
 }
 
 /** Low-pass before keeping each k-th sample: scipy's firwin(2·z·k + 1, 0.8 / k, "hamming"). */
@@ -170,7 +170,7 @@ export class Resampler {
 
 /** A whole recording at once, rows of [t, x, y, z]: stretches of { start, rows }. */
 export function resample(samples, options) {
-  const resampler = new Resampler({ warmUp: Math.max(4, samples.length), ...options });
+  const resampler = new Resampler(options);
   const stretches = [];
   let fresh = true;
   resampler.onBreak = () => (fresh = true);
