@@ -274,6 +274,7 @@ def choose_golden(labels: np.ndarray, n: int = N_GOLDEN) -> np.ndarray:
 def readme(manifest: Mapping[str, Any]) -> str:
     """How to run this very model, in four languages."""
     m, w = manifest, manifest["window"]
+    with_gravity = m["input"]["gravity"] == "present"
     template = resources.files("har.deploy").joinpath("bundle_readme.md").read_text("utf-8")
     values = {
         "model": m["model"],
@@ -288,7 +289,13 @@ def readme(manifest: Mapping[str, Any]) -> str:
         "placements": ", ".join(m["input"]["placements"]) or "not recorded",
         "macro_f1": f"{m['score_of']['macro_f1']:.3f}",
         "protocol": m["score_of"]["protocol"],
-        "gravity": "with gravity" if m["input"]["gravity"] == "present" else "without gravity",
+        "gravity": "with gravity" if with_gravity else "without gravity",
+        "android_sensor": "TYPE_ACCELEROMETER" if with_gravity else "TYPE_LINEAR_ACCELERATION",
+        "ios_sample": (
+            "CMAccelerometerData.acceleration"
+            if with_gravity
+            else "CMDeviceMotion.userAcceleration"
+        ),
         "licence": m["data"]["licence"],
     }
     for key, value in values.items():

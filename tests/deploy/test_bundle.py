@@ -143,6 +143,16 @@ def test_the_readme_runs(folder: Path) -> None:
     assert len(done.stdout.splitlines()) == 16
 
 
+def test_the_readme_names_the_sensor_that_the_model_needs(folder: Path) -> None:
+    manifest = Bundle.open(folder).manifest
+    assert "TYPE_ACCELEROMETER" in bundle.readme(manifest)
+    without = {**manifest, "input": {**manifest["input"], "gravity": "removed"}}
+    text = bundle.readme(without)
+    assert "TYPE_LINEAR_ACCELERATION" in text
+    assert "CMDeviceMotion.userAcceleration" in text
+    assert "TYPE_ACCELEROMETER" not in text
+
+
 def test_golden_windows_of_every_class() -> None:
     labels = np.repeat([0, 1, 3], [100, 3, 1])
     chosen = bundle.choose_golden(labels, 12)
