@@ -199,6 +199,7 @@ def ui(ctx: click.Context, host: str, port: int) -> None:
     type=click.Choice(["android", "ios"]),
     help="Sign: android (flat, screen up, z = +9.81; the default) or ios.",
 )
+@click.option("--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="Of a time column.")
 @click.option("--rate-hz", type=float, help="Of a table without a time column.")
 @click.option("--gravity", type=click.Choice(["present", "removed"]), help="If the file misleads.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -206,8 +207,9 @@ def ui(ctx: click.Context, host: str, port: int) -> None:
 def predict(ctx: click.Context, bundle: str, recording: Path, **options: Any) -> None:
     """Label a recording: bouts of activity, and minutes of each.
 
-    BUNDLE is what `har export` wrote, or the name of its pipeline; RECORDING a file, folder or
-    archive of any format that `har data check` knows. Only the interpreter runs, as on a phone.
+    BUNDLE is what `har export` wrote, or the name of its pipeline (of several models, `watch/cnn`);
+    RECORDING a file, folder or archive of any format that `har data check` knows. Only the
+    interpreter runs, as on a phone.
 
     \b
     Example:
@@ -218,7 +220,7 @@ def predict(ctx: click.Context, bundle: str, recording: Path, **options: Any) ->
     from har.deploy.bundle import find_bundle
     from har.store import Workspace
 
-    said = {k: options.pop(k) for k in ("unit", "convention", "rate_hz", "gravity")}
+    said = {k: options.pop(k) for k in ("unit", "convention", "time_unit", "rate_hz", "gravity")}
     table = Table(path=str(recording), **said)
     folder = find_bundle(bundle, Workspace(ctx.obj).reports)
     click.echo(predicting.command(folder, recording, said=table, **options))

@@ -154,7 +154,7 @@ class Bundle:
 
 
 def find_bundle(name: str, reports: Path) -> Path:
-    """A bundle's folder, as it is or by the name of its pipeline.
+    """A bundle's folder: as it is, or by its pipeline (`watch`), or `watch/cnn` of several.
 
     Raises
     ------
@@ -164,14 +164,17 @@ def find_bundle(name: str, reports: Path) -> Path:
     path = Path(name)
     if (path / "model.json").is_file():
         return path
+    pipeline, _, model = name.partition("/")
+    if model and (reports / pipeline / "bundle" / model / "model.json").is_file():
+        return reports / pipeline / "bundle" / model
     roots = [path, path / "bundle", *([reports / name / "bundle"] if path.name == name else [])]
     found = sorted({p.parent for root in roots for p in root.glob("*/model.json")})
     if len(found) == 1:
         return found[0]
     if found:
-        raise ExportError(
-            f"{name} holds {len(found)} bundles; name one: {', '.join(map(str, found))}."
-        )
+        short = path.name == name and found[0].is_relative_to(reports / name)
+        each = [f"{name}/{f.name}" if short else str(f) for f in found]
+        raise ExportError(f"{name} holds {len(found)} bundles; name one: {', '.join(each)}.")
     raise ExportError(
         f"No bundle at {name}. A bundle is a folder such as reports/watch/bundle/cnn; "
         "`har export watch` makes it."

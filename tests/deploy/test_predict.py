@@ -171,6 +171,8 @@ def test_the_command_writes_what_it_says(make_bundle: MakeBundle, tmp_path: Path
             "time,x,y,z\n" + "".join(f"{t / 10},0,0,9\n" for t in (*range(31), 5)),
             "steps back by 2.5",
         ),
+        ("time,x,y,z\n" + "".join(f"{t / 3},0,0,9\n" for t in range(99)), "--time-unit"),
+        ("time,x,y,z\n", "No samples in it. `har data check` says more.\n"),
     ],
 )
 def test_what_cannot_be_read_is_said(

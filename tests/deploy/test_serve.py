@@ -141,8 +141,11 @@ def test_a_bundle_is_found_by_its_pipelines_name(tmp_path):
     assert find_bundle(str(one), reports) == one
     assert find_bundle(str(reports / "watch"), reports) == one
     write_bundle(reports / "watch" / "bundle" / "gru")
-    with pytest.raises(HarError, match=r"2 bundles.*cnn.*gru"):
+    with pytest.raises(HarError, match=r"2 bundles; name one: watch/cnn, watch/gru"):
         find_bundle("watch", reports)
+    assert find_bundle("watch/cnn", reports) == one
+    with pytest.raises(HarError, match=re.escape(f"name one: {one}, ")):
+        find_bundle(str(reports / "watch"), reports)
     with pytest.raises(HarError, match="har export watch"):
         find_bundle("nowhere", reports)
 

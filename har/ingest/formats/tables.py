@@ -295,7 +295,7 @@ def seconds(
         if unit is None:
             raise DataError(
                 f"{where}: the unit of time in column {name!r} cannot be told (median step "
-                f"{step:g}). Set dataset.time_unit to s, ms, us or ns."
+                f"{step:g}). Set dataset.time_unit (--time-unit of har predict) to s, ms, us or ns."
             )
         finding = Finding(
             "time-unit", "info", "fixed",
