@@ -19,16 +19,17 @@ from har.signal.windows import Windows
 RATE_HZ = 50.0
 N_SAMPLES = 64
 ACTIVITIES = ("sit", "walk", "jog", "stairs")
-SMALL: dict[str, dict[str, Any]] = {
+PARAMS: dict[str, dict[str, Any]] = {
+    "gru": {"units": 8},
     "lstm": {"units": 8, "frame": 1},
     "bilstm": {"units": 8},
-    "gru": {"units": 8},
-    "simple_rnn": {"units": 8},
-    "stacked_lstm": {"units": 8},
-    "peephole_lstm": {"units": 8},
+    "cnn": {},
 }
-# Whatever the registry would let a phone have, in its defaults where nothing smaller is said.
-PARAMS = {n: SMALL.get(n, {}) for n in registry.names() if registry.get(n).exportable}
+# Whatever else the registry would let a phone have, in its defaults where nothing smaller is said.
+SMALL = {n: {"units": 8} for n in ("simple_rnn", "stacked_lstm", "peephole_lstm")}
+OTHERS = {
+    n: SMALL.get(n, {}) for n in registry.names() if registry.get(n).exportable and n not in PARAMS
+}
 TAPS = lowpass_taps(RATE_HZ, 20.0, 8.0)
 N_RAW = N_SAMPLES + len(TAPS) - 1
 
@@ -56,7 +57,7 @@ def save_keras(folder: Path, name: str, seed: int) -> Path:
         (N_RAW, 3),
         len(ACTIVITIES),
         taps=TAPS,
-        params=PARAMS[name],
+        params={**PARAMS, **OTHERS}[name],
         mean=[0.1, -0.3, 9.6],
         std=[2.0, 3.0, 2.5],
     )
@@ -78,10 +79,21 @@ def cut_windows(samples: np.ndarray, n: int) -> np.ndarray:
 @pytest.fixture(scope="session")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """By architecture: the request and what came of it, with Keras's own answers."""
-    folder = tmp_path_factory.mktemp("converted")
+    return convert(list(PARAMS), tmp_path_factory.mktemp("converted"))
+
+
+@pytest.fixture(scope="session")
+def converted_all(
+    converted: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """The same of every architecture that could be exported."""
+    return {**converted, **convert(list(OTHERS), tmp_path_factory.mktemp("converted-others"))}
+
+
+def convert(names: list[str], folder: Path) -> dict[str, Any]:
     probe = cut_windows(walk(6000), 200)
     requests = []
-    for name in PARAMS:
+    for name in names:
         target = folder / name
         target.mkdir()
         variants = ["float32", "dynamic", "float16", "stream"]
@@ -92,7 +104,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             )
         )
     results = litert.convert(requests, jobs=2)
-    return {n: (q, r) for n, q, r in zip(PARAMS, requests, results, strict=True)}
+    return {n: (q, r) for n, q, r in zip(names, requests, results, strict=True)}
 
 
 def windows_of(samples: np.ndarray, n_subjects: int = 4) -> Windows:

@@ -19,8 +19,8 @@ ARCHITECTURES = [n for n in registry.names() if registry.get(n).exportable]
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_float32_equals_keras(converted: dict[str, Any], name: str) -> None:
-    request, result = converted[name]
+def test_float32_equals_keras(converted_all: dict[str, Any], name: str) -> None:
+    request, result = converted_all[name]
     answers = LiteModel(result.files["float32"])(request.probe)
     assert np.abs(answers - result.keras).max() < 1e-5
     assert len(set(result.keras.argmax(1))) > 1, "a model that says one thing proves nothing"
@@ -28,8 +28,8 @@ def test_float32_equals_keras(converted: dict[str, Any], name: str) -> None:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("variant", ["float32", "dynamic", "float16"])
-def test_variants_run_everywhere(converted: dict[str, Any], name: str, variant: str) -> None:
-    request, result = converted[name]
+def test_variants_run_everywhere(converted_all: dict[str, Any], name: str, variant: str) -> None:
+    request, result = converted_all[name]
     model = LiteModel(result.files[variant])
     answers = model(request.probe)
     assert not any(o.startswith("CUSTOM:") for o in model.operators)
