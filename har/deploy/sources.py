@@ -133,7 +133,7 @@ def _cleaned(raw: Raw) -> tuple[list[Recording], Account]:
     errors = [f for f in raw.findings if f.severity == "error"]
     if errors or raw.unit is None:
         what = errors[0].message if errors else "The unit of acceleration cannot be told."
-        see = "; see also --unit" if raw.unit is None else ""
+        see = "; see also --unit" if raw.unit is None and len(raw.acceleration) else ""
         raise DataError(f"{raw.source}: {what} `har data check` says more{see}.")
     return clean(raw)
 
