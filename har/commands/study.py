@@ -154,10 +154,6 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.argument("pipeline", default="watch"),
         click.option(
-            "--model", "models", multiple=True, metavar="NAME",
-            help="A model of the run, in place of the selected one; may be repeated.",
-        ),
-        click.option(
             "--jobs", type=click.IntRange(1), default=None,
             help="Processes at a time (default: one for each core).",
         ),
@@ -169,8 +165,40 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return functools.reduce(lambda f, option: option(f), reversed(options), command)
 
 
+one_model = click.option(
+    "--model", metavar="NAME", help="A model of the run, in place of the selected one."
+)
+
+
+class _Numbers(click.ParamType):
+    """`2,4,8`: numbers above 0."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type[int] | type[float]) -> None:
+        self.kind = kind
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        try:
+            numbers = tuple(self.kind(part) for part in str(value).split(",") if part.strip())
+        except ValueError:
+            numbers = ()
+        if not numbers or min(numbers) <= 0:
+            self.fail(f"{value!r}: give numbers above 0 with commas between, like 2,4", param, ctx)
+        return numbers
+
+
 @study.command("optimism")
 @run_options
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="A model of the run, in place of the selected one; may be repeated.",
+)
 @click.pass_context
 def study_optimism(
     ctx: click.Context, pipeline: str, models: tuple[str, ...], jobs: int | None, out: Path | None
@@ -188,7 +216,7 @@ def study_optimism(
 
     of = finished.find(ctx.obj, pipeline, models=models, jobs=jobs)
     outcome = optimism.run(of)
-    _tell(outcome, optimism.publish(of, outcome), out, f"har study optimism {of.name}")
+    _tell(outcome, optimism.publish(of, outcome), out, _command(ctx, of.name))
 
 
 @study.command("recipe")
@@ -247,6 +275,132 @@ def study_recipe(
     command = " \\\n  ".join([f"har study recipe {pipeline}", *told])
     folder = context.workspace.reports / context.pipeline.name
     _tell(outcome, outcome.write(folder), out, command)
+
+
+@study.command("length")
+@run_options
+@one_model
+@click.option(
+    "--lengths",
+    type=_Numbers(float),
+    default="1.28,2.56,5.12",
+    show_default=True,
+    metavar="S,S,…",
+    help="Lengths of a window, in seconds.",
+)
+@click.pass_context
+def study_length(
+    ctx: click.Context,
+    pipeline: str,
+    jobs: int | None,
+    out: Path | None,
+    model: str | None,
+    lengths: tuple[float, ...],
+) -> None:
+    """How long must a window be? The finished run PIPELINE again on windows of other lengths.
+
+    \b
+    Example:
+      har study length watch --lengths 1.28,2.56,5.12
+    """
+    from har.studies import length
+
+    _study(ctx, length.run, pipeline, jobs, out, model, lengths)
+
+
+@study.command("people")
+@run_options
+@one_model
+@click.option(
+    "--people",
+    type=_Numbers(int),
+    default=None,
+    metavar="N,N,…",
+    help="Training people in each fold (default: 2,4,8 and so on; all of them come last).",
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How many times people are drawn for each number.",
+)
+@click.pass_context
+def study_people(
+    ctx: click.Context,
+    pipeline: str,
+    jobs: int | None,
+    out: Path | None,
+    model: str | None,
+    people: tuple[int, ...] | None,
+    draws: int,
+) -> None:
+    """What would more people bring? The finished run PIPELINE with fewer who train.
+
+    Test people and validation people stay who they are; the last point is the run itself.
+
+    \b
+    Example:
+      har study people watch --people 2,4 --draws 5
+    """
+    from har.studies import people as asking
+
+    _study(ctx, asking.run, pipeline, jobs, out, model, people or (), draws)
+
+
+@study.command("robustness")
+@run_options
+@one_model
+@click.pass_context
+def study_robustness(
+    ctx: click.Context, pipeline: str, jobs: int | None, out: Path | None, model: str | None
+) -> None:
+    """What if the sensor sits, scales or ticks otherwise? Asks the stored models; trains nothing.
+
+    Each fold's network gets the windows of its own test people turned, scaled, with noise, at a
+    rate that is off, with axes flipped, without gravity.
+
+    \b
+    Example:
+      har study robustness watch --model cnn
+    """
+    from har.studies import robustness
+
+    _study(ctx, robustness.run, pipeline, jobs, out, model)
+
+
+def _study(
+    ctx: click.Context,
+    run: Callable[..., Outcome],
+    pipeline: str,
+    jobs: int | None,
+    out: Path | None,
+    model: str | None,
+    *options: Any,
+) -> None:
+    from har.studies import finished
+
+    of = finished.find(ctx.obj, pipeline, models=[model] if model else (), jobs=jobs)
+    outcome = run(of, *options)
+    _tell(outcome, outcome.write(of.folder), out, _command(ctx, of.name))
+
+
+def _command(ctx: click.Context, pipeline: str) -> str:
+    """The command again, without what changes no result."""
+    parts = [f"har study {ctx.info_name} {pipeline}"]
+    for option in ctx.command.params:
+        said = ctx.get_parameter_source(option.name or "")
+        if (
+            not isinstance(option, click.Option)
+            or option.name in ("out", "jobs")
+            or said is not click.core.ParameterSource.COMMANDLINE
+        ):
+            continue
+        value = ctx.params[str(option.name)]
+        if isinstance(option.type, _Numbers):
+            value = ",".join(f"{v:g}" for v in value)
+        parts += [f"{option.opts[0]} {v}" for v in (value if option.multiple else [value])]
+    return " ".join(parts)
 
 
 def _tell(outcome: Outcome, written: list[Path], out: Path | None, command: str) -> None:

@@ -93,3 +93,27 @@ def _legend(figure: Figure, ink: Ink, columns: int) -> None:
     figure.legend(
         loc="outside upper center", ncols=columns, frameon=False, fontsize=8, labelcolor=ink.text
     )
+
+
+def panels(groups: Mapping[str, Sequence[tuple[str, float]]], level: float, ink: Ink) -> Figure:
+    """Bars in groups, beside a line at a level that all of them are compared with.
+
+    Parameters
+    ----------
+    groups : mapping of sequences of (name, value)
+    level : float
+    ink : Ink
+    """
+    figure, axes = blank(
+        9.5, 3.2, ink, ncols=len(groups), sharey=True,
+        width_ratios=[len(bars) + 0.8 for bars in groups.values()],
+    )  # fmt: skip
+    for ax, (title, bars) in zip(axes, groups.items(), strict=True):
+        ax.bar(range(len(bars)), [v for _, v in bars], color=ink.series[0], width=0.7)
+        ax.axhline(level, color=ink.series[1], linewidth=1.2, linestyle="--")
+        ax.set_xticks(range(len(bars)), [n for n, _ in bars], rotation=60, ha="right",
+                      rotation_mode="anchor")  # fmt: skip
+        ax.set_title(title, color=ink.text, fontsize=9)
+        ax.set_ylim(0, 1)
+    axes[0].set_ylabel("macro-F1 (dashed: unchanged)", fontsize=9)
+    return figure

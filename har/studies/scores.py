@@ -13,33 +13,9 @@ from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import collect
 from har.evaluation.statistics import Scored
 from har.signal.windows import Windows
-from har.training.job import Task
-from har.training.splits import Split
 from har.training.stored import JobRecord
 
 SCORES = ("macro_f1", "macro_f1_ci95", "macro_f1_seed_sd", "accuracy", "validation_macro_f1")
-
-
-def record(task: Task, model: str, fold: int, failed: str | None = None) -> JobRecord:
-    """A task of a study that has run, in its place in the study.
-
-    Parameters
-    ----------
-    task : Task
-    model : str
-        Key of the model that it is a job of here.
-    fold : int
-    failed : str, optional
-        Why it has no result.
-    """
-    found = None if failed else task.find()
-    path = found.path if found else None
-    return JobRecord(model, fold, task.job.seed, task.key, path, failed or "")
-
-
-def listed(split: Split) -> dict[str, list[str]]:
-    """Who is in which part, as a run's fold list has it."""
-    return {part: split.subjects(part) for part in ("train", "validation", "test")}
 
 
 def proven(

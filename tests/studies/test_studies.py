@@ -1,0 +1,257 @@
+"""Studies of a finished run whose answer is known from how its recordings were made.
+
+Each person does each activity at a level that is anybody's: what is learnt of some people says
+nothing of another, and what is learnt of her own windows says everything.
+"""
+
+import json
+from importlib import resources
+
+import jsonschema
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from har import session
+from har.cli import main
+from har.evaluation.optimism import TITLE
+from har.studies import people as learning
+
+PEOPLE, ACTIVITIES, LEVEL = 7, ("sit", "stand", "lie"), 3.0
+PIPELINE = {
+    "name": "own",
+    "dataset": {
+        "path": "my/*/*.csv", "pattern": "{subject}/{activity}.csv", "unit": "m/s2",
+        "gravity": "present", "convention": "android", "placement": "wrist",
+    },
+    "windows": {"length_s": 1.28},
+    "split": {"scheme": "subject-folds", "folds": 3},
+    "models": [
+        {"extra_trees": {"trees": 20}},
+        {"cnn": {"filters": 4, "blocks": 1, "channels": "raw"}},
+    ],
+    "training": {"epochs": 2},
+}  # fmt: skip
+
+
+def write_recordings(root, seed=0):
+    rng = np.random.default_rng(seed)
+    t = np.arange(600) / 50
+    for person in range(PEOPLE):
+        levels = rng.permutation(len(ACTIVITIES))
+        for activity, level in zip(ACTIVITIES, levels, strict=True):
+            a = rng.normal([LEVEL * level - LEVEL, 0, 9.81], 0.3, (len(t), 3))
+            path = root / "my" / f"p{person + 1}" / f"{activity}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows = np.column_stack([t, a])
+            np.savetxt(path, rows, "%.4f", ",", header="time,x,y,z", comments="")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The workspace of a finished run."""
+    root = tmp_path_factory.mktemp("studied")
+    write_recordings(root)
+    (root / "own.yaml").write_text(yaml.safe_dump(PIPELINE))
+    session.run(root, str(root / "own.yaml"), echo=str, until="report", jobs=2)
+    return root
+
+
+def ask(root, *arguments):
+    done = CliRunner().invoke(main, ["--workspace", str(root), "study", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def published(root, name="results.json"):
+    return json.loads((root / "reports/own" / name).read_text("utf-8"))
+
+
+def jobs(root):
+    return {
+        p.parent.name: json.loads(p.read_text()) for p in root.glob("data/cache/job/*/job.json")
+    }
+
+
+# Optimism ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def optimism(run):
+    before = published(run), set(jobs(run))
+    said = ask(run, "optimism", "own", "--model", "extra_trees", "--out", run / "page.md")
+    return before, said
+
+
+def test_a_random_split_claims_what_nobody_new_gets(run, optimism):
+    entry = published(run)["optimism"]["scores"]["extra_trees"]
+    assert entry["honest"]["accuracy"] < 0.6  # nothing can be known of somebody new
+    assert entry["leaky"]["accuracy"] > 0.97  # the level tells, once the person is known
+    assert entry["gap"]["macro_f1"] > 0.35
+    assert entry["gap"]["macro_f1_ci95"][0] > 0
+    shared = published(run)["optimism"]["shared"]
+    assert shared["people"] == 1.0
+    assert shared["samples"] > 0.8
+    assert "windows dealt out at random would" in optimism[1].stdout
+    assert "leaky on purpose" in (run / "page.md").read_text()
+    assert (run / "figures/own-optimism.png").is_file()
+
+
+def test_the_leaky_numbers_stand_apart_and_fit_the_schema(run, optimism):
+    (before, _), _ = optimism
+    after = published(run)
+    schema = resources.files("har.evaluation").joinpath("results.schema.json").read_text("utf-8")
+    jsonschema.validate(after, json.loads(schema))
+    section = after.pop("optimism")
+    assert after == before
+    assert section["scores"]["extra_trees"]["honest"] == {
+        key: before["models"]["extra_trees"][key] for key in ("macro_f1", "accuracy")
+    }
+    assert TITLE in (run / "reports/own/index.html").read_text("utf-8")
+    ask(run, "page", "own", "--out", run / "committed")
+    page = (run / "committed/own.md").read_text("utf-8")
+    assert f"## {TITLE}" in page
+    assert "| extra_trees | 0." in page
+
+
+def test_leaky_jobs_say_so_and_nothing_is_trained_twice(run, optimism):
+    (_, before), _ = optimism
+    added = {k: v for k, v in jobs(run).items() if k not in before}
+    leaky = {k: v for k, v in added.items() if str(v["fold"]).startswith("leaky")}
+    assert sorted(v["fold"] for v in leaky.values()) == ["leaky 0", "leaky 1", "leaky 2"]
+    assert {v["model"] for v in leaky.values()} == {"extra_trees (leaky)"}
+    for key in leaky:
+        meta = json.loads((run / "data/cache/job" / key / "meta.json").read_text())
+        assert meta["parts"]["leaky"] == "windows at random"
+    known = {p: p.read_bytes() for p in (run / "reports/own").glob("*.*")}
+    ask(run, "optimism", "own", "--model", "extra_trees")
+    assert set(jobs(run)) == before | set(added)
+    assert {p: p.read_bytes() for p in known} == known
+
+
+def test_a_later_run_keeps_it_beside_its_own_score_only(run, optimism, capfd):
+    def again(*overrides):
+        session.run(
+            run, str(run / "own.yaml"), echo=str, until="report", jobs=2, overrides=overrides
+        )
+        html = (run / "reports/own/index.html").read_text("utf-8")
+        shown = published(run).get("optimism")
+        assert (TITLE in html) == bool(shown)
+        return shown
+
+    section = published(run)["optimism"]
+    assert again() == section
+    # other words in the configuration: the results are published anew, of the same scores
+    assert again("about=another sentence") == section
+    assert again() == section
+    assert "left out" not in capfd.readouterr().err
+    # other training: another honest score, which nothing leaky was measured against
+    assert again("training.class_weights=none", "models=[{extra_trees: {trees: 20}}]") is None
+    said = " ".join(capfd.readouterr().err.split())
+    assert "optimism: left out of the report for extra_trees" in said
+    assert "har study optimism own" in said
+    assert not (run / "reports/own/optimism.json").exists()
+    assert again() is None
+    assert "optimism" not in capfd.readouterr().err
+    before = set(jobs(run))
+    ask(run, "optimism", "own", "--model", "extra_trees")
+    assert published(run)["optimism"] == section
+    assert set(jobs(run)) == before
+
+
+# People ------------------------------------------------------------------------------------------
+
+
+def test_the_last_point_of_the_people_curve_is_the_run(run):
+    before = set(jobs(run))
+    said = ask(run, "people", "own", "--model", "extra_trees", "--people", "2", "--draws", "2")
+    found = published(run, "people.json")
+    first, last = found["points"]
+    honest = published(run)["models"]["extra_trees"]
+    assert {k: last[k] for k in ("macro_f1", "accuracy", "validation_macro_f1")} == {
+        k: honest[k] for k in ("macro_f1", "accuracy", "validation_macro_f1")
+    }
+    assert last["draws"][0]["macro_f1_ci95"] == honest["macro_f1_ci95"]
+    assert (first["people"], len(first["draws"])) == (2, 2)
+    trained = [v for k, v in jobs(run).items() if k not in before]
+    assert {len(v["train"]) for v in trained} == {2}
+    assert len(trained) == 2 * 3
+    folds = published(run)["folds"]
+    for job in trained:
+        assert job["test"] == sorted(folds[job["fold"]]["test"])
+        assert job["validation"] == sorted(folds[job["fold"]]["validation"])
+        assert set(job["train"]) <= set(folds[job["fold"]]["train"])
+    assert "Nothing is chosen by the scores on test people" in " ".join(said.stdout.split())
+    assert (run / "reports/own/people.png").is_file()
+
+
+def test_fewer_people_are_some_of_the_more():
+    folds = [{"train": [str(i) for i in range(9)], "validation": ["10"], "test": ["11"]}] * 2
+    for draw in range(3):
+        small, large = (learning.subsets(folds, n, draw, 0) for n in (3, 5))
+        for a, b in zip(small, large, strict=True):
+            assert set(a["train"]) < set(b["train"])
+            assert (len(a["train"]), len(b["train"])) == (3, 5)
+            assert (a["test"], a["validation"]) == (["11"], ["10"])
+    assert learning.subsets(folds, 3, 0, 0) == learning.subsets(folds, 3, 0, 0)
+    drawn = {tuple(learning.subsets(folds, 3, d, 0)[0]["train"]) for d in range(5)}
+    assert len(drawn) > 1
+    assert learning.subsets(folds, 9, 0, 0) == learning.subsets(folds, 50, 1, 0) == folds
+
+
+# Length ------------------------------------------------------------------------------------------
+
+
+def test_the_runs_own_length_is_the_run_and_the_others_have_its_people(run):
+    before = set(jobs(run))
+    ask(run, "length", "own", "--model", "extra_trees", "--lengths", "0.64,40")
+    short, own, long = published(run, "length.json")["points"]
+    honest = published(run)["models"]["extra_trees"]
+    assert (short["length_s"], own["length_s"], long["length_s"]) == (0.64, 1.28, 40)
+    assert own["macro_f1"] == honest["macro_f1"]
+    assert own["macro_f1_ci95"] == honest["macro_f1_ci95"]
+    assert own["difference"] == 0
+    # 12 s: windows of 32 samples every 16, against 64 every 32
+    assert short["windows"] == PEOPLE * 3 * ((600 - 32) // 16 + 1)
+    assert own["windows"] == PEOPLE * 3 * ((600 - 64) // 32 + 1)
+    assert "No window of 40 s" in long["failed"]
+    trained = [v for k, v in jobs(run).items() if k not in before]
+    folds = published(run)["folds"]
+    assert sorted(v["test"] for v in trained) == sorted(sorted(f["test"]) for f in folds)
+    assert {p.name for p in (run / "reports").iterdir() if p.is_dir()} <= {"own", "mlartifacts"}
+
+
+# Robustness --------------------------------------------------------------------------------------
+
+
+def test_unchanged_windows_give_exactly_the_stored_score(run):
+    before = set(jobs(run))
+    ask(run, "robustness", "own")
+    rows = {r["name"]: r for r in published(run, "robustness.json")["changes"]}
+    honest = published(run)["models"]["cnn"]
+    assert rows["unchanged"]["macro_f1"] == honest["macro_f1"]
+    assert rows["unchanged"]["accuracy"] == honest["accuracy"]
+    assert set(rows["rotated by 90°"]["axes"]) == {"x", "y", "z"}
+    for row in rows.values():
+        if len(row["axes"]) == 3:
+            assert row["macro_f1"] == pytest.approx(np.mean(list(row["axes"].values())))
+        assert row["difference"] == pytest.approx(row["macro_f1"] - honest["macro_f1"])
+    assert set(jobs(run)) == before
+    assert (run / "reports/own/robustness.png").is_file()
+
+
+def test_what_cannot_be_asked_says_why(run, tmp_path):
+    def refused(*arguments):
+        done = CliRunner().invoke(main, ["--workspace", *map(str, arguments)])
+        assert done.exit_code == 1
+        return " ".join(done.output.split())
+
+    assert "Run: har run own" in refused(tmp_path, "study", "people", "own")
+    text = refused(run, "study", "robustness", "own", "--model", "extra_trees")
+    assert "no stored network" in text
+    text = refused(run, "study", "optimism", "own", "--model", "extra_tree")
+    assert "did you mean 'extra_trees'?" in text
+    done = CliRunner().invoke(main, ["study", "people", "own", "--people", "two"])
+    assert done.exit_code == 2
+    assert "'two': give numbers above 0" in done.output
