@@ -86,9 +86,10 @@ def off_rate(windows: Windows, index: np.ndarray, relative: float) -> np.ndarray
         at = windows.starts[i] + (n - 1) / 2 + offsets
         first, last = low[i], high[i] - 1
         at = at + max(0.0, first - at[0]) - max(0.0, at[-1] - last)
-        here = np.asarray(windows.samples[first : last + 1], np.float64)
-        at = np.clip(at, first, last) - first
-        out[row] = cubic(np.arange(len(here), dtype=np.float64), here, at)
+        at = np.clip(at, first, last)
+        a, b = max(first, int(at[0]) - 2), min(last, int(at[-1]) + 3)  # what a cubic needs
+        here = np.asarray(windows.samples[a : b + 1], np.float64)
+        out[row] = cubic(np.arange(len(here), dtype=np.float64), here, at - a)
     return out
 
 

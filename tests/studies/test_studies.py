@@ -1,7 +1,7 @@
 """Studies of a finished run whose answer is known from how its recordings were made.
 
-Each person does each activity at a level that is anybody's: what is learnt of some people says
-nothing of another, and what is learnt of her own windows says everything.
+Along x each person does each activity at a level that is anybody's, along y she is told apart: what
+is learnt of some people says nothing of another, and what is learnt of her own windows everything.
 """
 
 import json
@@ -27,10 +27,7 @@ PIPELINE = {
     },
     "windows": {"length_s": 1.28},
     "split": {"scheme": "subject-folds", "folds": 3},
-    "models": [
-        {"extra_trees": {"trees": 20}},
-        {"cnn": {"filters": 4, "blocks": 1, "channels": "raw"}},
-    ],
+    "models": [{"extra_trees": {"trees": 50}}],
     "training": {"epochs": 2},
 }  # fmt: skip
 
@@ -41,21 +38,32 @@ def write_recordings(root, seed=0):
     for person in range(PEOPLE):
         levels = rng.permutation(len(ACTIVITIES))
         for activity, level in zip(ACTIVITIES, levels, strict=True):
-            a = rng.normal([LEVEL * level - LEVEL, 0, 9.81], 0.3, (len(t), 3))
+            a = rng.normal([LEVEL * level - LEVEL, 2.0 * person, 9.81], 0.3, (len(t), 3))
             path = root / "my" / f"p{person + 1}" / f"{activity}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             rows = np.column_stack([t, a])
             np.savetxt(path, rows, "%.4f", ",", header="time,x,y,z", comments="")
 
 
+def finish(root, **changes):
+    """A finished run, not sent to MLflow."""
+    write_recordings(root)
+    (root / "own.yaml").write_text(yaml.safe_dump({**PIPELINE, **changes}))
+    run_again(root)
+    return root
+
+
+def run_again(root, *overrides):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session.tracking, "track", lambda *_args, **_options: None)
+        session.run(
+            root, str(root / "own.yaml"), echo=str, until="report", jobs=2, overrides=overrides
+        )
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The workspace of a finished run."""
-    root = tmp_path_factory.mktemp("studied")
-    write_recordings(root)
-    (root / "own.yaml").write_text(yaml.safe_dump(PIPELINE))
-    session.run(root, str(root / "own.yaml"), echo=str, until="report", jobs=2)
-    return root
+    return finish(tmp_path_factory.mktemp("studied"))
 
 
 def ask(root, *arguments):
@@ -92,7 +100,7 @@ def test_a_random_split_claims_what_nobody_new_gets(run, optimism):
     assert entry["gap"]["macro_f1_ci95"][0] > 0
     shared = published(run)["optimism"]["shared"]
     assert shared["people"] == 1.0
-    assert shared["samples"] > 0.8
+    assert shared["samples"] > 0.6  # about 1 − (1 − share that trains)²
     assert "windows dealt out at random would" in optimism[1].stdout
     assert "leaky on purpose" in (run / "page.md").read_text()
     assert (run / "figures/own-optimism.png").is_file()
@@ -132,9 +140,7 @@ def test_leaky_jobs_say_so_and_nothing_is_trained_twice(run, optimism):
 
 def test_a_later_run_keeps_it_beside_its_own_score_only(run, optimism, capfd):
     def again(*overrides):
-        session.run(
-            run, str(run / "own.yaml"), echo=str, until="report", jobs=2, overrides=overrides
-        )
+        run_again(run, *overrides)
         html = (run / "reports/own/index.html").read_text("utf-8")
         shown = published(run).get("optimism")
         assert (TITLE in html) == bool(shown)
@@ -147,7 +153,7 @@ def test_a_later_run_keeps_it_beside_its_own_score_only(run, optimism, capfd):
     assert again() == section
     assert "left out" not in capfd.readouterr().err
     # other training: another honest score, which nothing leaky was measured against
-    assert again("training.class_weights=none", "models=[{extra_trees: {trees: 20}}]") is None
+    assert again("training.class_weights=none") is None
     said = " ".join(capfd.readouterr().err.split())
     assert "optimism: left out of the report for extra_trees" in said
     assert "har study optimism own" in said
@@ -219,13 +225,14 @@ def test_the_runs_own_length_is_the_run_and_the_others_have_its_people(run):
     trained = [v for k, v in jobs(run).items() if k not in before]
     folds = published(run)["folds"]
     assert sorted(v["test"] for v in trained) == sorted(sorted(f["test"]) for f in folds)
-    assert {p.name for p in (run / "reports").iterdir() if p.is_dir()} <= {"own", "mlartifacts"}
+    assert {p.name for p in (run / "reports").iterdir() if p.is_dir()} == {"own"}
 
 
 # Robustness --------------------------------------------------------------------------------------
 
 
-def test_unchanged_windows_give_exactly_the_stored_score(run):
+def test_unchanged_windows_give_exactly_the_stored_score(tmp_path):
+    run = finish(tmp_path, models=[{"cnn": {"filters": 4, "blocks": 1}}])
     before = set(jobs(run))
     ask(run, "robustness", "own")
     rows = {r["name"]: r for r in published(run, "robustness.json")["changes"]}
@@ -250,6 +257,9 @@ def test_what_cannot_be_asked_says_why(run, tmp_path):
     assert "Run: har run own" in refused(tmp_path, "study", "people", "own")
     text = refused(run, "study", "robustness", "own", "--model", "extra_trees")
     assert "no stored network" in text
+    assert "no selected model; name one with --model (extra_trees)" in refused(
+        run, "study", "length", "own"
+    )
     text = refused(run, "study", "optimism", "own", "--model", "extra_tree")
     assert "did you mean 'extra_trees'?" in text
     done = CliRunner().invoke(main, ["study", "people", "own", "--people", "two"])
