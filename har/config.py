@@ -206,6 +206,9 @@ class Training(Section):
 class Export(Section):
     models: Literal["best", "all"] | tuple[str, ...] = "best"
     fit: Literal["final", "fold"] = "final"
+    seeds: Literal["first", "all"] = Field(
+        "first", description="ship the first seed's fit, or the mean of all seeds' in one file"
+    )
     quantization: tuple[Variant, ...] = ("none", "dynamic", "float16")
 
     @field_validator("quantization")
@@ -261,6 +264,11 @@ class Pipeline(Section):
             for name in self.export.models:
                 if name not in keys:
                     raise ValueError(f"export.models: {name!r} is not one of models: {keys}")
+        if self.export.seeds == "all" and len(self.training.seeds) < 2:
+            raise ValueError(
+                "export.seeds: all is the mean over several seeds, but training.seeds has one; "
+                f"give more, such as [0, 1, 2], got {list(self.training.seeds)}"
+            )
         return self
 
     @property

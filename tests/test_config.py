@@ -98,3 +98,11 @@ def test_own_recordings_take_the_place_of_a_name():
     assert p.dataset_name == "own"
     with pytest.raises(ConfigError, match="unknown key, did you mean 'time_unit'"):
         config.parse({**SMALL, "dataset": {"path": "x", "time_units": "s"}})
+
+
+def test_the_mean_over_seeds_needs_several():
+    with pytest.raises(
+        ConfigError, match=r"export.seeds: all .* training.seeds has one.*got \[0\]"
+    ):
+        config.load("watch", ["export.seeds=all"])
+    assert config.load("watch", ["export.seeds=all", "training.seeds=[0, 1]"]).export.seeds == "all"

@@ -11,6 +11,7 @@ import numpy as np
 
 from har.config import ModelConfig
 from har.deploy import abstention, bundle, litert, manifest, proof
+from har.deploy.ensemble import Fold
 from har.deploy.interpreter import LiteModel, measure
 from har.errors import ExportError
 from har.signal import stored as prepared
@@ -60,57 +61,102 @@ def median_temperature(jobs: Sequence[JobRecord]) -> float:
 
 
 def fit(context: Context, trained: Trained, configs: Sequence[ModelConfig]) -> list[proof.Shipped]:
-    """The models that ship: refitted on all people, or one fold's as it is."""
+    """The models that ship: refitted on all people, or one fold's as they are."""
+    export, seeds = context.pipeline.export, context.pipeline.training.seeds
+    shipping = seeds if export.seeds == "all" else seeds[:1]
+    jobs = {(c.key, s): _folds(trained, c.key, s) for c in configs for s in shipping}
+    folds = {
+        c.key: [Fold(members) for members in zip(*(jobs[c.key, s] for s in shipping), strict=True)]
+        for c in configs
+    }
+    if export.fit == "fold":
+        return [_one_fold(c, folds[c.key]) for c in configs]
+    return _on_everybody(context, trained, configs, shipping, jobs, folds)
+
+
+def _folds(trained: Trained, model: str, seed: int) -> list[JobRecord]:
+    """A seed's jobs in order of folds, all of them finished."""
+    jobs = sorted(
+        (j for j in trained.jobs if j.model == model and j.seed == seed), key=lambda j: j.fold
+    )
+    if broken := [j for j in jobs if j.folder is None]:
+        raise ExportError(
+            f"{model} has folds without a result ({broken[0].reason}): its variants "
+            "cannot be measured on all people. Run `har train` again."
+        )
+    return jobs
+
+
+def _on_everybody(
+    context: Context,
+    trained: Trained,
+    configs: Sequence[ModelConfig],
+    seeds: Sequence[int],
+    jobs: Mapping[tuple[str, int], list[JobRecord]],
+    folds: Mapping[str, list[Fold]],
+) -> list[proof.Shipped]:
     from har.training.run import run_tasks
     from har.training.stage import final_task
 
-    seed = context.pipeline.training.seeds[0]
-    folds = {}
-    for config in configs:
-        jobs = sorted(
-            (j for j in trained.jobs if j.model == config.key and j.seed == seed),
-            key=lambda j: j.fold,
+    members: list[tuple[ModelConfig, dict[str, Any]]] = [
+        (
+            config,
+            {
+                "seed": seed,
+                "epochs": median_epochs(jobs[config.key, seed]),
+                "temperature": median_temperature(jobs[config.key, seed]),
+            },
         )
-        if broken := [j for j in jobs if j.folder is None]:
-            raise ExportError(
-                f"{config.key} has folds without a result ({broken[0].reason}): its variants "
-                "cannot be measured on all people. Run `har train` again."
-            )
-        folds[config.key] = jobs
-    if context.pipeline.export.fit == "fold":
-        return [_one_fold(c, folds[c.key]) for c in configs]
-    epochs = {c.key: median_epochs(folds[c.key]) for c in configs}
-    temperature = {c.key: median_temperature(folds[c.key]) for c in configs}
-    tasks = [final_task(context, c, seed, epochs[c.key], temperature[c.key]) for c in configs]
+        for config in configs
+        for seed in seeds
+    ]
+    tasks = [final_task(context, config, **member) for config, member in members]
     if failed := run_tasks(tasks, jobs=context.jobs, console=context.console):
         i, reason = next(iter(failed.items()))
-        raise ExportError(f"The final fit of {configs[i].key} failed: {reason}")
-    shipped = []
-    for config, task in zip(configs, tasks, strict=True):
+        raise ExportError(f"The final fit of {members[i][0].key} failed: {reason}")
+    files: dict[str, list[Path]] = {}
+    for (config, _), task in zip(members, tasks, strict=True):
         output = task.find()
         if output is None:
             raise ExportError(f"The final fit of {config.key} left no result. Run again.")
-        subjects = sorted({s for f in trained.folds for part in f.values() for s in part})
-        shipped.append(
-            proof.Shipped(
-                config,
-                output.path / "model.keras",
-                {"fit": "final", "subjects": subjects, "epochs": epochs[config.key], "seed": seed},
-                temperature[config.key],
-                folds[config.key],
-            )
+        files.setdefault(config.key, []).append(output.path / "model.keras")
+    subjects = sorted({s for f in trained.folds for part in f.values() for s in part})
+    return [
+        _shipped(
+            config,
+            files[config.key],
+            {"fit": "final", "subjects": subjects},
+            [member for c, member in members if c is config],
+            folds[config.key],
         )
-    return shipped
+        for config in configs
+    ]
 
 
-def _one_fold(config: ModelConfig, folds: list[JobRecord]) -> proof.Shipped:
+def _one_fold(config: ModelConfig, folds: list[Fold]) -> proof.Shipped:
     """The first fold's: to pick the one with the best score would be choosing on test people."""
     first = folds[0]
-    assert first.folder is not None
-    about = first.about()
-    on = {"fit": "fold", "fold": first.fold, "subjects": about["train"]}
-    on |= {"epochs": about["best_epoch"], "seed": first.seed}
-    return proof.Shipped(config, first.folder / "model.keras", on, about["temperature"], folds)
+    about = [j.about() for j in first.members]
+    members = [
+        {"seed": j.seed, "epochs": a["best_epoch"], "temperature": a["temperature"]}
+        for j, a in zip(first.members, about, strict=True)
+    ]
+    on = {"fit": "fold", "fold": first.number, "subjects": first.train}
+    return _shipped(config, first.files, on, members, folds)
+
+
+def _shipped(
+    config: ModelConfig,
+    files: Sequence[Path],
+    on: dict[str, Any],
+    members: list[dict[str, Any]],
+    folds: list[Fold],
+) -> proof.Shipped:
+    if len(members) == 1:
+        on |= {"epochs": members[0]["epochs"], "seed": members[0]["seed"]}
+    else:
+        on |= {"epochs": None, "seed": None, "members": members}
+    return proof.Shipped(config, tuple(files), on, members, folds)
 
 
 def build(
@@ -183,10 +229,13 @@ def _sureness(context: Context, model: proof.Shipped, windows: Windows) -> dict[
     out: dict[str, Any] = {}
     if context.pipeline.training.calibration == "temperature":
         of = "the median over the folds of" if model.trained_on["fit"] == "final" else "of"
+        how = f"{of} the temperature with the least log loss on a fold's validation people"
+        if len(model.members) > 1:
+            how += "; here the median of the members', each of which has its own"
         out["calibration"] = {
-            "temperature": model.temperature,
+            "temperature": float(np.median([m["temperature"] for m in model.members])),
             "folded": True,
-            "how": f"{of} the temperature with the least log loss on a fold's validation people",
+            "how": how,
         }
     chosen = abstention.choose(
         windows,

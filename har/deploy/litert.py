@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from har import fanout
-from har.deploy import step
+from har.deploy import ensemble, step
 from har.deploy.interpreter import quiet, refuse_custom
 from har.errors import ExportError
 from har.store import write_json
@@ -28,6 +28,8 @@ VARIANTS = {"none": "float32", "dynamic": "dynamic", "float16": "float16", "int8
 STREAM = "stream"
 """Not a quantization: the step signature of a recurrent model, in a file of its own, so that the
 others have one signature, which is what `Interpreter.run` and LiteRT.js call."""
+
+SEVERAL = "it is the mean of several models, each of which would need states of its own"
 
 INPUT_NAME = "acceleration"
 
@@ -43,8 +45,9 @@ class Request:
 
     Parameters
     ----------
-    model : Path
-        A `.keras` file: input (n_raw, 3) in raw m/s², output softmax.
+    model : Path or tuple of Path
+        A `.keras` file: input (n_raw, 3) in raw m/s², output softmax. Several become one model,
+        the mean of their probabilities.
     folder : Path
         Where the files go; it exists.
     variants : tuple of str
@@ -55,7 +58,7 @@ class Request:
         Windows to run through Keras too; the answers come back in `Converted.keras`.
     """
 
-    model: Path
+    model: Path | tuple[Path, ...]
     folder: Path
     variants: tuple[str, ...]
     representative: np.ndarray | None = None
@@ -162,7 +165,9 @@ def _convert_quietly(
     import har.models.layers  # noqa: F401  # our layers, before a file that holds them
 
     keras.backend.clear_session()
-    model = keras.models.load_model(request.model, compile=False)
+    paths = request.model if isinstance(request.model, tuple) else (request.model,)
+    members = [keras.models.load_model(path, compile=False) for path in paths]
+    model = members[0] if len(members) == 1 else ensemble.average(members)
     refuse_unnamed(model)
     files, failed = {}, {}
     for variant, outcome in _tflite(model, request).items():
@@ -204,7 +209,8 @@ def _tflite(model: Any, request: Request) -> Mapping[str, bytes | str]:
         archive.write_out(folder, verbose=False)
         for variant in request.variants:
             if variant == STREAM:
-                out[variant] = _step(model, request.folder)
+                several = isinstance(request.model, tuple) and len(request.model) > 1
+                out[variant] = SEVERAL if several else _step(model, request.folder)
                 continue
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
             converter.experimental_enable_resource_variables = True

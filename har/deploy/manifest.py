@@ -37,7 +37,8 @@ def describe(
     context : Context
     model : ModelConfig
     trained_on : mapping
-        fit, subjects, epochs, seed; the fold, if it is one fold's model.
+        fit, subjects, epochs, seed; the fold, if it is one fold's model; the members, if it is the
+        mean of several seeds' models.
     withheld : mapping
         Reasons by variant.
     windows : Windows
@@ -49,6 +50,8 @@ def describe(
     k, rate = len(windows.activities), windows.rate_hz
     hop = max(1, round(windows.n_samples * (1 - pipeline.windows.overlap)))
     lead = len(windows.taps) - 1
+    parameters = registry.get(model.name).n_parameters(windows.n_samples, k, model.params)
+    parameters = parameters or score["parameters"]
     filter_ = {"kind": pipeline.signal.filter.kind}
     if filter_["kind"] != "none":
         filter_ |= pipeline.signal.filter.model_dump(include={"cutoff_hz", "transition_hz"})
@@ -56,8 +59,7 @@ def describe(
         "schema": SCHEMA,
         "model": model.key,
         "architecture": model.name,
-        "parameters": registry.get(model.name).n_parameters(windows.n_samples, k, model.params)
-        or score["parameters"],
+        "parameters": parameters * max(1, len(trained_on.get("members", ()))),
         "pipeline": pipeline.name,
         "activities": list(windows.activities),
         "input": {
@@ -134,14 +136,11 @@ def _score(
         "the same recipe fitted on all of them, and nobody is left to score it on",
         "fold": f"the recipe over all folds, on {whom}; the file that ships is one fold's model",
     }[trained_on["fit"]]
-    return {
-        "what": what,
-        "protocol": results["protocol"],
-        "accuracy": score["accuracy"],
-        "macro_f1": score["macro_f1"],
-        "macro_f1_ci95": score["macro_f1_ci95"],
-        "n_subjects": n,
-    }
+    quoted = {k: score[k] for k in ("accuracy", "macro_f1", "macro_f1_ci95")}
+    if members := len(trained_on.get("members", ())):
+        what = f"the mean of {members} seeds' probabilities: {what}"
+        quoted = {**score["seed_ensemble"], "macro_f1_ci95": None}
+    return {"what": what, "protocol": results["protocol"], **quoted, "n_subjects": n}
 
 
 def _data(context: Context, results: Mapping[str, Any]) -> dict[str, Any]:

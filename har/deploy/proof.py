@@ -13,13 +13,13 @@ import numpy as np
 from har import fanout
 from har.config import ModelConfig
 from har.deploy import bundle, litert, parity, raw_parity, step
+from har.deploy.ensemble import Fold
 from har.deploy.interpreter import LiteModel
 from har.errors import ExportError
 from har.ingest import stored as ingested
 from har.signal import stored as prepared
 from har.signal.windows import Windows
 from har.stages import Context
-from har.training.stored import JobRecord
 
 N_PROBE = 1000
 """Windows on which the shipped file itself is held to its own Keras model."""
@@ -38,20 +38,21 @@ class Shipped:
     Parameters
     ----------
     config : ModelConfig
-    keras_file : Path
+    keras_files : tuple of Path
+        Several are shipped as one, the mean of their probabilities.
     trained_on : dict
         As in `model.json`.
-    temperature : float
-        Of the probabilities; it is in the last layer already.
-    folds : list of JobRecord
-        The fold models of one seed, on which every variant is measured.
+    members : list of dict
+        seed, epochs and temperature of each; the temperature is in its last layer already.
+    folds : list of Fold
+        The fold models of the same seeds, on which every variant is measured.
     """
 
     config: ModelConfig
-    keras_file: Path
+    keras_files: tuple[Path, ...]
     trained_on: dict[str, Any]
-    temperature: float
-    folds: list[JobRecord]
+    members: list[dict[str, Any]]
+    folds: list[Fold]
     parities: dict[str, parity.Parity] = field(default_factory=dict)
     withheld: dict[str, str] = field(default_factory=dict)
     stream: tuple[Path, dict[str, Any]] | None = None
@@ -78,7 +79,7 @@ def convert_final(
         pool = known(context, windows)
         requests.append(
             litert.Request(
-                model.keras_file,
+                model.keras_files,
                 target,
                 variants,
                 representative=_some(windows, train, N_REPRESENTATIVE),
@@ -132,13 +133,12 @@ def measure_on_folds(
     requests, jobs, models = [], [], []
     for model, converted in zip(shipped, final, strict=True):
         for job in model.folds:
-            assert job.folder is not None
-            target = scratch / "folds" / model.name / str(job.fold)
+            target = scratch / "folds" / model.name / str(job.number)
             target.mkdir(parents=True)
-            train = np.flatnonzero(np.isin(windows.subjects, job.about()["train"]))
+            train = np.flatnonzero(np.isin(windows.subjects, job.train))
             requests.append(
                 litert.Request(
-                    job.folder / "model.keras",
+                    job.files,
                     target,
                     tuple(converted.files),
                     representative=_some(windows, train, N_REPRESENTATIVE),
@@ -160,7 +160,7 @@ def measure_on_folds(
         if isinstance(outcome, fanout.Failed):
             n, variant = places[i]
             raise ExportError(
-                f"The {variant} file of {models[n].name}, fold {jobs[n].fold}, cannot be run: "
+                f"The {variant} file of {models[n].name}, fold {jobs[n].number}, cannot be run: "
                 f"{outcome.reason}"
             )
         answers[places[i]] = outcome.value
@@ -171,7 +171,7 @@ def measure_on_folds(
             if lacking:
                 n = lacking[0]
                 why = results[n].failed.get(variant, "not converted")
-                model.withheld[variant] = f"of fold {jobs[n].fold}'s model: {why}"
+                model.withheld[variant] = f"of fold {jobs[n].number}'s model: {why}"
                 del converted.files[variant]
                 continue
             predictions = [jobs[n].predictions() for n in mine]

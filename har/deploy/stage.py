@@ -40,7 +40,8 @@ def _summarise(context: Context, output: Output) -> str:
     lines = []
     for name in output.meta["models"]:
         manifest = Bundle.open(output.path / "bundle" / name).manifest
-        lines.append(f"Bundle: {folder / name}")
+        members = len(manifest["trained_on"].get("members", ()))
+        lines.append(f"Bundle: {folder / name}" + (f" (mean of {members} seeds)" * (members > 0)))
         for variant, v in manifest["variants"].items():
             lines.append(
                 f"  {variant:<8} {v['bytes'] / 1024:6.0f} kB  {v['latency_ms_p50']:.2f} ms  "

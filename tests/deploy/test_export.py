@@ -20,6 +20,7 @@ from har.deploy import predict as predicting
 from har.deploy.bundle import Bundle
 from har.deploy.tables import of_recording
 from har.errors import ExportError
+from har.session import load_model
 from har.signal import resampling
 from har.signal.prepare import prepare
 from har.stages import Context
@@ -158,6 +159,43 @@ def test_one_folds_model_ships_if_it_is_asked_for(exported: Context) -> None:
     assert manifest["trained_on"]["fold"] == 0
     assert manifest["trained_on"]["subjects"] == folds[0]["train"]
     assert "one fold's model" in manifest["score_of"]["what"]
+
+
+def test_all_seeds_ship_as_the_mean_of_their_probabilities(exported: Context) -> None:
+    asked = context(
+        exported.workspace.root,
+        name="ensemble",
+        models=["cnn"],
+        training={"epochs": 3, "seeds": [0, 1]},
+        export={"seeds": "all", "quantization": ["none"]},
+    )
+    pipeline.run(asked)
+    bundle = Bundle.open(asked.workspace.reports / "ensemble" / "bundle" / "cnn")
+    results = json.loads((asked.workspace.reports / "ensemble" / "results.json").read_text())
+    # says so, and quotes the score of the ensemble
+    on, score = bundle.manifest["trained_on"], results["models"]["cnn"]["seed_ensemble"]
+    assert [m["seed"] for m in on["members"]] == [0, 1]
+    assert on["seed"] is on["epochs"] is None
+    assert bundle.manifest["parameters"] == 2 * results["models"]["cnn"]["parameters"]
+    quoted = bundle.manifest["score_of"]
+    assert "the mean of 2 seeds' probabilities" in quoted["what"]
+    assert {k: quoted[k] for k in score} == score
+    measured = bundle.manifest["variants"]["float32"]
+    assert measured["n_windows"] > 200
+    assert measured["macro_f1"] == pytest.approx(score["macro_f1"], abs=1e-6)
+    assert "mean of several models" in bundle.manifest["withheld"]["stream"]
+    # is the mean of the two final fits
+    trained = exported.store.root / "job"
+    final = {}
+    for path in trained.glob("*/job.json"):
+        about = json.loads(path.read_text())
+        if about["fold"] == "final" and about["epochs_run"]:
+            final[about["seed"]] = path.parent / "model.keras"
+    windows = bundle.golden()["windows"]
+    each = [load_model(final[s]).predict(windows, verbose=0) for s in (0, 1)]
+    assert np.abs(each[0] - each[1]).max() > 1e-3
+    np.testing.assert_allclose(bundle.golden()["probabilities"], np.mean(each, 0), atol=1e-6)
+    np.testing.assert_allclose(bundle.model()(windows), np.mean(each, 0), atol=1e-6)
 
 
 def test_nothing_changed_nothing_runs(exported: Context) -> None:

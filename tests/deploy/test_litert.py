@@ -111,3 +111,17 @@ def test_measured_in_a_process_of_its_own(converted: dict[str, Any]) -> None:
     found = measure(converted["cnn"][1].files["float32"], runs=50)
     assert 0 < found["latency_ms_p50"] <= found["latency_ms_p99"]
     assert found["peak_memory_bytes"] >= 0
+
+
+def test_several_models_become_one_whose_answers_are_their_mean(
+    converted: dict[str, Any], tmp_path: Path
+) -> None:
+    members = [converted[name] for name in ("gru", "lstm")]
+    probe = members[0][0].probe
+    files = tuple(request.model for request, _ in members)
+    (found,) = litert.convert([litert.Request(files, tmp_path, ("float32", "stream"), probe=probe)])
+    mean = np.mean([result.keras for _, result in members], axis=0)
+    np.testing.assert_allclose(found.keras, mean, atol=1e-6)
+    np.testing.assert_allclose(LiteModel(found.files["float32"])(probe), mean, atol=1e-5)
+    assert set(found.failed) == {"stream"}
+    assert "the mean of several models" in found.failed["stream"]
