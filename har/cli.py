@@ -12,6 +12,7 @@ import click
 import har
 from har.commands.data import data
 from har.commands.group import Group
+from har.commands.search import search
 from har.commands.study import study
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -313,5 +314,6 @@ def lecture_all(ctx: click.Context, quick: bool, as_json: bool) -> None:
     _lecture(ctx, tuple(registry.names()), quick, as_json)
 
 
+main.add_command(search)
 main.add_command(data)
 main.add_command(study)
