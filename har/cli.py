@@ -54,6 +54,11 @@ def pipeline_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--jobs", type=click.IntRange(1), default=None,
             help="Processes at a time (default: one for each core).",
         ),
+        click.option(
+            "--dask", metavar="ADDRESS",
+            help="Train on a Dask cluster whose workers see this workspace, such as "
+            "tcp://10.0.0.1:8786; a process for each job.",
+        ),
         click.option("--force", is_flag=True, help="Run the last stage even if it is up to date."),
         click.option("--dry-run", is_flag=True, help="Say what would run, and why; run nothing."),
     ]  # fmt: skip
@@ -80,6 +85,7 @@ def run(ctx: click.Context, pipeline: str, overrides: tuple[str, ...], **options
     \b
     Example:
       har run watch --set training.epochs=5 --jobs 2
+      har run watch-full --dask tcp://10.0.0.1:8786
     """
     _run_until(ctx, options.pop("until"), pipeline, overrides, **options)
 

@@ -29,6 +29,10 @@ class TrainingError(HarError):
     """A job failed, or there is nothing to compare."""
 
 
+class ClusterError(HarError):
+    """A Dask cluster that does not answer, or went away."""
+
+
 class StoreError(HarError):
     """A stage's output is missing or damaged."""
 

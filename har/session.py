@@ -23,7 +23,12 @@ CLOSING = ("compare", "report", "export")
 
 
 def open_context(
-    root: Path, name: str, *, overrides: tuple[str, ...] = (), jobs: int | None = None
+    root: Path,
+    name: str,
+    *,
+    overrides: tuple[str, ...] = (),
+    jobs: int | None = None,
+    dask: str | None = None,
 ) -> Context:
     """The context of a pipeline in a workspace."""
     workspace = Workspace(root.resolve())
@@ -33,6 +38,7 @@ def open_context(
         store=Store(workspace.cache),
         jobs=jobs or fanout.cores(),
         console=Console(stderr=True, highlight=False),
+        dask=dask,
     )
 
 
@@ -44,6 +50,7 @@ def run(
     until: str = "export",
     overrides: tuple[str, ...] = (),
     jobs: int | None = None,
+    dask: str | None = None,
     force: bool = False,
     dry_run: bool = False,
 ) -> Context:
@@ -54,7 +61,7 @@ def run(
     TrainingError
         At the end, after the others were compared, if a job failed.
     """
-    context = open_context(root, name, overrides=overrides, jobs=jobs)
+    context = open_context(root, name, overrides=overrides, jobs=jobs, dask=dask)
 
     def tell(step: pipeline.Step) -> None:
         if step.state == "would run":

@@ -21,7 +21,8 @@ class Context:
     """What a stage is given.
 
     `outputs` holds the finished outputs of the stages before it, by name. `console` writes to
-    stderr: results go to stdout, and only from the command line.
+    stderr: results go to stdout, and only from the command line. `dask` is the address of a cluster
+    that trains.
     """
 
     workspace: Workspace

@@ -1,8 +1,9 @@
 """One folder per stage output, keyed by config + inputs + code version, written atomically.
 
-    <stage>/<key>/                the output, complete by construction
-    <stage>/<key>/meta.json       what the key was made of, so that a miss can say why
-    <stage>/.partial-<pid>-…/     being written; never read, swept when its writer is gone
+    <stage>/<key>/                     the output, complete by construction
+    <stage>/<key>/meta.json            what the key was made of, so that a miss can say why
+    <stage>/.partial-<pid>-<host>-…/   being written; never read, swept when its writer is gone
+    <stage>/.claim-<key>               locked by who makes that key, where only one should
 
 A folder appears by one rename, after its files are on disk. Two writers of one key make the same
 thing: the first rename wins and the other's work is thrown away.
@@ -17,6 +18,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +27,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 from har.errors import StoreError
 
@@ -95,18 +102,19 @@ def code_version(*modules: str) -> str:
     """Hash of the sources of modules and of every `har` module that they import, and of versions.
 
     Modules that move results about and change none are left out, so that work on the machinery
-    does not throw away days of training; of `har.config` and the registry only the values count,
-    and those stand in the key by themselves.
+    does not throw away days of training; of `har.config`, the registry and the choice of a
+    backend only the values count, and those stand in the key by themselves.
     """
     moves_only = {
         *("har", "har.errors", "har.store", "har.fanout", "har.stages", "har.tracking"),
-        *("har.config", "har.models.registry"),
+        *("har.config", "har.models.registry", "har.training.backend"),
     }
+    packages = ("har.fanout.", "har.tracking.")
     seen: set[str] = set()
     todo = list(modules)
     while todo:
         module = todo.pop()
-        if module in seen or module in moves_only or module.startswith("har.tracking."):
+        if module in seen or module in moves_only or module.startswith(packages):
             continue
         seen.add(module)
         todo += imports_of(module)
@@ -175,6 +183,41 @@ class Store:
         return Output(stage, key, path, meta)
 
     @contextlib.contextmanager
+    def claimed(self, stage: str, key: str, *, wait: bool) -> Iterator[bool]:
+        """Hold a key while its output is made, so that nobody else makes it too.
+
+        Parameters
+        ----------
+        stage, key : str
+        wait : bool
+            Until who holds it is finished or dead; otherwise False is given.
+
+        Yields
+        ------
+        bool
+            Whether it is held. Look with `find` again then: it may be finished by now.
+
+        Notes
+        -----
+        A lock of the file system, which also ends when its holder is killed. Where there are none
+        (some cluster file systems, Windows) everybody holds every key: work may be done twice, and
+        the store stays whole.
+        """
+        folder = self.root / stage
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f".claim-{key}"
+        handle = _lock(path, wait)
+        if handle is None:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()  # before it is released: see `_lock`
+            os.close(handle)
+
+    @contextlib.contextmanager
     def writing(
         self, stage: str, key: str, parts: Mapping[str, Any], *, replace: bool = False
     ) -> Iterator[Writing]:
@@ -182,7 +225,7 @@ class Store:
         folder = self.root / stage
         folder.mkdir(parents=True, exist_ok=True)
         self._sweep(folder)
-        scratch = Path(tempfile.mkdtemp(prefix=f".partial-{os.getpid()}-", dir=folder))
+        scratch = self._scratch(folder)
         writing = Writing(scratch)
         try:
             yield writing
@@ -199,9 +242,14 @@ class Store:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
+    def _scratch(self, folder: Path) -> Path:
+        return Path(tempfile.mkdtemp(prefix=f".partial-{os.getpid()}-{_host()}-", dir=folder))
+
     def _publish(self, scratch: Path, target: Path, replace: bool) -> None:
         if replace and target.exists():
-            grave = Path(tempfile.mkdtemp(prefix=f".partial-{os.getpid()}-", dir=target.parent))
+            grave = Path(
+                tempfile.mkdtemp(prefix=f".partial-{os.getpid()}-{_host()}-", dir=target.parent)
+            )
             with contextlib.suppress(FileNotFoundError):
                 os.rename(target, grave / "old")
             shutil.rmtree(grave, ignore_errors=True)
@@ -213,8 +261,8 @@ class Store:
         _sync_folder(target.parent)
 
     def _sweep(self, folder: Path) -> None:
-        """Remove what dead processes left behind."""
-        for partial in folder.glob(".partial-*"):
+        """Remove what dead processes of this machine left behind; others may share the folder."""
+        for partial in folder.glob(f".partial-*-{_host()}-*"):
             pid = partial.name.split("-")[1]
             if pid.isdigit() and not psutil.pid_exists(int(pid)):
                 shutil.rmtree(partial, ignore_errors=True)
@@ -265,6 +313,32 @@ def _differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
 def _short(value: Any) -> str:
     text = canonical(value)
     return text if len(text) <= 40 else text[:37] + "…"
+
+
+@functools.cache
+def _host() -> str:
+    """This machine, as a part of a file name."""
+    return digest(platform.node(), 8)
+
+
+def _lock(path: Path, wait: bool) -> int | None:
+    """A handle that holds the lock on a file; None if another has it."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except OSError:  # no locks here
+            return handle
+        try:  # whoever held it before has removed the file: a lock on that would keep nobody out
+            if os.path.samestat(os.fstat(handle), os.stat(path)):
+                return handle
+        except FileNotFoundError:
+            pass
+        os.close(handle)
 
 
 # Files ---------------------------------------------------------------------------------------

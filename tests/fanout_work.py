@@ -27,3 +27,7 @@ def work(item, report):
 def slow(item, report):
     time.sleep(item)
     return os.getpid()
+
+
+def backend(item, report):
+    return os.environ["KERAS_BACKEND"], os.getpid()

@@ -1,10 +1,12 @@
 import os
+import sys
 import time
 
 import psutil
 import pytest
 
 from har import fanout
+from har.errors import ClusterError
 from tests import fanout_work
 
 
@@ -46,3 +48,66 @@ def test_the_environment_of_the_parent_is_left_alone(monkeypatch):
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     list(fanout.run(fanout_work.square, [1], jobs=1))
     assert "TF_NUM_INTRAOP_THREADS" not in os.environ
+
+
+def backend_of(item):
+    return fanout.ONE_THREAD | {"KERAS_BACKEND": item}
+
+
+def test_items_get_the_environment_that_they_need():
+    """Those of one environment share a process, those of two never."""
+    items = ["jax", "tensorflow", "jax", "tensorflow", "jax"]
+    out = dict(fanout.run(fanout_work.backend, items, jobs=1, env=backend_of))
+    assert [out[i].value[0] for i in range(5)] == items
+    by_pid = {out[i].value[1]: items[i] for i in range(5)}
+    assert len(by_pid) == 2
+
+
+# A cluster ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as made:
+        yield made
+
+
+def test_a_cluster_does_the_same_as_processes_here(cluster):
+    items = ["a", "die", "b", "raise", "exit", "har", "c"]
+    reports = []
+    out = dict(
+        fanout.run(
+            fanout_work.work, items, jobs=1, dask=cluster.scheduler_address,
+            on_report=lambda i, m: reports.append((i, m)),
+        )
+    )  # fmt: skip
+    assert sorted(out) == list(range(7))
+    assert "signal 9 (SIGKILL)" in out[1].reason
+    assert out[3].reason == "ValueError: no such luck"
+    assert out[4].reason == "its process ended with exit code 3"
+    assert out[5] == fanout.Failed("a file is not a file")
+    workers = {w["pid"] for w in cluster.scheduler_info["workers"].values() if "pid" in w}
+    for i in (0, 2, 6):
+        threads, pid = out[i].value
+        assert threads == "1"
+        assert pid not in {os.getpid(), *workers}  # a process of its own, not a thread of a worker
+    assert sorted(reports) == [(0, "half of a"), (2, "half of b"), (6, "half of c")]
+    assert fanout.slots(1, cluster.scheduler_address) == 2
+
+
+def test_a_cluster_that_is_not_there_is_said(monkeypatch):
+    pytest.importorskip("distributed", reason="distributed is not installed")
+    monkeypatch.setattr("har.fanout.cluster.CONNECT_S", 0.5)
+    with pytest.raises(ClusterError, match=r"No Dask scheduler answers at 'tcp://127.0.0.1:9'"):
+        list(fanout.run(fanout_work.square, [1], jobs=1, dask="tcp://127.0.0.1:9"))
+    with pytest.raises(ClusterError, match="No Dask scheduler answers at 'ftp://nowhere'"):
+        fanout.slots(1, "ftp://nowhere")
+
+
+def test_without_distributed_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ClusterError, match=r"pip install 'har-accelerometer\[cluster\]'"):
+        list(fanout.run(fanout_work.square, [1], jobs=1, dask="tcp://127.0.0.1:9"))

@@ -111,7 +111,7 @@ def _on_everybody(
         for seed in seeds
     ]
     tasks = [final_task(context, config, **member) for config, member in members]
-    if failed := run_tasks(tasks, jobs=context.jobs, console=context.console):
+    if failed := run_tasks(tasks, jobs=context.jobs, console=context.console, dask=context.dask):
         i, reason = next(iter(failed.items()))
         raise ExportError(f"The final fit of {members[i][0].key} failed: {reason}")
     files: dict[str, list[Path]] = {}

@@ -411,12 +411,14 @@ def _leakage(results: Mapping[str, Any]) -> str:
 
 
 def _provenance(results: Mapping[str, Any]) -> str:
+    trained = {k: m for k, m in results["models"].items() if m.get("backend")}
     rows = [
         ["command", f"har run {results['pipeline']}, with the configuration below"],
         ["data fingerprint", results["data_fingerprint"]],
         ["config key", results["config_key"]],
         ["code", results["code"]],
         *([k, str(v)] for k, v in results["versions"].items()),
+        ["trained on", ", ".join(f"{k}: {m['backend']}" for k, m in trained.items())],
     ]
     config = escape(json.dumps(results["config"], indent=1, ensure_ascii=False))
     return (

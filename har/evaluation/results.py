@@ -99,7 +99,7 @@ def assemble(
         "config_key": digest(config),
         "data_fingerprint": fingerprint(windows),
         "code": code,
-        "versions": {"python": platform.python_version(), **versions()},
+        "versions": {"python": platform.python_version(), **versions(), **_jax(models)},
         "subjects": people,
         "activities": list(windows.activities),
         "seeds": list(pipeline.training.seeds),
@@ -113,6 +113,14 @@ def assemble(
     }
     results["headline"] = words.headline(results)
     return results
+
+
+def _jax(models: Mapping[str, ModelJobs]) -> dict[str, str]:
+    """The versions of JAX, if anything was trained on it."""
+    found: dict[str, str] = {}
+    for job in (j for m in models.values() for j in m.done):
+        found |= job.info.get("backend") or {}
+    return {name: version for name, version in found.items() if name != "name"}
 
 
 def _tested(scored: Mapping[str, Scored | None], person: int) -> bool:
@@ -159,6 +167,7 @@ def score(
         "macro_f1_subject_sd": None,
         "validation_macro_f1": None,
         "exportable": model.exportable,
+        "backend": next(((j.info.get("backend") or {}).get("name") for j in model.done), None),
         "per_seed": [],
         "per_class": None,
         "per_subject": {},

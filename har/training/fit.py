@@ -90,43 +90,17 @@ def fit(
     -------
     Fitted
     """
-    import keras
-
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    resolved = spec.resolve(params)
-    mean, std = statistics(windows, train, resolved["channels"])
-    k = len(windows.activities)
-    model = spec.build(
-        (windows.n_raw, windows.samples.shape[1]),
-        k,
-        taps=windows.taps,
-        params=params,
-        mean=mean,
-        std=std,
-    )
-    trainer = _on_starts(model, windows, training.augment, seed)
-    steps = -(-len(train) // training.batch_size)
-    trainer.compile(
-        optimizer=_optimizer(training, steps),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
-        weighted_metrics=[],
-        jit_compile=False,
-    )
-    weights = class_weights(windows.labels[train], k, training.class_weights)
-    targets = np.eye(k, dtype=np.float32)[windows.labels]
-    watch = _Watch(trainer, windows, validation, training.patience, on_epoch)
+    model, trainer = compiled(spec, windows, train, params=params, training=training, seed=seed)
+    watch = _Watch(model, trainer, windows, validation, training.patience, on_epoch)
     trainer.fit(
-        windows.starts[train].astype(np.int32),
-        targets[train],
-        sample_weight=weights[windows.labels[train]],
+        **arrays(windows, train, training),
         batch_size=training.batch_size,
         epochs=epochs or training.epochs,
         shuffle=True,
         verbose=0,
         callbacks=[watch.callback()],
     )
-    watch.restore_best()  # the model shares its weights with the trainer
+    watch.restore_best()
     predict = functools.partial(_predict, trainer, windows)
     if temperature is None:
         temperature = 1.0
@@ -143,6 +117,55 @@ def fit(
         watch.best_epoch,
         len(watch.history["loss"]),
     )
+
+
+def compiled(
+    spec: ModelSpec,
+    windows: Windows,
+    train: np.ndarray,
+    *,
+    params: dict[str, Any],
+    training: Training,
+    seed: int,
+) -> tuple[Any, Any]:
+    """A network that is ready to train, and the same with window starts for its input.
+
+    Parameters are those of `fit`. The two share their weights: training the second, which gathers
+    the windows itself, trains the first.
+    """
+    import keras
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    mean, std = statistics(windows, train, spec.resolve(params)["channels"])
+    model = spec.build(
+        (windows.n_raw, windows.samples.shape[1]),
+        len(windows.activities),
+        taps=windows.taps,
+        params=params,
+        mean=mean,
+        std=std,
+    )
+    trainer = _on_starts(model, windows, training.augment, seed)
+    trainer.compile(
+        optimizer=_optimizer(training, -(-len(train) // training.batch_size)),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
+        weighted_metrics=[],
+        # JAX always compiles; of TensorFlow's, see the note at the top.
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    return model, trainer
+
+
+def arrays(windows: Windows, train: np.ndarray, training: Training) -> dict[str, np.ndarray]:
+    """What `fit` of the second network of `compiled` takes: starts, one-hot labels, weights."""
+    k = len(windows.activities)
+    weights = class_weights(windows.labels[train], k, training.class_weights)
+    return {
+        "x": windows.starts[train].astype(np.int32),
+        "y": np.eye(k, dtype=np.float32)[windows.labels[train]],
+        "sample_weight": weights[windows.labels[train]],
+    }
 
 
 def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -174,12 +197,15 @@ def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def _predict(trainer: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
     if not len(index):
         return np.empty((0, len(windows.activities)), np.float32)
-    starts = windows.starts[index].astype(np.int32)
-    return np.asarray(trainer.predict(starts, batch_size=PREDICT_BATCH, verbose=0), np.float32)
+    # Batches of one size: JAX compiles for each that it meets.
+    size = -(-len(index) // -(-len(index) // PREDICT_BATCH))
+    starts = np.resize(windows.starts[index].astype(np.int32), -(-len(index) // size) * size)
+    probabilities = trainer.predict(starts, batch_size=size, verbose=0)
+    return np.asarray(probabilities, np.float32)[: len(index)]
 
 
 def _on_starts(model: Any, windows: Windows, augment: Augment, seed: int) -> Any:
-    """The same network with window starts for input; its samples are a constant of the graph."""
+    """The same network with window starts for input; it holds the samples."""
     import keras
 
     from har.training import augment as augmenting
@@ -221,13 +247,15 @@ class _Watch:
 
     def __init__(
         self,
-        trainer: Any,
+        model: Any,
+        trainer: Any,  # the model with window starts for input: they share their weights
         windows: Windows,
         validation: np.ndarray,
         patience: int,
         on_epoch: Callable[[int, dict[str, float]], None],
     ) -> None:
-        self.trainer, self.windows, self.validation = trainer, windows, validation
+        self.model, self.trainer = model, trainer
+        self.windows, self.validation = windows, validation
         self.patience, self.on_epoch = patience, on_epoch
         self.history: dict[str, list[float]] = {"loss": [], "learning_rate": []}
         self.best_epoch = 0
@@ -249,7 +277,7 @@ class _Watch:
             rank = (scores["val_macro_f1"], -scores["val_loss"])
             if rank > self._best:
                 self._best, self.best_epoch = rank, epoch + 1
-                self._weights = [np.array(w) for w in self.trainer.get_weights()]
+                self._weights = [np.array(w) for w in self.model.get_weights()]
             elif epoch + 1 - self.best_epoch >= self.patience:
                 self.trainer.stop_training = True
         else:
@@ -276,4 +304,4 @@ class _Watch:
 
     def restore_best(self) -> None:
         if self._weights is not None:
-            self.trainer.set_weights(self._weights)
+            self.model.set_weights(self._weights)

@@ -17,7 +17,13 @@ class Gather(keras.layers.Layer):
 
     def __init__(self, samples: np.ndarray, n_raw: int, **kwargs: Any) -> None:
         super().__init__(trainable=False, **kwargs)
-        self.samples = ops.convert_to_tensor(samples)
+        # A weight: JAX would compile a constant of many megabytes into the step.
+        self.samples = self.add_weight(
+            shape=samples.shape,
+            initializer=lambda _shape, dtype: ops.convert_to_tensor(samples, dtype),
+            trainable=False,
+            name="samples",
+        )
         self.n_raw = n_raw
 
     def call(self, starts: Any) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from har.config import ModelConfig, Training
+from har.errors import StoreError, TrainingError
 from har.models import registry
 from har.signal import stored
 from har.signal.windows import Windows
 from har.store import Output, Store, code_version, digest, versions, write_json
+from har.training import backend
 
 FINAL = "final"
 """The fold of a fit on all people, which nobody is left to test."""
@@ -39,7 +43,7 @@ class Task:
     """A job with all that a process of its own needs to run it.
 
     `epochs` and `temperature` are given to a final fit, which has nobody to find them on; None in
-    a fold.
+    a fold. `wait`: for another run that is training the same.
     """
 
     job: Job
@@ -52,6 +56,12 @@ class Task:
     store: Path
     epochs: int | None = None
     temperature: float | None = None
+    wait: bool = True
+
+    @functools.cached_property
+    def backend(self) -> str | None:
+        """The Keras backend that its process must have; None for a classical model."""
+        return backend.choose(self.training.backend, self.job.model.name)
 
     @functools.cached_property
     def parts(self) -> dict[str, Any]:
@@ -64,7 +74,8 @@ class Task:
         return {
             "model": spec.name,
             "params": spec.resolve(self.job.model.params),
-            "training": self.training.model_dump(exclude={"seeds"}),
+            "training": self.training.model_dump(exclude={"seeds", "backend"}),
+            "backend": backend.described(self.backend),
             "seed": self.job.seed,
             "epochs": self.epochs,
             "temperature": self.temperature,
@@ -87,20 +98,33 @@ def _windows(prepared: Path) -> Windows:
     return stored.load(prepared)
 
 
-def run_job(task: Task, report: Callable[[Any], None]) -> str:
-    """Train, predict and store; returns the key. Runs in a process of its own.
+def run_job(task: Task, report: Callable[[Any], None]) -> str | None:
+    """Train, predict and store. Runs in a process of its own.
 
     Parameters
     ----------
     task : Task
     report : callable
         Told `{"epoch": n, ...scores}` after each epoch.
+
+    Returns
+    -------
+    str or None
+        Its key in the store: trained here, or by another run since this one began. None if another
+        run is training it right now; with `task.wait` that is waited for instead.
     """
-    if found := task.find():  # by another run, since this one began
-        return found.key
+    store = Store(task.store)
+    with store.claimed("job", task.key, wait=task.wait) as mine:
+        if mine and task.find() is None:
+            _train(task, store, report)
+        return task.key if mine else None
+
+
+def _train(task: Task, store: Store, report: Callable[[Any], None]) -> None:
+    _check_this_machine(task)
     spec = registry.get(task.job.model.name)
     windows = _windows(task.prepared)
-    with Store(task.store).writing("job", task.key, task.parts) as writing:
+    with store.writing("job", task.key, task.parts) as writing:
         begin = time.perf_counter()
         train_and_write = _classical if spec.classical else _network
         about = train_and_write(task, windows, writing.path, report)
@@ -114,6 +138,7 @@ def run_job(task: Task, report: Callable[[Any], None]) -> str:
                 "fold": task.job.fold,
                 "seed": task.job.seed,
                 "exportable": spec.exportable,
+                "backend": task.parts["backend"],
                 "n_train": len(task.train),
                 **{
                     part: sorted(set(windows.subjects[getattr(task, part)].tolist()))
@@ -122,14 +147,37 @@ def run_job(task: Task, report: Callable[[Any], None]) -> str:
                 **about,
             },
         )
-    return task.key
+
+
+def _check_this_machine(task: Task) -> None:
+    """A job may come from another machine: it must mean the same here."""
+    if not task.prepared.is_dir():
+        raise StoreError(
+            f"{task.job}: no windows at {task.prepared} on {platform.node()}. The workspace must "
+            "be at the same path on every machine that trains: put it on a shared file system."
+        )
+    here = dataclasses.replace(task)  # its key anew, from the sources and packages of this machine
+    if here.key != task.key:
+        differ = [name for name in task.parts if here.parts[name] != task.parts[name]]
+        raise TrainingError(
+            f"{task.job}: {' and '.join(differ)} differ on {platform.node()}. Install the same har "
+            "with the same numpy, scipy, keras, tensorflow and jax on every machine that trains; "
+            "if a source was edited since this run began, run again."
+        )
 
 
 def _network(
     task: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
 ) -> dict[str, Any]:
+    import keras
+
     from har.training import fit as fitting
 
+    if (here := keras.backend.backend()) != task.backend:
+        raise TrainingError(
+            f"{task.job} trains on {task.backend}, but Keras runs on {here} in this process. Start "
+            f"one with KERAS_BACKEND={task.backend}, or set training.backend to {here}."
+        )
     fitted = fitting.fit(
         registry.get(task.job.model.name),
         windows,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -23,7 +25,9 @@ WINDOWS_PER_S = 4000.0
 """Guess for a model that was never trained here."""
 
 
-def run_tasks(tasks: Sequence[Task], *, jobs: int, console: Console) -> dict[int, str]:
+def run_tasks(
+    tasks: Sequence[Task], *, jobs: int, console: Console, dask: str | None = None
+) -> dict[int, str]:
     """Train what is not stored yet.
 
     Parameters
@@ -33,6 +37,8 @@ def run_tasks(tasks: Sequence[Task], *, jobs: int, console: Console) -> dict[int
         Processes at a time.
     console : Console
         For progress.
+    dask : str, optional
+        Address of a Dask scheduler whose workers train; they see the same workspace.
 
     Returns
     -------
@@ -45,10 +51,12 @@ def run_tasks(tasks: Sequence[Task], *, jobs: int, console: Console) -> dict[int
     todo = sorted(first.values())
     if not todo:
         return {}
-    seconds = estimate([tasks[i] for i in todo]) / min(jobs, len(todo))
+    slots = min(fanout.slots(jobs, dask), len(todo))
+    seconds = estimate([tasks[i] for i in todo]) / slots
     already = f", {len(tasks) - len(todo)} stored already" if len(todo) < len(tasks) else ""
+    where = f" on {dask}" if dask else ""
     console.print(
-        f"  {len(todo)} jobs{already}; {min(jobs, len(todo))} at a time, about {duration(seconds)}"
+        f"  {len(todo)} jobs{already}; {slots} at a time{where}, about {duration(seconds)}"
     )
     epochs = [tasks[i].epochs or tasks[i].training.epochs for i in todo]
     reached = [0] * len(todo)
@@ -69,11 +77,12 @@ def run_tasks(tasks: Sequence[Task], *, jobs: int, console: Console) -> dict[int
             progress.advance(bar, epoch - reached[n])
             reached[n] = epoch
 
-        outcomes = fanout.run(
-            run_job,
+        outcomes = _outcomes(
             [tasks[i] for i in todo],
             jobs=jobs,
+            dask=dask,
             on_report=lambda n, message: advance(n, message["epoch"]),
+            say=progress.console.print,
         )
         for finished, (n, outcome) in enumerate(outcomes, start=1):
             advance(n, epochs[n])  # early stopping ends before the last epoch
@@ -87,6 +96,42 @@ def run_tasks(tasks: Sequence[Task], *, jobs: int, console: Console) -> dict[int
                     if other.key == task.key:
                         failed[i] = outcome.reason
     return failed
+
+
+def _outcomes(
+    tasks: Sequence[Task],
+    *,
+    jobs: int,
+    dask: str | None,
+    on_report: Callable[[int, Any], None],
+    say: Callable[[str], None],
+) -> Iterator[tuple[int, fanout.Done | fanout.Failed]]:
+    """Each task's outcome, once; those that another run is training come last, when it has."""
+    todo = list(enumerate(tasks))
+    for wait in (False, True):
+        later = []
+        numbers = [n for n, _ in todo]
+        for i, outcome in fanout.run(
+            run_job,
+            [dataclasses.replace(task, wait=wait) for _, task in todo],
+            jobs=jobs,
+            env=environment,
+            on_report=lambda i, message, of=numbers: on_report(of[i], message),  # type: ignore[misc]
+            dask=dask,
+        ):
+            if isinstance(outcome, fanout.Done) and outcome.value is None:
+                later.append(todo[i])
+            else:
+                yield todo[i][0], outcome
+        if not later:
+            return
+        say(f"  waiting for {len(later)} jobs that another run is training")
+        todo = sorted(later, key=lambda pair: pair[0])
+
+
+def environment(task: Task) -> dict[str, str]:
+    """Of a process that runs the task."""
+    return fanout.ONE_THREAD | ({"KERAS_BACKEND": task.backend} if task.backend else {})
 
 
 def estimate(tasks: Iterable[Task]) -> float:

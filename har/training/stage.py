@@ -12,7 +12,14 @@ from har.training.job import FINAL, Job, Task
 
 
 def _config(pipeline: Pipeline) -> dict[str, Any]:
-    return pipeline.model_dump(include={"split", "models", "training"})
+    from har.training import backend
+
+    config = pipeline.model_dump(include={"split", "models", "training"})
+    wanted = config["training"].pop("backend")  # what it means here counts
+    config["backends"] = {
+        m.key: backend.described(backend.choose(wanted, m.name)) for m in pipeline.models
+    }
+    return config
 
 
 def _run(context: Context, writing: Writing) -> None:
@@ -47,7 +54,7 @@ def _run(context: Context, writing: Writing) -> None:
         )
         for job in jobs
     ]
-    failed = run_tasks(tasks, jobs=context.jobs, console=context.console)
+    failed = run_tasks(tasks, jobs=context.jobs, console=context.console, dask=context.dask)
     write_json(
         writing.path / "folds.json",
         [{part: f.subjects(part) for part in ("train", "validation", "test")} for f in folds],

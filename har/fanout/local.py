@@ -1,4 +1,4 @@
-"""Many independent items over processes: the only module that knows processes and clusters.
+"""Items over processes of this machine.
 
 A process of its own per worker, started fresh (`spawn`, never a fork of a process that may hold
 TensorFlow). joblib and `concurrent.futures` give the whole pool up when one worker is killed; here
@@ -12,50 +12,12 @@ import multiprocessing
 import os
 import signal
 import tempfile
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from har.errors import HarError
-
-# TensorFlow ignores OMP_NUM_THREADS; these must be set before it is imported.
-ONE_THREAD = {
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "CUDA_VISIBLE_DEVICES": "-1",
-}
-
-
-@dataclass(frozen=True)
-class Done:
-    """An item's result."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Why an item has no result; `details` is the traceback, where there was one."""
-
-    reason: str
-    details: str = ""
-
-
-Report = Callable[[Any], None]
-Work = Callable[..., Any]
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from har.fanout.outcome import Done, Environment, Failed, Work, attempt, environment_of, obituary
 
 
 def run(
@@ -63,41 +25,33 @@ def run(
     items: Sequence[Any],
     *,
     jobs: int,
-    env: Mapping[str, str] = ONE_THREAD,
-    on_report: Callable[[int, Any], None] | None = None,
+    env: Environment,
+    on_report: Callable[[int, Any], None] | None,
 ) -> Iterator[tuple[int, Done | Failed]]:
-    """Call `function(item, report)` for each item, each in one of `jobs` processes.
+    """See `har.fanout.run`.
 
-    Parameters
-    ----------
-    function : callable
-        Importable by name. `report(message)` sends any picklable progress to `on_report`.
-    items : sequence
-        Picklable; handed out in order.
-    jobs : int
-        How many processes at most.
-    env : mapping
-        Environment of the workers, set before they import anything.
-    on_report : callable, optional
-        Called in this process with the item's index and the message.
-
-    Yields
-    ------
-    index, Done or Failed
-        In the order in which they finish, exactly one for each item.
-
-    Notes
-    -----
-    Closing the iterator early (also by Ctrl-C) ends the workers.
+    Items with one environment share workers; a worker makes way for another when only items of
+    another environment are left.
     """
     waiting = deque(enumerate(items))
     workers: list[_Worker] = []
+
+    def next_for(worker: _Worker) -> None:
+        """The first waiting item of the worker's environment; another worker if there is none."""
+        found = next((x for x in waiting if environment_of(x[1], env) == worker.env), None)
+        if found is None:
+            found = waiting[0]
+            worker.stop()
+            workers.remove(worker)
+            workers.append(worker := _Worker(function, environment_of(found[1], env)))
+        waiting.remove(found)
+        worker.give(found)
+
     try:
-        with _environment(env):  # inherited by the workers started below, and after a death
-            for _ in range(min(max(jobs, 1), len(items))):
-                workers.append(_Worker(function))
-        for worker in workers:
-            worker.give(waiting.popleft())
+        for _ in range(min(max(jobs, 1), len(items))):
+            item = waiting.popleft()
+            workers.append(_Worker(function, environment_of(item[1], env)))
+            workers[-1].give(item)
         while busy := [w for w in workers if w.index is not None]:
             for ready in wait([w.pipe for w in busy]):
                 worker = next(w for w in busy if w.pipe is ready)
@@ -111,9 +65,9 @@ def run(
                     worker.stop()
                     workers.remove(worker)
                     if waiting:
-                        with _environment(env):
-                            workers.append(worker := _Worker(function))
-                        worker.give(waiting.popleft())
+                        item = waiting.popleft()
+                        workers.append(worker := _Worker(function, environment_of(item[1], env)))
+                        worker.give(item)
                     continue
                 if kind == "report":
                     if on_report:
@@ -121,7 +75,7 @@ def run(
                     continue
                 worker.index = None
                 if waiting:
-                    worker.give(waiting.popleft())
+                    next_for(worker)
                 yield index, payload
     finally:
         for worker in workers:
@@ -131,14 +85,16 @@ def run(
 class _Worker:
     """A process and the pipe to it."""
 
-    def __init__(self, function: Work) -> None:
+    def __init__(self, function: Work, env: dict[str, str]) -> None:
+        self.env = env
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         # What libraries print would tear up the progress display; it is told when a process dies.
         handle, self.log = tempfile.mkstemp(prefix="har-worker-", suffix=".log")
         os.close(handle)
         self.process = context.Process(target=_work, args=(function, theirs, self.log), daemon=True)
-        self.process.start()
+        with _environment(env):  # inherited
+            self.process.start()
         theirs.close()
         self.index: int | None = None
 
@@ -161,13 +117,8 @@ class _Worker:
 
     def obituary(self) -> Failed:
         """What is known of a process that died, with the last that it printed."""
-        code = self.process.exitcode
-        if code is not None and code < 0:
-            reason = f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
-        else:
-            reason = f"its process ended with exit code {code}"
         with open(self.log, encoding="utf-8", errors="replace") as f:
-            return Failed(reason, "".join(deque(f, maxlen=20)))
+            return obituary(self.process.exitcode, f.read())
 
 
 def _work(function: Work, pipe: Connection, log: str) -> None:
@@ -185,14 +136,7 @@ def _work(function: Work, pipe: Connection, log: str) -> None:
             item = pipe.recv()
         except EOFError:
             return
-        result: Done | Failed
-        try:
-            result = Done(function(item, report))
-        except HarError as e:
-            result = Failed(str(e))
-        except Exception as e:
-            result = Failed(f"{type(e).__name__}: {e}", traceback.format_exc())
-        pipe.send(("result", result))
+        pipe.send(("result", attempt(function, item, report)))
 
 
 @contextlib.contextmanager

@@ -1,0 +1,69 @@
+"""Many independent items over processes: the only package that knows processes and clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from har.fanout.outcome import ONE_THREAD, Done, Environment, Failed, Report, Work, cores
+
+__all__ = ["ONE_THREAD", "Done", "Environment", "Failed", "Report", "Work", "cores", "run", "slots"]
+
+
+def run(
+    function: Work,
+    items: Sequence[Any],
+    *,
+    jobs: int,
+    env: Environment = ONE_THREAD,
+    on_report: Callable[[int, Any], None] | None = None,
+    dask: str | None = None,
+) -> Iterator[tuple[int, Done | Failed]]:
+    """Call `function(item, report)` for each item, each in a process.
+
+    Parameters
+    ----------
+    function : callable
+        Importable by name. `report(message)` sends any picklable progress to `on_report`.
+    items : sequence
+        Picklable; handed out in order.
+    jobs : int
+        How many processes at most; a cluster has as many as its workers have threads.
+    env : mapping, or callable from an item to one
+        Environment of the processes, set before they import anything.
+    on_report : callable, optional
+        Called in this process with the item's index and the message.
+    dask : str, optional
+        Address of a Dask scheduler: its workers start the processes.
+
+    Yields
+    ------
+    index, Done or Failed
+        In the order in which they finish, exactly one for each item.
+
+    Raises
+    ------
+    ClusterError
+        If no scheduler answers at the address, or `distributed` is not installed.
+
+    Notes
+    -----
+    Closing the iterator early (also by Ctrl-C) ends the processes of this machine. On a cluster
+    what waits is withdrawn, and what runs is finished.
+    """
+    if dask is not None:
+        from har.fanout import cluster
+
+        return cluster.run(function, items, address=dask, env=env, on_report=on_report)
+    from har.fanout import local
+
+    return local.run(function, items, jobs=jobs, env=env, on_report=on_report)
+
+
+def slots(jobs: int, dask: str | None = None) -> int:
+    """How many items are worked on at a time."""
+    if dask is None:
+        return jobs
+    from har.fanout import cluster
+
+    return cluster.threads(dask)

@@ -1,0 +1,30 @@
+"""`python -m har.fanout.child`: one item of work, for a worker of a cluster.
+
+A pickled (function, item) comes on stdin. What goes to stdout is pickled too: ("report", message)
+any number of times, then ("result", Done or Failed). What libraries print goes to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from typing import Any
+
+from har.fanout.outcome import attempt
+
+
+def main() -> None:
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+
+    def send(kind: str, value: Any) -> None:
+        pickle.dump((kind, value), out)
+        out.flush()
+
+    function, item = pickle.load(sys.stdin.buffer)
+    send("result", attempt(function, item, lambda message: send("report", message)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Items over the workers of a Dask cluster, each in a process of its own.
+
+A Dask worker is one process with many threads, and stays: what trains in it would share its
+interpreter, its TensorFlow and its Keras backend with whatever else runs there, and could take it
+down. So a task of the cluster starts a process, passes on what it reports, and waits for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from har.errors import ClusterError
+from har.fanout.outcome import Done, Environment, Failed, Work, environment_of, obituary
+
+CONNECT_S = 10
+SILENT_S = 30.0
+"""After so long without a word it is asked whether the scheduler is still there."""
+
+
+@contextlib.contextmanager
+def _client(address: str) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError as e:
+        raise ClusterError(
+            "--dask needs Dask's distributed, which is not installed here. "
+            "pip install 'har-accelerometer[cluster]'"
+        ) from e
+    try:
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as e:  # a time-out is an OSError
+        raise ClusterError(
+            f"No Dask scheduler answers at {address!r} ({e}). Start one with `dask scheduler` and "
+            "workers with `dask worker ADDRESS`; the address is such as tcp://10.0.0.1:8786."
+        ) from e
+    with client:
+        yield client
+
+
+def threads(address: str) -> int:
+    """Threads of the cluster's workers: so many items run at a time. At least 1."""
+    with _client(address) as client:
+        return max(1, sum(client.nthreads().values()))
+
+
+def run(
+    function: Work,
+    items: Sequence[Any],
+    *,
+    address: str,
+    env: Environment,
+    on_report: Callable[[int, Any], None] | None,
+) -> Iterator[tuple[int, Done | Failed]]:
+    """See `har.fanout.run`."""
+    if not items:
+        return
+    inbox: queue.Queue[tuple[int, str, Any]] = queue.Queue()
+    topic = f"har-{uuid.uuid4().hex}"
+    with _client(address) as client:
+
+        def heard(event: tuple[float, tuple[int, bytes]]) -> None:
+            index, message = event[1]
+            inbox.put((index, "report", message))
+
+        client.subscribe_topic(topic, heard)
+        futures = []
+        for i, item in enumerate(items):
+            work = pickle.dumps((function, item))
+            future = client.submit(
+                _in_a_process, work, environment_of(item, env), topic, i, pure=False
+            )
+            future.add_done_callback(lambda f, i=i: inbox.put((i, "done", f)))
+            futures.append(future)
+        left = set(range(len(items)))
+        try:
+            while left:
+                try:
+                    index, kind, value = inbox.get(timeout=SILENT_S)
+                except queue.Empty:
+                    if client.status != "running":
+                        raise ClusterError(
+                            f"The Dask scheduler at {address} is gone, with {len(left)} of "
+                            f"{len(items)} left. What is finished is kept: run again."
+                        ) from None
+                    continue
+                if kind == "report":
+                    if on_report and index in left:
+                        on_report(index, pickle.loads(value))
+                    continue
+                left.discard(index)
+                yield index, _outcome(value)
+        finally:
+            with contextlib.suppress(Exception):  # the scheduler may be gone
+                client.cancel(futures)
+
+
+def _outcome(future: Any) -> Done | Failed:
+    if future.status == "finished":
+        outcome: Done | Failed = future.result()
+        return outcome
+    if future.status == "error":
+        error = future.exception()
+        return Failed(f"{type(error).__name__}: {error}")
+    return Failed(f"the cluster lost it ({future.status})")
+
+
+def _in_a_process(work: bytes, env: dict[str, str], topic: str, index: int) -> Done | Failed:
+    """On a worker of the cluster: start a process, pass on its reports, return its result."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    path = os.pathsep.join(p for p in sys.path if p)
+    result: Done | Failed | None = None
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "har.fanout.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, **env, "PYTHONPATH": path},
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with process:
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(work)
+            while result is None:
+                try:
+                    kind, value = pickle.load(process.stdout)
+                except (EOFError, pickle.UnpicklingError):  # it died, perhaps in mid-word
+                    break
+                if kind == "result":
+                    result = value
+                else:
+                    worker.log_event(topic, (index, pickle.dumps(value)))
+        log.seek(0)
+        printed = log.read().decode(errors="replace")
+    return result or obituary(process.returncode, printed)

@@ -1,0 +1,76 @@
+"""What an item of work came to, and what every process that works is started with."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from har.errors import HarError
+
+# TensorFlow ignores OMP_NUM_THREADS; these must be set before it is imported.
+ONE_THREAD = {
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "JAX_PLATFORMS": "cpu",
+    "PJRT_NPROC": "1",  # the threads of JAX
+    "KERAS_BACKEND": "tensorflow",  # whatever the user's own default is
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """An item's result."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why an item has no result; `details` is the traceback, where there was one."""
+
+    reason: str
+    details: str = ""
+
+
+Report = Callable[[Any], None]
+Work = Callable[[Any, Report], Any]
+Environment = Mapping[str, str] | Callable[[Any], Mapping[str, str]]
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def environment_of(item: Any, env: Environment) -> dict[str, str]:
+    return dict(env(item) if callable(env) else env)
+
+
+def attempt(function: Work, item: Any, report: Report) -> Done | Failed:
+    """Call `function(item, report)`; what it raises fails the item."""
+    try:
+        return Done(function(item, report))
+    except HarError as e:
+        return Failed(str(e))
+    except Exception as e:
+        return Failed(f"{type(e).__name__}: {e}", traceback.format_exc())
+
+
+def obituary(code: int | None, printed: str) -> Failed:
+    """What is known of a process that died, with the last that it printed."""
+    import signal
+
+    if code is not None and code < 0:
+        reason = f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
+    else:
+        reason = f"its process ended with exit code {code}"
+    return Failed(reason, "".join(printed.splitlines(keepends=True)[-20:]))

@@ -1,0 +1,62 @@
+"""Which of Keras' backends trains a model: a process has one, set before Keras is imported.
+
+What ships is TensorFlow's in any case: a saved Keras model is weights and a description, and the
+same weights give the same probabilities on both (a test holds every network to it).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+
+from har.errors import ConfigError
+from har.models import registry
+from har.store import versions
+
+TENSORFLOW, JAX = "tensorflow", "jax"
+
+FASTER_ON_JAX = frozenset({"lstm", "gru", "cnn"})
+"""Networks that `auto` trains on JAX where it is installed."""
+
+
+def jax_installed() -> bool:
+    """Found without importing it."""
+    return all(importlib.util.find_spec(name) is not None for name in ("jax", "jaxlib"))
+
+
+def choose(wanted: str, model: str) -> str | None:
+    """The backend that trains a model.
+
+    Parameters
+    ----------
+    wanted : str
+        `training.backend`: auto, tensorflow or jax.
+    model : str
+        Its name in the registry.
+
+    Returns
+    -------
+    str or None
+        `tensorflow` or `jax`; None for a classical model, which needs neither.
+
+    Raises
+    ------
+    ConfigError
+        If JAX is asked for and is not installed.
+    """
+    if registry.get(model).classical:
+        return None
+    if wanted == "auto":
+        return JAX if model in FASTER_ON_JAX and jax_installed() else TENSORFLOW
+    if wanted == JAX and not jax_installed():
+        raise ConfigError(
+            "training.backend is jax, which is not installed here. Install it "
+            "(pip install 'har-accelerometer[jax]'), or set training.backend to auto or tensorflow."
+        )
+    return wanted
+
+
+def described(backend: str | None) -> dict[str, str] | None:
+    """A backend for a job's key: JAX with its versions (TensorFlow's stand in the code version)."""
+    if backend is None:
+        return None
+    return {"name": backend, **(versions(("jax", "jaxlib")) if backend == JAX else {})}

@@ -1,0 +1,55 @@
+"""Importable work for the tests of two backends: each runs in a process that has one of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from har.config import Training
+from har.models import registry
+from har.training import fit
+from tests.synthetic import make_windows
+
+RATE = 0.1
+
+
+def of_backend(item):
+    from har.fanout import ONE_THREAD
+
+    return ONE_THREAD | {"KERAS_BACKEND": item["backend"]}
+
+
+def one_step(item, report):
+    """Probabilities, and loss and gradient of one batch, of networks with given weights.
+
+    `weights` by name of network; None in the process that makes them. Nothing is random: no
+    dropout, one batch. The gradient is what plain gradient descent moved the weights by.
+    """
+    import keras
+
+    windows = make_windows(subjects=3, taps=item["taps"])
+    batch = np.arange(24)
+    training = Training(batch_size=len(batch), label_smoothing=0.1)
+    out = {}
+    for name in item["names"]:
+        params = {"dropout": 0.0, "channels": "split_magnitude"}
+        model, trainer = fit.compiled(
+            registry.get(name), windows, batch, params=params, training=training, seed=0
+        )
+        if item["weights"] is not None:
+            model.set_weights(item["weights"][name])
+        trainer.compile(
+            keras.optimizers.SGD(RATE), trainer.loss, jit_compile=keras.backend.backend() == "jax"
+        )
+        before = model.get_weights()
+        probabilities = np.asarray(model.predict(windows.gather(batch), verbose=0))
+        given = fit.arrays(windows, batch, training)
+        history = trainer.fit(**given, batch_size=len(batch), shuffle=False, verbose=0)
+        out[name] = {
+            "backend": keras.backend.backend(),
+            "weights": before,
+            "probabilities": probabilities,
+            "loss": history.history["loss"][0],
+            "steps": [(a - b) / RATE for a, b in zip(before, model.get_weights(), strict=True)],
+        }
+        report(name)
+    return out

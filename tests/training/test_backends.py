@@ -1,0 +1,147 @@
+"""JAX and TensorFlow are the same to a network: answers, gradients, what is stored, what ships."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from har import fanout
+from har.config import ModelConfig, Split, Training
+from har.errors import ConfigError, TrainingError
+from har.models import registry
+from har.signal import stored
+from har.signal.filters import lowpass_taps
+from har.store import Store
+from har.training import backend, job, run
+from har.training.splits import make
+from tests import backend_work
+from tests.synthetic import make_windows
+
+NETWORKS = [n for n in registry.names() if not registry.get(n).classical]
+needs_jax = pytest.mark.skipif(not backend.jax_installed(), reason="jax is not installed")
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    """Of every network, with the weights that TensorFlow made, by backend."""
+    out = {}
+    weights = None
+    for name in ("tensorflow", "jax"):
+        item = {
+            "backend": name, "names": NETWORKS, "weights": weights, "taps": lowpass_taps(50, 15, 10)
+        }  # fmt: skip
+        [(_, outcome)] = fanout.run(
+            backend_work.one_step, [item], jobs=1, env=backend_work.of_backend
+        )
+        assert isinstance(outcome, fanout.Done), outcome
+        out[name] = outcome.value
+        weights = {n: r["weights"] for n, r in outcome.value.items()}
+    return out
+
+
+@needs_jax
+@pytest.mark.parametrize("name", NETWORKS)
+def test_both_backends_answer_and_learn_alike(outcomes, name):
+    tf, jax = outcomes["tensorflow"][name], outcomes["jax"][name]
+    assert (tf["backend"], jax["backend"]) == ("tensorflow", "jax")
+    for a, b in zip(tf["weights"], jax["weights"], strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_allclose(jax["probabilities"], tf["probabilities"], atol=1e-5)
+    assert jax["loss"] == pytest.approx(tf["loss"], rel=1e-5)
+    largest = max(np.abs(s).max() for s in tf["steps"])
+    assert largest > 1e-3  # there is a gradient to compare
+    for a, b in zip(jax["steps"], tf["steps"], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * largest)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    stored.write(folder, make_windows(subjects=6))
+    return folder
+
+
+def task(prepared, store, name="gru", params=None, on="auto", **changes):
+    fold = make(stored.load(prepared), Split(folds=3))[0]
+    model = ModelConfig(name=name, params=params or {})
+    return job.Task(
+        job=job.Job(model, 0, 0), training=Training(epochs=2, batch_size=16, backend=on),
+        train=fold.train, validation=fold.validation, test=fold.test,
+        prepared=prepared, prepared_fingerprint="x", store=store, **changes,
+    )  # fmt: skip
+
+
+@needs_jax
+def test_jobs_of_both_backends_in_one_run(prepared, tmp_path, capsys):
+    """Each in a process that has its own; a seed gives the same twice; TensorFlow reads all."""
+    import keras
+    from rich.console import Console
+
+    import har.models.layers  # noqa: F401
+
+    small = {"units": 8, "frame": 8}
+    windows = stored.load(prepared)
+    kept = []
+    for store in (tmp_path / "a", tmp_path / "b"):
+        tasks = [
+            task(prepared, store, params=small, on="jax"),
+            task(prepared, store, params=small, on="tensorflow"),
+            task(prepared, store, name="extra_trees", params={"trees": 5}, on="jax"),
+        ]
+        assert run.run_tasks(tasks, jobs=1, console=Console(quiet=True)) == {}
+        assert len({t.key for t in tasks}) == 3
+        found = []
+        for t in tasks:
+            folder = store / "job" / t.key
+            about = json.loads((folder / "job.json").read_text())["backend"]
+            with np.load(folder / "predictions.npz") as z:
+                found.append((about, z["test_probabilities"]))
+            if (folder / "model.keras").exists():
+                model = keras.saving.load_model(folder / "model.keras", compile=False)
+                again = model.predict(windows.gather(t.test), verbose=0)
+                np.testing.assert_allclose(again, found[-1][1], atol=1e-5)
+        kept.append(found)
+    assert [about["name"] if about else None for about, _ in kept[0]] == ["jax", "tensorflow", None]
+    assert "jaxlib" in kept[0][0][0]
+    for (_, a), (_, b) in zip(*kept, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_auto_takes_the_faster_one_where_it_is_installed(monkeypatch):
+    for installed in (True, False):
+        monkeypatch.setattr(backend, "jax_installed", lambda answer=installed: answer)
+        for name in NETWORKS:
+            faster = name in backend.FASTER_ON_JAX and installed
+            assert backend.choose("auto", name) == ("jax" if faster else "tensorflow")
+            assert backend.choose("tensorflow", name) == "tensorflow"
+        assert backend.choose("auto", "extra_trees") is None
+    assert set(NETWORKS) >= backend.FASTER_ON_JAX
+    with pytest.raises(ConfigError, match=r"jax, which is not installed.*pip install"):
+        backend.choose("jax", "lstm")
+
+
+def test_the_backend_is_part_of_the_key_and_its_wish_is_not(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(backend, "jax_installed", lambda: True)
+    monkeypatch.setattr(backend, "FASTER_ON_JAX", frozenset({"gru"}))
+    keys = {on: task(prepared, tmp_path, on=on).key for on in ("auto", "jax", "tensorflow")}
+    assert keys["auto"] == keys["jax"] != keys["tensorflow"]
+    trees = {task(prepared, tmp_path, name="extra_trees", on=on).key for on in ("jax", "auto")}
+    assert len(trees) == 1
+
+
+def test_a_process_with_the_other_backend_refuses(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(backend, "jax_installed", lambda: True)
+    t = task(prepared, tmp_path, on="jax")
+    with pytest.raises(TrainingError, match="trains on jax, but Keras runs on tensorflow"):
+        job.run_job(t, lambda message: None)
+
+
+def test_a_machine_that_would_train_something_else_refuses(prepared, tmp_path, monkeypatch):
+    t = task(prepared, tmp_path, on="tensorflow")
+    assert t.key
+    monkeypatch.setattr(job, "code_version", lambda *modules: "other sources")
+    with pytest.raises(TrainingError, match=r"code differ on .* Install the same har"):
+        job.run_job(t, lambda message: None)
+    assert Store(tmp_path).find("job", t.key) is None

@@ -1,0 +1,120 @@
+"""The same thing is never trained twice: two runs on one store, and jobs over a cluster."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from har import fanout
+from har.config import ModelConfig, Split, Training
+from har.signal import stored
+from har.store import Store
+from har.training import run
+from har.training.job import Job, Task, run_job
+from har.training.splits import make
+from tests.synthetic import make_windows
+
+CNN = ModelConfig(name="cnn", params={"filters": 4, "blocks": 1})
+TREES = ModelConfig(name="extra_trees", params={"trees": 20})
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    stored.write(folder, make_windows(subjects=6))
+    return folder
+
+
+def tasks(prepared, store, models=(CNN, TREES), seeds=(0, 1)):
+    fold = make(stored.load(prepared), Split(folds=3))[0]
+    training = Training(epochs=3, batch_size=16, backend="tensorflow")
+    return [
+        Task(
+            job=Job(model, 0, seed), training=training, train=fold.train,
+            validation=fold.validation, test=fold.test, prepared=prepared,
+            prepared_fingerprint="x", store=store,
+        )
+        for model in models
+        for seed in seeds
+    ]  # fmt: skip
+
+
+def test_two_runs_share_the_work_and_train_nothing_twice(prepared, tmp_path, monkeypatch):
+    trained: Counter[str] = Counter()
+    really = fanout.run
+
+    def counting(function, items, *, on_report, **options):
+        def heard(i, message):
+            trained[items[i].key] += message["epoch"] == 3  # the last one of each training
+            on_report(i, message)
+
+        return really(function, items, on_report=heard, **options)
+
+    monkeypatch.setattr(fanout, "run", counting)
+    all_tasks = tasks(prepared, tmp_path)
+    outcome = {}
+
+    def one(name):
+        outcome[name] = run.run_tasks(all_tasks, jobs=1, console=Console(quiet=True))
+
+    threads = [threading.Thread(target=one, args=(name,)) for name in "ab"]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert outcome == {"a": {}, "b": {}}
+    assert all(t.find() for t in all_tasks)
+    assert trained == {t.key: 1 for t in all_tasks}
+
+
+def test_a_job_that_another_run_trains_is_left_to_it(prepared, tmp_path):
+    import dataclasses
+
+    [task] = tasks(prepared, tmp_path, models=(TREES,), seeds=(0,))
+    reports = []
+    with Store(tmp_path).claimed("job", task.key, wait=False):
+        busy = dataclasses.replace(task, wait=False)
+        assert run_job(busy, reports.append) is None
+        assert reports == []
+    assert run_job(task, reports.append) == task.key
+    assert len(reports) == 1
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as made:
+        yield made.scheduler_address
+
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning:distributed", "ignore::ResourceWarning"
+)
+
+
+def test_jobs_over_a_cluster_equal_those_of_this_machine(cluster, prepared, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    console = Console(quiet=True)
+    local, far = tasks(prepared, here, seeds=(0,)), tasks(prepared, there, seeds=(0,))
+    assert run.run_tasks(local, jobs=2, console=console) == {}
+    assert run.run_tasks(far, jobs=1, console=console, dask=cluster) == {}
+    for a, b in zip(local, far, strict=True):
+        assert a.key == b.key
+        found = []
+        for folder in (here, there):
+            with np.load(folder / "job" / a.key / "predictions.npz") as z:
+                found.append(z["test_probabilities"])
+        np.testing.assert_array_equal(*found)
+    first = {t.key: (there / "job" / t.key / "job.json").stat().st_mtime_ns for t in far}
+    assert run.run_tasks(far, jobs=1, console=console, dask=cluster) == {}  # resumed: nothing to do
+    again = {t.key: (there / "job" / t.key / "job.json").stat().st_mtime_ns for t in far}
+    assert again == first
+    about = json.loads((there / "job" / far[0].key / "job.json").read_text())
+    assert about["backend"] == {"name": "tensorflow"}
