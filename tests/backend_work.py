@@ -37,9 +37,10 @@ def one_step(item, report):
         )
         if item["weights"] is not None:
             model.set_weights(item["weights"][name])
-        trainer.compile(
-            keras.optimizers.SGD(RATE), trainer.loss, jit_compile=keras.backend.backend() == "jax"
-        )
+        # TensorFlow as it is called, JAX as it is compiled: nothing is traced for a single batch.
+        eager = keras.backend.backend() == "tensorflow"
+        for network in (model, trainer):
+            network.compile(keras.optimizers.SGD(RATE), trainer.loss, run_eagerly=eager)
         before = model.get_weights()
         probabilities = np.asarray(model.predict(windows.gather(batch), verbose=0))
         given = fit.arrays(windows, batch, training)

@@ -54,7 +54,7 @@ def run(finished: Finished) -> Outcome:
         )
         for model, fold, seed in places
     ]  # fmt: skip
-    if failed := run_tasks(tasks, jobs=c.jobs, console=c.console):
+    if failed := run_tasks(tasks, jobs=c.jobs, console=c.console, dask=c.dask):
         i, reason = next(iter(failed.items()))
         raise TrainingError(f"{tasks[i].job}: {reason}")
     jobs = {model.key: ModelJobs(model.key) for model in finished.models}

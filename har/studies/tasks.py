@@ -81,7 +81,7 @@ def train(points: Sequence[Point], model: ModelConfig) -> list[list[JobRecord]]:
     numbered = [(p, fold, task) for p, point in enumerate(points)
                 for fold, task in point.tasks(model)]  # fmt: skip
     c = points[0].context
-    failed = run_tasks([t for *_, t in numbered], jobs=c.jobs, console=c.console)
+    failed = run_tasks([t for *_, t in numbered], jobs=c.jobs, console=c.console, dask=c.dask)
     out: list[list[JobRecord]] = [[] for _ in points]
     for i, (p, fold, task) in enumerate(numbered):
         found = None if i in failed else task.find()
