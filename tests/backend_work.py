@@ -54,3 +54,19 @@ def one_step(item, report):
         }
         report(name)
     return out
+
+
+def augmented(item, report):
+    """A batch with every augmentation, twice from one seed and once from another."""
+    import keras
+
+    from har.training.augment import Augment
+
+    kinds = dict(rotate_deg=10.0, scale=0.1, jitter=0.1, warp=0.1, turn=0.5, mirror=0.5)
+    x = np.random.default_rng(0).normal(size=(16, 64, 3)).astype(np.float32)
+    made = []
+    for seed in (0, 0, 1):
+        inputs = keras.Input((64, 3))
+        model = keras.Model(inputs, Augment(**kinds, seed=seed)(inputs, training=True))
+        made.append(np.asarray(model.predict(x, verbose=0)))
+    return keras.backend.backend(), x, made

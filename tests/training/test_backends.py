@@ -56,6 +56,19 @@ def test_both_backends_answer_and_learn_alike(outcomes, name):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * largest)
 
 
+@needs_jax
+def test_augmentation_runs_on_jax():
+    item = {"backend": "jax"}
+    [(_, outcome)] = fanout.run(backend_work.augmented, [item], jobs=1, env=backend_work.of_backend)
+    assert isinstance(outcome, fanout.Done), outcome
+    name, x, (a, again, other) = outcome.value
+    assert name == "jax"
+    assert np.isfinite(a).all()
+    assert a.shape == x.shape
+    np.testing.assert_array_equal(a, again)
+    assert np.abs(a - x).max() > 0.1 < np.abs(a - other).max()
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
