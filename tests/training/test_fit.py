@@ -28,7 +28,7 @@ def task(prepared, store, **changes):
     fold = make(windows, Split(folds=3))[0]
     options = dict(
         job=Job(ModelConfig(name="cnn", params=SMALL), 0, 0),
-        training=Training(epochs=4, batch_size=16),
+        training=Training(epochs=4, batch_size=16, backend="tensorflow"),
         train=fold.train, validation=fold.validation, test=fold.test,
         prepared=prepared, prepared_fingerprint="x", store=store,
     )  # fmt: skip
@@ -128,7 +128,7 @@ def test_the_key_holds_what_matters_and_not_where_it_stands(prepared, tmp_path):
     assert task(prepared, tmp_path, job=same).key == t.key
     for change in (
         {"job": Job(ModelConfig(name="cnn", params=SMALL), 0, 1)},
-        {"training": Training(epochs=5, batch_size=16)},
+        {"training": Training(epochs=5, batch_size=16, backend="tensorflow")},
         {"train": t.train[1:]},
         {"prepared_fingerprint": "y"},
         {"epochs": 2},
