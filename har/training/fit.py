@@ -151,7 +151,9 @@ def compiled(
         optimizer=_optimizer(training, -(-len(train) // training.batch_size)),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
         weighted_metrics=[],
-        # JAX always compiles; of TensorFlow's, see the note at the top.
+        # JAX always compiles. TensorFlow's XLA gained nothing where it was measured, in turn with
+        # and without, one thread: 0.95 times the speed for lstm, 0.75 for cnn
+        # (tests/benchmarks/training_speed.py).
         jit_compile=keras.backend.backend() == "jax",
     )
     return model, trainer
