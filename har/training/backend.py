@@ -17,9 +17,9 @@ TENSORFLOW, JAX = "tensorflow", "jax"
 FASTER_ON_JAX = frozenset({"lstm", "gru", "cnn"})
 """Networks that `auto` trains on JAX where it is installed.
 
-Measured by `tests/benchmarks/training_speed.py`, which a test holds this to (`make bench`): lstm 2.1
-times, cnn 1.1 times TensorFlow's windows per processor second; bilstm is slower on JAX. Others were
-not measured and stay on TensorFlow.
+`make bench` holds this to what is measured (tests/benchmarks/training_speed.py): on the processor
+time of one thread lstm 2.1 times and cnn 1.1 times TensorFlow; by an earlier measurement, of steps
+of one sample, gru 1.3 and bilstm 0.6 times. Others were not measured and stay on TensorFlow.
 """
 
 
