@@ -256,7 +256,7 @@ def _race(
     alive = list(trials)
     for step, (fold, seed) in enumerate(rungs, start=1):
         tasks = [_task(context, base, t.user_attrs["values"], fold, seed, step) for t in alive]
-        failed = run_tasks(tasks, jobs=context.jobs, console=context.console)
+        failed = run_tasks(tasks, jobs=context.jobs, console=context.console, dask=context.dask)
         for i, (trial, task) in enumerate(zip(list(alive), tasks, strict=True)):
             if i in failed:
                 trial.set_user_attr("reason", failed[i])
