@@ -26,6 +26,7 @@ _OWN = {
     "conv_lstm": "har.models.conv_lstm:SPEC",
     "inception": "har.models.inception:SPEC",
     "tiny": "har.models.tiny:SPEC",
+    "rocket": "har.models.rocket:SPEC",
     "extra_trees": "har.models.extra_trees:SPEC",
     "minirocket": "har.models.minirocket:SPEC",
 }

@@ -41,6 +41,9 @@ class ModelSpec:
         windows, whose channels are then one of its parameters.
     extra : str
         The extra of this package that brings the `packages` it needs.
+    solve : callable, optional
+        `solve(model, inputs, labels, weights, seed)` for a network whose weights are found in one
+        go, not by epochs: see `har.models.rocket.solve`.
     packages : tuple of str
         Not among what every installation has; their versions are part of its jobs' keys.
     """
@@ -55,6 +58,7 @@ class ModelSpec:
     eats: Literal["features", "windows"] = "features"
     extra: str = ""
     packages: tuple[str, ...] = ()
+    solve: Callable[..., None] | None = None
 
     @property
     def exportable(self) -> bool:

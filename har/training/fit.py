@@ -92,15 +92,21 @@ def fit(
     """
     model, trainer = compiled(spec, windows, train, params=params, training=training, seed=seed)
     watch = _Watch(model, trainer, windows, validation, training.patience, on_epoch)
-    trainer.fit(
-        **arrays(windows, train, training),
-        batch_size=training.batch_size,
-        epochs=epochs or training.epochs,
-        shuffle=True,
-        verbose=0,
-        callbacks=[watch.callback()],
-    )
-    watch.restore_best()
+    given = arrays(windows, train, training)
+    if spec.solve:
+        labels, weights = windows.labels[train], given["sample_weight"]
+        spec.solve(model, lambda rows: windows.gather(train[rows]), labels, weights, seed)
+        watch.solved(train)
+    else:
+        trainer.fit(
+            **given,
+            batch_size=training.batch_size,
+            epochs=epochs or training.epochs,
+            shuffle=True,
+            verbose=0,
+            callbacks=[watch.callback()],
+        )
+        watch.restore_best()
     predict = functools.partial(_predict, trainer, windows)
     if temperature is None:
         temperature = 1.0
@@ -270,12 +276,17 @@ class _Watch:
         return keras.callbacks.LambdaCallback(on_epoch_end=self._end)
 
     def _end(self, epoch: int, logs: dict[str, float]) -> None:
-        scores = {
-            "loss": float(logs["loss"]),
-            "learning_rate": float(np.asarray(self.trainer.optimizer.learning_rate)),
-        }
+        rate = float(np.asarray(self.trainer.optimizer.learning_rate))
+        self._record(epoch, float(logs["loss"]), rate)
+
+    def solved(self, train: np.ndarray) -> None:
+        """What was found in one go counts as one epoch."""
+        self._record(0, self._scores(train)["val_loss"], 0.0)
+
+    def _record(self, epoch: int, loss: float, rate: float) -> None:
+        scores = {"loss": loss, "learning_rate": rate}
         if len(self.validation):
-            scores |= self._validate()
+            scores |= self._scores(self.validation)
             rank = (scores["val_macro_f1"], -scores["val_loss"])
             if rank > self._best:
                 self._best, self.best_epoch = rank, epoch + 1
@@ -288,11 +299,11 @@ class _Watch:
             self.history.setdefault(name, []).append(value)
         self.on_epoch(epoch + 1, scores)
 
-    def _validate(self) -> dict[str, float]:
+    def _scores(self, index: np.ndarray) -> dict[str, float]:
         from sklearn.metrics import f1_score
 
-        p = _predict(self.trainer, self.windows, self.validation)
-        true = self.windows.labels[self.validation]
+        p = _predict(self.trainer, self.windows, index)
+        true = self.windows.labels[index]
         guess = p.argmax(axis=1)
         right = np.maximum(p[np.arange(len(true)), true], 1e-7)
         return {

@@ -1,0 +1,75 @@
+"""MiniRocket's kernels as layers, so that it ships: fixed convolutions, shares, and a ridge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from har.models.spec import ModelSpec
+
+DRAWN = 512
+"""Windows from which the thresholds are drawn."""
+
+
+def rocket(x: Any, *, shares: int = 24) -> Any:
+    from har.models.kernels import Kernels
+
+    return Kernels(shares, name="kernels")(x)
+
+
+def solve(
+    model: Any,
+    inputs: Callable[[Any], np.ndarray],
+    labels: np.ndarray,
+    weights: np.ndarray,
+    seed: int,
+) -> None:
+    """Fit thresholds and ridge; the ridge's decisions become the logits of the last layer.
+
+    Parameters
+    ----------
+    model : keras.Model
+        As built; its weights are set.
+    inputs : callable
+        `inputs(rows)`: training windows, raw m/s², float32, shape (m, n_raw, 3).
+    labels : ndarray of int64, shape (n,)
+    weights : ndarray, shape (n,)
+    seed : int
+    """
+    import keras
+
+    from har.models.ridge import RidgeClassifier
+
+    layer = model.get_layer("kernels")
+    rng = np.random.default_rng(seed)
+    drawn = np.sort(rng.choice(len(labels), min(DRAWN, len(labels)), replace=False))
+    conditioned = keras.Model(model.input, layer.input)
+    layer.adapt(conditioned.predict(inputs(drawn), verbose=0), seed)
+    features = keras.Model(model.input, layer.output)
+    ridge = RidgeClassifier().fit(
+        lambda rows: np.asarray(features.predict_on_batch(inputs(rows))), labels, weights
+    )
+    last = model.get_layer("probabilities")
+    kernel, bias = (np.zeros(w.shape, np.float32) for w in last.get_weights())
+    bias -= 30.0  # of a class that nobody trained
+    kernel[:, ridge.classes_] = ridge.sharpness_ * (ridge.coef_ / ridge.scale_).T
+    bias[ridge.classes_] = ridge.sharpness_ * ridge.intercept_
+    last.set_weights([kernel, bias])
+
+
+def _weights(steps: int, channels: int, *, shares: int) -> tuple[int, int]:
+    del steps, channels  # kernels and thresholds are drawn, not trained
+    return 0, 84 * shares
+
+
+SPEC = ModelSpec(
+    name="rocket",
+    summary="MiniRocket that ships: fixed kernels and a ridge, solved and not trained by epochs.",
+    paper="Dempster, Schmidt and Webb 2021, doi:10.1145/3447548.3467231; ramps for counts",
+    body=rocket,
+    weights=_weights,
+    module="har.models.rocket",
+    solve=solve,
+)
