@@ -53,7 +53,8 @@ def save_keras(folder: Path, name: str, seed: int) -> Path:
     import keras
 
     keras.utils.set_random_seed(seed)
-    model = registry.get(name).build(
+    spec = registry.get(name)
+    model = spec.build(
         (N_RAW, 3),
         len(ACTIVITIES),
         taps=TAPS,
@@ -61,11 +62,16 @@ def save_keras(folder: Path, name: str, seed: int) -> Path:
         mean=[0.1, -0.3, 9.6],
         std=[2.0, 3.0, 2.5],
     )
-    last = model.layers[-1]  # probabilities that spread over all classes, as a trained model's do
-    kernel, bias = last.get_weights()
-    last.set_weights([kernel * 8, bias])
-    each = np.asarray(model.predict_on_batch(cut_windows(walk(6000), 200)))
-    last.set_weights([kernel * 8, bias - np.log(each).mean(0)])
+    if spec.solve:
+        x = cut_windows(walk(6000, seed=1), 200)
+        labels = np.arange(len(x)) * len(ACTIVITIES) // len(x)
+        spec.solve(model, lambda rows: x[rows], labels, np.ones(len(x)), seed)
+    else:
+        last = model.layers[-1]  # probabilities that spread over all classes, as trained ones do
+        kernel, bias = last.get_weights()
+        last.set_weights([kernel * 8, bias])
+        each = np.asarray(model.predict_on_batch(cut_windows(walk(6000), 200)))
+        last.set_weights([kernel * 8, bias - np.log(each).mean(0)])
     path = folder / f"{name}-{seed}.keras"
     model.save(path)
     return path
