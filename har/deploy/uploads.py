@@ -99,7 +99,7 @@ class Uploads:
             partial = self._begun(id_)
             here = self._numbers(partial)
             if missing := sorted(set(range(chunks)) - here):
-                raise Refused(409, f"{len(missing)} pieces are missing.", missing=missing[:100])
+                raise Refused(409, f"Pieces are missing: {len(missing)}.", missing=missing[:100])
             if extra := sorted(here - set(range(chunks))):
                 raise Refused(409, f"Piece {extra[0]} is here, though {chunks} were announced.")
             rows = [r for n in range(chunks) for r in self._read(partial / f"{n:08d}.json")]

@@ -141,6 +141,17 @@ def test_the_sample_plays_where_there_is_no_sensor(serving, phone):
     assert page.inner_text("#start-sample") == "Play sample"
 
 
+def test_a_sensor_that_gives_nothing_says_so(serving, phone):
+    page = phone(serving("cnn")).open()
+    page.click("#start-sensor")
+    assert page.inner_text("#now-sub").startswith("The first answer takes")
+    page.wait_for_selector("#notice:visible", timeout=20_000)
+    assert "gives no motion" in page.inner_text("#notice")
+    assert page.inner_text("#activity") == "—"
+    assert page.inner_text("#now-sub").startswith("Start the sensor")
+    assert page.inner_text("#start-sensor") == "Start sensor"
+
+
 def test_a_browser_without_relaxed_simd(serving, phone):
     """Safari is one: LiteRT has another build for it, which is also kept for offline."""
     p = phone(serving("gru"))

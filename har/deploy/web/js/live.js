@@ -58,6 +58,8 @@ export class Live {
     const waiting = setTimeout(() => {
       if (this.source === "sensor" && !this.log.length) {
         this.stop("Ready");
+        $("activity").textContent = "—"; // no answer is on its way
+        $("now-sub").textContent = "Start the sensor, open a file, or play the recorded sample.";
         notice(
           "The browser gives no motion here. On a computer, open a file or play the sample; on a " +
             "phone, use the https address that `har serve --https` prints.",
