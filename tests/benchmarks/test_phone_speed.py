@@ -17,7 +17,7 @@ from har.deploy.bundle import Bundle
 from har.deploy.streaming import Chunk, Resampler
 from tests.benchmarks import untrained
 
-MODELS = {"cnn": 5000, "gru": 2500, "lstm": 2500, "bilstm": 2500}
+MODELS = {"cnn": 5000, "gru": 2500, "lstm": 2500, "bilstm": 2500, "rocket": 2500}
 """Times real time that the whole of `har predict` must reach on one core."""
 
 HOURS = 24.0
