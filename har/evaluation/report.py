@@ -58,9 +58,13 @@ ul { max-width: 46rem; padding-left: 1.2rem; }
 
 
 def histories(models: Mapping[str, ModelJobs]) -> dict[str, list[History]]:
-    """The learning curves of every job, by model."""
+    """The learning curves of every job, by model; one point, of a model that is solved and not
+    trained by epochs, is no curve."""
     return {
-        name: [j.history for j in sorted(m.done, key=lambda j: (j.seed, j.fold))]
+        name: [
+            j.history if len(j.history.get("loss", ())) > 1 else {}
+            for j in sorted(m.done, key=lambda j: (j.seed, j.fold))
+        ]
         for name, m in models.items()
     }
 
