@@ -31,7 +31,9 @@ def one_step(item, report):
     training = Training(batch_size=len(batch), label_smoothing=0.1)
     out = {}
     for name in item["names"]:
-        params = {"dropout": 0.0, "channels": "split_magnitude"}
+        params = {"channels": "split_magnitude"}
+        if not registry.get(name).solve:
+            params["dropout"] = 0.0
         model, trainer = fit.compiled(
             registry.get(name), windows, batch, params=params, training=training, seed=0
         )
@@ -57,16 +59,24 @@ def one_step(item, report):
 
 
 def augmented(item, report):
-    """A batch with every augmentation, twice from one seed and once from another."""
+    """A batch with every augmentation, twice from one seed and once from another; and the loss of
+    a compiled training step without and with them."""
     import keras
 
     from har.training.augment import Augment
 
     kinds = dict(rotate_deg=10.0, scale=0.1, jitter=0.1, warp=0.1, turn=0.5, mirror=0.5)
     x = np.random.default_rng(0).normal(size=(16, 64, 3)).astype(np.float32)
-    made = []
-    for seed in (0, 0, 1):
-        inputs = keras.Input((64, 3))
-        model = keras.Model(inputs, Augment(**kinds, seed=seed)(inputs, training=True))
-        made.append(np.asarray(model.predict(x, verbose=0)))
-    return keras.backend.backend(), x, made
+    made = [np.asarray(Augment(**kinds, seed=seed)(x, training=True)) for seed in (0, 0, 1)]
+    windows = make_windows(subjects=3)
+    batch = np.arange(24)
+    losses = []
+    for of in ({}, kinds):
+        training = Training(batch_size=len(batch), augment=of)
+        _, trainer = fit.compiled(
+            registry.get("cnn"), windows, batch, params={"dropout": 0.0}, training=training, seed=0
+        )
+        given = fit.arrays(windows, batch, training)
+        history = trainer.fit(**given, batch_size=len(batch), shuffle=False, verbose=0)
+        losses.append(history.history["loss"][0])
+    return keras.backend.backend(), x, made, losses

@@ -65,6 +65,11 @@ class ModelSpec:
         return not self.classical
 
     @property
+    def by_epochs(self) -> bool:
+        """Whether gradient descent trains it."""
+        return not self.classical and self.solve is None
+
+    @property
     def defaults(self) -> dict[str, Any]:
         signature = inspect.signature(self.body).parameters.values()
         own = {p.name: p.default for p in signature if p.default is not inspect.Parameter.empty}

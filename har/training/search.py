@@ -117,7 +117,7 @@ def search(context: Context, name: str | None, *, trials: int, seed: int = 0) ->
     base = _model(context.pipeline, name)
     spec = registry.get(base.name)
     spec.require()
-    space = spaces.space(base.name, classical=spec.classical)
+    space = spaces.space(base.name, by_epochs=spec.by_epochs)
     windows = stored.load(context.outputs["prepare"].path)
     rungs = _rungs(windows, context.pipeline)
     study = _study(context, base, space, seed)

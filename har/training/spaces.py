@@ -106,6 +106,7 @@ MODELS: dict[str, dict[str, Range]] = {
     },
     "extra_trees": {"trees": Whole(100, 500, 100), "min_leaf": Whole(1, 8)},
     "minirocket": {"channels": CHANNELS},
+    "rocket": {"channels": CHANNELS, "shares": Whole(8, 48, 4)},
 }
 """Parameters of the models."""
 
@@ -121,10 +122,10 @@ TRAINING: dict[str, Range] = {
     "augment.turn": Choice((0.0, 0.5)),
     "augment.mirror": Choice((0.0, 0.5)),
 }
-"""Of the part `training` of a pipeline file, for networks."""
+"""Of the part `training` of a pipeline file, for networks that are trained by epochs."""
 
 
-def space(model: str, *, classical: bool) -> dict[str, Range]:
+def space(model: str, *, by_epochs: bool) -> dict[str, Range]:
     """What is searched for a model, by name: `model.filters`, `training.learning_rate`.
 
     Raises
@@ -137,4 +138,4 @@ def space(model: str, *, classical: bool) -> dict[str, Range]:
             f"No search space for the model {model!r}. There is one for: {', '.join(MODELS)}."
         )
     out = {f"model.{name}": r for name, r in MODELS[model].items()}
-    return out if classical else out | {f"training.{name}": r for name, r in TRAINING.items()}
+    return out | {f"training.{name}": r for name, r in TRAINING.items()} if by_epochs else out

@@ -61,12 +61,14 @@ def test_augmentation_runs_on_jax():
     item = {"backend": "jax"}
     [(_, outcome)] = fanout.run(backend_work.augmented, [item], jobs=1, env=backend_work.of_backend)
     assert isinstance(outcome, fanout.Done), outcome
-    name, x, (a, again, other) = outcome.value
+    name, x, (a, again, other), (plain, changed) = outcome.value
     assert name == "jax"
     assert np.isfinite(a).all()
     assert a.shape == x.shape
     np.testing.assert_array_equal(a, again)
     assert np.abs(a - x).max() > 0.1 < np.abs(a - other).max()
+    assert np.isfinite([plain, changed]).all()
+    assert changed != plain
 
 
 @pytest.fixture(scope="module")

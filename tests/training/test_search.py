@@ -137,12 +137,12 @@ def test_it_goes_on_where_it_was_stopped(tmp_path, pretended, monkeypatch):
 def test_spaces_hold_the_defaults_and_every_parameter_exists():
     for name in registry.names():
         spec = registry.get(name)
-        for key, options in spaces.space(name, classical=spec.classical).items():
+        for key, options in spaces.space(name, by_epochs=spec.by_epochs).items():
             part, _, param = key.partition(".")
             if part == "model":
                 assert options.has(spec.defaults[param]), f"{name}.{param}"
     with pytest.raises(ConfigError, match="No search space for the model 'mine'"):
-        spaces.space("mine", classical=False)
+        spaces.space("mine", by_epochs=True)
 
 
 def test_without_optuna_it_is_refused_with_the_command(monkeypatch):
