@@ -14,14 +14,9 @@ import pytest
 from har import config, session
 from har.errors import TrainingError
 from har.signal import stored
+from tests.noise import MLFLOW
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning",  # of MLflow's own imports
-    "ignore::FutureWarning",
-    "ignore::UserWarning:mlflow",
-    "ignore::ResourceWarning",  # MLflow keeps its SQLite connections open
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
+pytestmark = MLFLOW
 SMALL = (
     "models=[{cnn: {filters: 8, blocks: 2}}, {gru: {units: 8, frame: 8}}]",
     "training.epochs=2",

@@ -16,14 +16,9 @@ from har.errors import TrackingError
 from har.store import Workspace
 from har.tracking import once, pages, send
 from tests.evaluation import workspace
+from tests.noise import MLFLOW
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning",  # of MLflow's own imports
-    "ignore::FutureWarning",
-    "ignore::UserWarning:mlflow",
-    "ignore::ResourceWarning",  # MLflow keeps its SQLite connections open
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
+pytestmark = MLFLOW
 SKILLS = {"cnn": 0.9, "lstm": 0.6, "extra_trees": 0.5}
 N_RUNS = 1 + 3 + 3 * 3 * 2
 

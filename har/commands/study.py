@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,19 +150,26 @@ def study_phone(ctx: click.Context, pipeline: str, out: Path, command: str | Non
 # Of a finished run ------------------------------------------------------------------------------
 
 
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=None,
+    help="Processes at a time (default: one for each core).",
+)
+page_option = click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a Markdown page here, its picture in figures/ beside it.",
+)
+
+
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """PIPELINE and the options of every study of a finished run."""
     options = [
         click.argument("pipeline", default="watch"),
-        click.option(
-            "--jobs", type=click.IntRange(1), default=None,
-            help="Processes at a time (default: one for each core).",
-        ),
-        click.option(
-            "--out", type=click.Path(dir_okay=False, path_type=Path),
-            help="Write a Markdown page here, its picture in figures/ beside it.",
-        ),
-    ]  # fmt: skip
+        jobs_option,
+        page_option,
+    ]
     return functools.reduce(lambda f, option: option(f), reversed(options), command)
 
 
@@ -236,17 +244,8 @@ def study_optimism(
     metavar="KEY=VALUE",
     help="Of the pipeline that the changes are made to, as for `har run`; repeatable.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=None,
-    help="Processes at a time (default: one for each core).",
-)
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a Markdown page here, its picture in figures/ beside it.",
-)
+@jobs_option
+@page_option
 @click.pass_context
 def study_recipe(
     ctx: click.Context,
@@ -263,18 +262,13 @@ def study_recipe(
       har study recipe uci-har-develop --change training.augment.rotate_deg=10 \\
         --change training.label_smoothing=0.1 --change models.channels=vertical
     """
-    import shlex
-
     from har import session
     from har.studies import recipe
 
     context = session.open_context(ctx.obj, pipeline, overrides=overrides, jobs=jobs)
     outcome = recipe.run(context, changes)
-    told = [*(f"--set {shlex.quote(s)}" for s in overrides)]
-    told += [f"--change {shlex.quote(c)}" for c in changes]
-    command = " \\\n  ".join([f"har study recipe {pipeline}", *told])
     folder = context.workspace.reports / context.pipeline.name
-    _tell(outcome, outcome.write(folder), out, command)
+    _tell(outcome, outcome.write(folder), out, _command(ctx, pipeline))
 
 
 @study.command("length")
@@ -399,7 +393,8 @@ def _command(ctx: click.Context, pipeline: str) -> str:
         value = ctx.params[str(option.name)]
         if isinstance(option.type, _Numbers):
             value = ",".join(f"{v:g}" for v in value)
-        parts += [f"{option.opts[0]} {v}" for v in (value if option.multiple else [value])]
+        said_values = value if option.multiple else [value]
+        parts += [f"{option.opts[0]} {shlex.quote(str(v))}" for v in said_values]
     return " ".join(parts)
 
 

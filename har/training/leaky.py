@@ -19,7 +19,7 @@ from har.config import ModelConfig, Training
 from har.errors import SplitError
 from har.signal.windows import Windows
 from har.training.job import Job, Task
-from har.training.splits import Split
+from har.training.splits import Split, used_samples
 
 LEAKY = "leaky"
 """How the fold and the model of such a job are marked."""
@@ -61,10 +61,7 @@ class LeakySplit:
     def known_samples(self) -> np.ndarray:
         """Whether each test window has a raw sample that a training window has: (n_test,)."""
         w = self.windows
-        edges = np.zeros(len(w.samples) + 1, np.int32)
-        np.add.at(edges, w.starts[self.train], 1)
-        np.add.at(edges, w.starts[self.train] + w.n_raw, -1)
-        trained = np.concatenate([[0], np.cumsum(edges.cumsum()[:-1] > 0)])
+        trained = np.concatenate([[0], np.cumsum(used_samples(w, self.train))])
         first = w.starts[self.test]
         return np.asarray(trained[first + w.n_raw] > trained[first])
 

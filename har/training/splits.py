@@ -67,13 +67,15 @@ def natural(name: str) -> tuple[int, int | str]:
 
 def shared_samples(windows: Windows, a: np.ndarray, b: np.ndarray) -> int:
     """How many raw samples windows `a` and windows `b` both use, lead-in included."""
-    used = []
-    for index in (a, b):
-        edges = np.zeros(len(windows.samples) + 1, np.int32)
-        np.add.at(edges, windows.starts[index], 1)
-        np.add.at(edges, windows.starts[index] + windows.n_raw, -1)
-        used.append(edges.cumsum()[:-1] > 0)
-    return int((used[0] & used[1]).sum())
+    return int((used_samples(windows, a) & used_samples(windows, b)).sum())
+
+
+def used_samples(windows: Windows, index: np.ndarray) -> np.ndarray:
+    """Whether any of the windows uses each raw sample: bool, shape (len(windows.samples),)."""
+    edges = np.zeros(len(windows.samples) + 1, np.int32)
+    np.add.at(edges, windows.starts[index], 1)
+    np.add.at(edges, windows.starts[index] + windows.n_raw, -1)
+    return np.asarray(edges.cumsum()[:-1] > 0)
 
 
 def make(windows: Windows, config: SplitConfig) -> list[Split]:

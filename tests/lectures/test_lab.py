@@ -5,14 +5,9 @@ import pytest
 from har import tracking
 from har.lectures import page, registry
 from har.store import Workspace
+from tests.noise import MLFLOW
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning",  # of MLflow's own imports
-    "ignore::FutureWarning",
-    "ignore::UserWarning:mlflow",
-    "ignore::ResourceWarning",  # MLflow keeps its SQLite connections open
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
+pytestmark = MLFLOW
 
 
 def test_a_lecture_is_logged_once(workspace):
