@@ -19,6 +19,8 @@ from har.signal.conditioning import statistics
 from har.signal.windows import Windows
 
 PREDICT_BATCH = 512
+STEPS_PER_EXECUTION = 16
+"""Of TensorFlow: a step of a small network costs little more than its start from Python."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +92,15 @@ def fit(
     -------
     Fitted
     """
+    import keras
+
     model, trainer = compiled(spec, windows, train, params=params, training=training, seed=seed)
-    watch = _Watch(model, trainer, windows, validation, training.patience, on_epoch)
+    # Not the trainer: several batches at once would be traced anew for each number of windows.
+    on_starts = keras.Model(trainer.input, trainer.output)
+    predict = functools.partial(_predict, on_starts, windows)
+    watch = _Watch(
+        model, trainer, predict, windows.labels, validation, training.patience, on_epoch
+    )
     given = arrays(windows, train, training)
     if spec.solve:
         labels, weights = windows.labels[train], given["sample_weight"]
@@ -107,7 +116,6 @@ def fit(
             callbacks=[watch.callback()],
         )
         watch.restore_best()
-    predict = functools.partial(_predict, trainer, windows)
     if temperature is None:
         temperature = 1.0
         if training.calibration == "temperature" and len(validation):
@@ -153,14 +161,15 @@ def compiled(
         std=std,
     )
     trainer = _on_starts(model, windows, training.augment, seed)
+    on_jax = keras.backend.backend() == "jax"
     trainer.compile(
         optimizer=_optimizer(training, -(-len(train) // training.batch_size)),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
         weighted_metrics=[],
-        # JAX always compiles. TensorFlow's XLA gained nothing where it was measured, in turn with
-        # and without, one thread: 0.95 times the speed for lstm, 0.75 for cnn
-        # (tests/benchmarks/training_speed.py).
-        jit_compile=keras.backend.backend() == "jax",
+        # JAX always compiles. TensorFlow's XLA is slower where it was measured, and a loop of steps
+        # inside the graph faster: reports/training-speed.md. On JAX such a loop gains nothing.
+        jit_compile=on_jax,
+        steps_per_execution=1 if on_jax else STEPS_PER_EXECUTION,
     )
     return model, trainer
 
@@ -202,13 +211,13 @@ def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(found.x))
 
 
-def _predict(trainer: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
+def _predict(on_starts: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
     if not len(index):
         return np.empty((0, len(windows.activities)), np.float32)
     # Batches of one size: JAX compiles for each that it meets.
     size = -(-len(index) // -(-len(index) // PREDICT_BATCH))
     starts = np.resize(windows.starts[index].astype(np.int32), -(-len(index) // size) * size)
-    probabilities = trainer.predict(starts, batch_size=size, verbose=0)
+    probabilities = on_starts.predict(starts, batch_size=size, verbose=0)
     return np.asarray(probabilities, np.float32)[: len(index)]
 
 
@@ -257,13 +266,14 @@ class _Watch:
         self,
         model: Any,
         trainer: Any,  # the model with window starts for input: they share their weights
-        windows: Windows,
+        predict: Callable[[np.ndarray], np.ndarray],
+        labels: np.ndarray,
         validation: np.ndarray,
         patience: int,
         on_epoch: Callable[[int, dict[str, float]], None],
     ) -> None:
         self.model, self.trainer = model, trainer
-        self.windows, self.validation = windows, validation
+        self.predict, self.labels, self.validation = predict, labels, validation
         self.patience, self.on_epoch = patience, on_epoch
         self.history: dict[str, list[float]] = {"loss": [], "learning_rate": []}
         self.best_epoch = 0
@@ -302,8 +312,8 @@ class _Watch:
     def _scores(self, index: np.ndarray) -> dict[str, float]:
         from sklearn.metrics import f1_score
 
-        p = _predict(self.trainer, self.windows, index)
-        true = self.windows.labels[index]
+        p = self.predict(index)
+        true = self.labels[index]
         guess = p.argmax(axis=1)
         right = np.maximum(p[np.arange(len(true)), true], 1e-7)
         return {
