@@ -85,12 +85,25 @@ class Filter(Section):
     )
 
 
+class Align(Section):
+    """Each recording turned so that upright is one way for all (`har.signal.align`)."""
+
+    kind: Literal["none", "walking"] = Field(
+        "none", description="walking: by gravity while the wearer walks, found without labels"
+    )
+    seconds: int = Field(20, ge=5, description="of walking that are averaged: the first ones")
+    axis: Literal["x", "y", "z", "-x", "-y", "-z"] = Field(
+        "y", description="where upright goes: about where it points already, not the opposite"
+    )
+
+
 class Signal(Section):
     rate_hz: float = Field(50.0, gt=0, description="of the model; recordings are resampled to it")
     max_gap_s: float = Field(
         0.25, gt=0, description="a longer gap between samples is never bridged: it cuts"
     )
     filter: Filter = Filter(kind="none")
+    align: Align = Align()
 
     @model_validator(mode="after")
     def _cutoff_below_nyquist(self) -> Signal:

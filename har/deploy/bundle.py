@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from har.deploy import c_array, metadata
+from har.deploy import c_array, metadata, streaming
 from har.deploy.interpreter import LiteModel
 from har.errors import ExportError
 from har.store import sha256_file, write_json
@@ -121,6 +121,12 @@ class Bundle:
     @property
     def hop(self) -> int:
         return int(self.manifest["window"]["hop_samples"])
+
+    def aligner(self) -> streaming.Aligner | None:
+        """What turns a recording's samples before the model, if it was trained on turned ones."""
+        if (align := self.manifest.get("align")) is None:
+            return None
+        return streaming.Aligner(rate_hz=self.rate_hz, seconds=align["seconds"], axis=align["axis"])
 
     @property
     def threshold(self) -> float | None:

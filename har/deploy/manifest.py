@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import har
-from har.config import ModelConfig, Table
+from har.config import Align, ModelConfig, Table
 from har.deploy import smoothing
 from har.deploy.bundle import SCHEMA
 from har.errors import ConfigError
 from har.models import registry
+from har.signal import align as aligning
 from har.signal import resampling
 from har.signal.windows import Windows
 from har.stages import Context
@@ -99,6 +100,7 @@ def describe(
             "faster": resampling.FASTER,
             "zero_crossings": resampling.ZERO_CROSSINGS,
         },
+        **_align(pipeline.signal.align),
         "smoothing": {
             "kind": "mean",
             "n_windows": SMOOTHED_WINDOWS,
@@ -110,6 +112,21 @@ def describe(
         "data": _data(context, results),
         "versions": {"har": har.__version__, **versions(), **versions(("ai-edge-litert",))},
         "config_key": results["config_key"],
+    }
+
+
+def _align(align: Align) -> dict[str, Any]:
+    if align.kind == "none":
+        return {}
+    return {
+        "align": {
+            "kind": aligning.SCHEME,
+            "seconds": align.seconds,
+            "axis": align.axis,
+            "moving": aligning.MOVING,
+            "around": aligning.AROUND,
+            "at_least": aligning.AT_LEAST,
+        }
     }
 
 

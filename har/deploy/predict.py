@@ -55,6 +55,9 @@ class Prediction:
         Of each window, not smoothed.
     window_start_s : ndarray of float64, shape (n_windows,)
         Where the filtered part of each window begins.
+    walked_s : int, optional
+        Seconds of walking by which the samples were turned, 0 if there was too little; None if the
+        model does not ask for that (`har.signal.align`).
     scores : dict, optional
         Against the recording's annotations; see `har.deploy.events`.
     """
@@ -68,6 +71,7 @@ class Prediction:
     window_start_s: np.ndarray
     annotations: list[tuple[float, float, str]] = field(default_factory=list)
     rejected: dict[str, int] = field(default_factory=dict)
+    walked_s: int | None = None
     scores: dict[str, Any] | None = None
 
     def minutes(self) -> dict[str, float]:
@@ -86,6 +90,7 @@ class Prediction:
             "delay_s": round(self.delay_s, 3),
             "minutes": {k: round(v, 3) for k, v in self.minutes().items()},
             "rejected": self.rejected,
+            "walked_s": self.walked_s,
             "scores": self.scores,
             "bouts": [
                 {
@@ -124,7 +129,7 @@ def predict(bundle: Bundle, source: tables.Source, *, variant: str = "float32") 
             f"with gravity {needs}. Export the logger's other channel (total acceleration, or "
             "without g), or say --gravity if the doctor is wrong."
         )
-    seen = _Seen()
+    seen, aligner = _Seen(), bundle.aligner()
     pieces: list[tuple[int, list[np.ndarray]]] = []  # of each stretch: first row, probabilities
     for batch in streaming.batches(
         seen.through(source.chunks),
@@ -132,6 +137,7 @@ def predict(bundle: Bundle, source: tables.Source, *, variant: str = "float32") 
         max_gap_s=manifest["resampler"]["max_gap_s"],
         n_raw=bundle.n_raw,
         hop=bundle.hop,
+        aligner=aligner,
     ):
         answers = model(batch.windows)
         if batch.fresh:
@@ -162,6 +168,7 @@ def predict(bundle: Bundle, source: tables.Source, *, variant: str = "float32") 
         ),
         annotations=source.annotations,
         rejected=source.rejected,
+        walked_s=aligner.seconds if aligner else None,
     )
     result.scores = events.score(
         [(b.start_s, b.end_s, b.activity) for b in bouts],
@@ -250,6 +257,13 @@ def describe(prediction: Prediction, *, at_most: int = 20) -> str:
             f"{s['time_accuracy']:.1%} of the annotated time is named right",
         ]
     lines += ["", f"Live, an answer comes {p.delay_s:.1f} s after the activity begins."]
+    if p.walked_s:
+        lines.append(f"Turned upright by {p.walked_s} s of walking.")
+    elif p.walked_s == 0:
+        lines.append(
+            "Too little walking to turn the samples upright by: read as recorded, which mixes up "
+            "postures. Walk for half a minute somewhere in the recording."
+        )
     if p.rejected:
         rows = ", ".join(f"{n} {reason}" for reason, n in p.rejected.items())
         lines.append(f"Rows left out: {rows}.")

@@ -206,7 +206,7 @@ def _from_raw_recordings(
             windows,
             index,
             found["test_probabilities"],
-            max_gap_s=context.pipeline.signal.max_gap_s,
+            signal=context.pipeline.signal,
         )
         phone.append(a)
         keras.append(b)

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from har.config import Signal
 from har.deploy import parity
 from har.deploy.interpreter import LiteModel
-from har.deploy.streaming import Resampler
+from har.deploy.streaming import Aligner, uniform
 from har.deploy.tables import of_recording
 from har.errors import ExportError
 from har.recording import Recording
@@ -32,9 +33,7 @@ def pick(recordings: Iterable[Recording], wanted: Sequence[str]) -> list[Recordi
     return sorted(mine, key=lambda r: (r.time_s is None, r.id))[:AT_MOST]
 
 
-def phone_windows(
-    recording: Recording, spans: np.ndarray, *, rate_hz: float, max_gap_s: float
-) -> np.ndarray:
+def phone_windows(recording: Recording, spans: np.ndarray, signal: Signal) -> np.ndarray:
     """Windows as a phone has them in memory.
 
     Parameters
@@ -42,6 +41,8 @@ def phone_windows(
     recording : Recording
     spans : ndarray of int64, shape (n, 2)
         Start and end on the recording's timeline at `rate_hz`.
+    signal : Signal
+        Of the pipeline file.
 
     Returns
     -------
@@ -52,19 +53,21 @@ def phone_windows(
     ExportError
         If the phone has no such stretch without a gap.
     """
-    resampler = Resampler(target_hz=rate_hz, max_gap_s=max_gap_s)
+    align = signal.align
+    aligner = None
+    if align.kind != "none":
+        aligner = Aligner(rate_hz=signal.rate_hz, seconds=align.seconds, axis=align.axis)
     stretches: list[list[Stretch]] = [[]]
-
-    def take(pieces: Iterable[tuple[Stretch, bool]]) -> None:
-        for piece, ended in pieces:
-            if len(piece.samples):
-                stretches[-1].append(piece)
-            if ended:
-                stretches.append([])
-
-    for chunk in of_recording(recording).chunks:
-        take(resampler.push(chunk))
-    take(resampler.finish())
+    for piece, ended in uniform(
+        of_recording(recording).chunks,
+        rate_hz=signal.rate_hz,
+        max_gap_s=signal.max_gap_s,
+        aligner=aligner,
+    ):
+        if len(piece.samples):
+            stretches[-1].append(piece)
+        if ended:
+            stretches.append([])
     rows = [
         Stretch(parts[0].start, np.concatenate([p.samples for p in parts]))
         for parts in stretches
@@ -76,7 +79,7 @@ def phone_windows(
         if home is None:
             raise ExportError(
                 f"{recording.id}: a phone sees a gap between samples {start} and {end} (at "
-                f"{rate_hz:g} Hz), where the windows that were scored have none."
+                f"{signal.rate_hz:g} Hz), where the windows that were scored have none."
             )
         out.append(home.samples[start - home.start : end - home.start])
     return np.stack(out)
@@ -89,7 +92,7 @@ def check(
     index: np.ndarray,
     reference: np.ndarray,
     *,
-    max_gap_s: float,
+    signal: Signal,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the phone says, and what Keras said, of the windows of some recordings.
 
@@ -102,6 +105,7 @@ def check(
     windows : Windows
     index, reference : ndarray, shapes (m,) and (m, k)
         The fold's unseen windows, and Keras's stored probabilities of them.
+    signal : Signal
     """
     lite = LiteModel(model)
     phone, keras = [], []
@@ -109,12 +113,7 @@ def check(
         mine = np.flatnonzero(windows.recordings[index] == recording.id)
         if not len(mine):
             continue
-        cut = phone_windows(
-            recording,
-            windows.spans[index[mine]],
-            rate_hz=windows.rate_hz,
-            max_gap_s=max_gap_s,
-        )
+        cut = phone_windows(recording, windows.spans[index[mine]], signal)
         phone.append(lite(cut))
         keras.append(reference[mine])
     if not phone:

@@ -14,7 +14,11 @@ import numpy as np
 from scipy import signal
 
 from har.errors import DataError, WindowError
+from har.signal import align as aligning
 from har.signal import resampling
+
+Piece = tuple[resampling.Stretch, bool]
+"""Uniform samples, and whether a gap follows them."""
 
 
 @dataclass(frozen=True)
@@ -231,12 +235,74 @@ class Windower:
         return batch
 
 
-def batches(
-    chunks: Iterable[Chunk], *, rate_hz: float, max_gap_s: float, n_raw: int, hop: int
-) -> Iterator[Batch]:
-    """From chunks of a recording to a model's windows."""
+class Aligner:
+    """`har.signal.align`, piece by piece: holds everything back until the walking is there.
+
+    Parameters
+    ----------
+    rate_hz : float
+    seconds : int
+        Of walking.
+    axis : str
+    """
+
+    def __init__(self, *, rate_hz: float, seconds: int, axis: str) -> None:
+        self.axis = axis
+        self.reference = aligning.Reference(rate_hz, seconds)
+        self._rotation: np.ndarray | None = None
+        self._held: list[Piece] = []
+
+    @property
+    def seconds(self) -> int:
+        """Of walking, by which the samples are turned; 0 where they are not."""
+        return 0 if self._rotation is None else self.reference.counted
+
+    def push(self, piece: resampling.Stretch, ended: bool) -> Iterator[Piece]:
+        """More samples; those that can be given, turned."""
+        if self._rotation is None:
+            self.reference.push(piece.samples)
+            self._held.append((piece, ended))
+            if self.reference.known:
+                yield from self._release()
+            elif ended:
+                self.reference.interrupt()
+        else:
+            yield self._turned(piece), ended
+
+    def finish(self) -> Iterator[Piece]:
+        """What is held back when no more samples come: as recorded, if nobody walked enough."""
+        yield from self._release()
+
+    def _release(self) -> Iterator[Piece]:
+        held, self._held = self._held, []
+        self._rotation = self.reference.rotation(self.axis)
+        for piece, ended in held:
+            yield self._turned(piece), ended
+
+    def _turned(self, piece: resampling.Stretch) -> resampling.Stretch:
+        if self._rotation is None:
+            return piece
+        return resampling.Stretch(piece.start, aligning.turned(piece.samples, self._rotation))
+
+
+def uniform(
+    chunks: Iterable[Chunk], *, rate_hz: float, max_gap_s: float, aligner: Aligner | None = None
+) -> Iterator[Piece]:
+    """From chunks of a recording to uniform samples, turned if the model wants that.
+
+    Yields
+    ------
+    piece : Stretch
+    ended : bool
+        As `Resampler.push`.
+
+    Raises
+    ------
+    DataError
+        If the times do not increase.
+    """
     resampler = Resampler(target_hz=rate_hz, max_gap_s=max_gap_s)
-    windower = Windower(n_raw, hop)
+    through = aligner.push if aligner else lambda piece, ended: iter([(piece, ended)])
     before = -np.inf
     for chunk in chunks:
         if not len(chunk.time_s):
@@ -245,8 +311,24 @@ def batches(
             raise DataError("The recording's times must increase from sample to sample.")
         before = chunk.time_s[-1]
         for piece, ended in resampler.push(chunk):
-            if (batch := windower.push(piece, ended)) is not None:
-                yield batch
+            yield from through(piece, ended)
     for piece, ended in resampler.finish():
+        yield from through(piece, ended)
+    if aligner:
+        yield from aligner.finish()
+
+
+def batches(
+    chunks: Iterable[Chunk],
+    *,
+    rate_hz: float,
+    max_gap_s: float,
+    n_raw: int,
+    hop: int,
+    aligner: Aligner | None = None,
+) -> Iterator[Batch]:
+    """From chunks of a recording to a model's windows."""
+    windower = Windower(n_raw, hop)
+    for piece, ended in uniform(chunks, rate_hz=rate_hz, max_gap_s=max_gap_s, aligner=aligner):
         if (batch := windower.push(piece, ended)) is not None:
             yield batch

@@ -82,6 +82,7 @@ def assemble(
     for name, model_scored in scored.items():
         if model_scored is not None:
             entries[name]["macro_f1_ci95"] = interval(model_scored, tested)
+    aligned = _aligned(windows, people)
     config = pipeline.model_dump(mode="json")
     results: dict[str, Any] = {
         "schema": SCHEMA,
@@ -94,7 +95,8 @@ def assemble(
             fold_sizes=[len(f["validation"]) for f in folds],
         ),
         "headline": [],
-        "statistics": words.cautions(len(tested), len(comparisons), pipeline),
+        "statistics": words.cautions(len(tested), len(comparisons), pipeline)
+        + ([words.aligned(**aligned)] if aligned else []),
         "config": config,
         "config_key": digest(config),
         "data_fingerprint": fingerprint(windows),
@@ -105,6 +107,7 @@ def assemble(
         "seeds": list(pipeline.training.seeds),
         "folds": [{k: list(f[k]) for k in ("train", "validation", "test")} for f in folds],
         "windows": {"kept": used, "rejected": rejected},
+        **({"aligned": aligned} if aligned else {}),
         "selected": selected,
         "models": entries,
         "comparisons": comparisons,
@@ -113,6 +116,16 @@ def assemble(
     }
     results["headline"] = words.headline(results)
     return results
+
+
+def _aligned(windows: Windows, people: Sequence[str]) -> dict[str, Any]:
+    """Recordings of the people who are in, and those that had too little walking to be turned;
+    nothing where the pipeline does not align."""
+    if not windows.aligned:
+        return {}
+    mine = set(windows.recordings[np.isin(windows.subjects, people)].tolist())
+    lacking = [name for name, seconds in windows.aligned.items() if name in mine and not seconds]
+    return {"recordings": len(mine), "as_recorded": lacking}
 
 
 def _jax(models: Mapping[str, ModelJobs]) -> dict[str, str]:

@@ -48,6 +48,12 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
     signal = f"Signals at {s.rate_hz:g} Hz in m/s²"
     if s.filter.kind != "none":
         signal += f", low-pass {s.filter.cutoff_hz:g} Hz inside the model"
+    if s.align.kind != "none":
+        signal += (
+            f"; each recording turned so that gravity during its first {s.align.seconds} s of "
+            f"walking points along {s.align.axis} (walking is found by how much it moves: no label "
+            "is used, but recordings of the people tested on are, without their labels)"
+        )
     cut = "inside each annotated interval" if w.within == "annotation" else "over whole recordings"
     windows = (
         f"{signal}; windows of {w.length_s:g} s with {w.overlap:.0%} overlap, cut {cut}, never "
@@ -98,6 +104,15 @@ def cautions(people: int, tests: int, pipeline: Pipeline) -> list[str]:
     if pipeline.split.scheme in ("subject-folds", "leave-one-subject-out"):
         out.append(statistics.DEPENDENCE)
     return out
+
+
+def aligned(recordings: int, as_recorded: Sequence[str]) -> str:
+    """How many recordings were turned by their walking (`har.signal.align`)."""
+    turned = recordings - len(as_recorded)
+    said = f"{turned} of {recordings} recordings were turned by their walking"
+    if not as_recorded:
+        return f"{said}."
+    return f"{said}; too little walking, and so as recorded: {', '.join(as_recorded)}."
 
 
 def headline(results: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from har.config import Activities, Signal, WindowsConfig, did_you_mean
 from har.errors import ConfigError, WindowError
 from har.recording import Recording
+from har.signal.align import rotation_of, turned
 from har.signal.filters import taps_of
 from har.signal.resampling import Stretch, resample
 from har.signal.windows import OTHER, UNLABELLED, Windows, cut
@@ -139,14 +140,23 @@ def prepare(
     samples, starts, labels, purity, subjects, ids, spans = [], [], [], [], [], [], []
     rejected: Counter[str] = Counter()
     base = 0
+    aligned: dict[str, int] = {}
     for recording in recordings:
-        for stretch in resample(
+        stretches = resample(
             recording.acceleration,
             source_hz=recording.rate_hz,
             target_hz=signal.rate_hz,
             max_gap_s=signal.max_gap_s,
             time_s=recording.time_s,
-        ):
+        )
+        if signal.align.kind != "none":
+            rotation, seconds = rotation_of(
+                (s.samples for s in stretches), signal.align, signal.rate_hz
+            )
+            aligned[recording.id] = seconds if rotation is not None else 0
+            if rotation is not None:
+                stretches = [Stretch(s.start, turned(s.samples, rotation)) for s in stretches]
+        for stretch in stretches:
             found = cut(
                 sample_labels(recording, stretch, signal.rate_hz, of_label, rest),
                 n_classes=len(classes),
@@ -192,4 +202,5 @@ def prepare(
         activities=classes,
         rate_hz=signal.rate_hz,
         rejected=dict(sorted(rejected.items())),
+        aligned=aligned,
     )

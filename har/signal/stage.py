@@ -42,12 +42,23 @@ def _summarise(_: Context, output: Output) -> str:
     about = json.loads((output.path / "prepared.json").read_text(encoding="utf-8"))
     rejected = about["rejected"]
     lost = ", ".join(f"{n} {reason}" for reason, n in rejected.items()) or "none"
-    return (
+    return _aligned(about["aligned"]) + (
         f"{output.meta['windows']} windows of {about['n_samples']} samples "
         f"({about['n_samples'] / about['rate_hz']:g} s at {about['rate_hz']:g} Hz), "
         f"{len(about['activities'])} activities, {output.meta['subjects']} subjects; "
         f"rejected: {lost}"
     )
+
+
+def _aligned(seconds: dict[str, int]) -> str:
+    if not seconds:
+        return ""
+    lacking = [name for name, s in seconds.items() if not s]
+    said = f"{len(seconds) - len(lacking)} of {len(seconds)} recordings turned by their walking"
+    if lacking:
+        some = ", ".join(lacking[:3]) + (", …" if len(lacking) > 3 else "")
+        said += f" (as recorded, for want of it: {some})"
+    return f"{said}; "
 
 
 STAGE = Stage(

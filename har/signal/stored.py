@@ -36,6 +36,7 @@ def write(folder: Path, windows: Windows) -> None:
             "activities": list(windows.activities),
             "rate_hz": windows.rate_hz,
             "rejected": windows.rejected,
+            "aligned": windows.aligned,
         },
     )
 
@@ -57,4 +58,5 @@ def load(folder: Path) -> Windows:
         activities=tuple(about["activities"]),
         rate_hz=about["rate_hz"],
         rejected=about["rejected"],
+        aligned=about["aligned"],
     )

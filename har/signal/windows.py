@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -39,6 +39,9 @@ class Windows:
     rate_hz : float
     rejected : dict
         How many windows were not made, by reason.
+    aligned : dict
+        Seconds of walking by which each recording was turned (`har.signal.align`), 0 where it stays
+        as it was recorded; empty if the pipeline does not align.
     """
 
     samples: np.ndarray
@@ -53,6 +56,7 @@ class Windows:
     activities: tuple[str, ...]
     rate_hz: float
     rejected: dict[str, int]
+    aligned: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.starts)

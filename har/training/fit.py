@@ -98,9 +98,7 @@ def fit(
     # Not the trainer: several batches at once would be traced anew for each number of windows.
     on_starts = keras.Model(trainer.input, trainer.output)
     predict = functools.partial(_predict, on_starts, windows)
-    watch = _Watch(
-        model, trainer, predict, windows.labels, validation, training.patience, on_epoch
-    )
+    watch = _Watch(model, trainer, predict, windows.labels, validation, training.patience, on_epoch)
     given = arrays(windows, train, training)
     if spec.solve:
         labels, weights = windows.labels[train], given["sample_weight"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from har import config
+from har.config import Signal
 from har.deploy.raw_parity import phone_windows
 from har.errors import ExportError
 from har.ingest import datasets
@@ -31,13 +32,11 @@ def test_on_published_recordings(data_mirror: Path, name: str) -> None:
     for r in recordings:
         mine = np.flatnonzero(windows.recordings == r.id)
         if len(mine):
-            found = phone_windows(
-                r, windows.spans[mine], rate_hz=windows.rate_hz, max_gap_s=p.signal.max_gap_s
-            )
+            found = phone_windows(r, windows.spans[mine], p.signal)
             np.testing.assert_allclose(found, windows.gather(mine), atol=1e-5)
 
 
 def test_a_window_that_a_phone_does_not_have() -> None:
     r = make_recordings(1, seconds=4)[0]
     with pytest.raises(ExportError, match="sees a gap between samples 150 and 250"):
-        phone_windows(r, np.array([[150, 250]]), rate_hz=50.0, max_gap_s=0.25)
+        phone_windows(r, np.array([[150, 250]]), Signal(rate_hz=50.0))
