@@ -21,6 +21,7 @@ import numpy as np
 from har.deploy import c_array, metadata, streaming
 from har.deploy.interpreter import LiteModel
 from har.errors import ExportError
+from har.signal import align as aligning
 from har.store import sha256_file, write_json
 
 SCHEMA = "har-model/1"
@@ -284,8 +285,9 @@ def readme(manifest: Mapping[str, Any]) -> str:
     """How to run this very model, in four languages."""
     m, w = manifest, manifest["window"]
     with_gravity = m["input"]["gravity"] == "present"
-    template = resources.files("har.deploy").joinpath("bundle_readme.md").read_text("utf-8")
     values = {
+        "align": _template("bundle_readme_align.md") if "align" in m else "",
+        **(_turning(m["align"], float(m["rate_hz"])) if "align" in m else {"raw": "raw"}),
         "model": m["model"],
         "activities": ", ".join(m["activities"]),
         "n_raw": str(m["input"]["shape"][1]),
@@ -307,6 +309,23 @@ def readme(manifest: Mapping[str, Any]) -> str:
         ),
         "licence": m["data"]["licence"],
     }
+    text = _template("bundle_readme.md")
     for key, value in values.items():
-        template = template.replace("{{" + key + "}}", value)
-    return template
+        text = text.replace("{{" + key + "}}", value)
+    return text
+
+
+def _template(name: str) -> str:
+    return resources.files("har.deploy").joinpath(name).read_text("utf-8")
+
+
+def _turning(align: Mapping[str, Any], rate_hz: float) -> dict[str, str]:
+    """What the README says of `align`."""
+    up = aligning.unit(align["axis"])
+    return {
+        "raw": "turned as said below and otherwise raw",
+        "per_second": str(round(rate_hz)),
+        "about": "xyz"[int(np.flatnonzero(np.roll(up, 1))[0])],
+        "up": ", ".join(map(str, up.tolist())),
+        **{key: str(value) for key, value in align.items()},
+    }

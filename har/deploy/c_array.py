@@ -35,6 +35,11 @@ def header(manifest: Mapping[str, Any], variant: str, path: Path, windows: np.nd
     lines = [
         f"// {name}: the bytes of {path.name}, made by `har export`.",
         "// In: float32 x, y, z in m/s2 (Android's sign), oldest first; model.json says the rest.",
+        *(
+            ["// The samples must be turned first: README.md says how."]
+            if "align" in manifest
+            else []
+        ),
         f"// Operators to register: {operators}.",
         "#ifndef HAR_MODEL_H",
         "#define HAR_MODEL_H",

@@ -287,10 +287,17 @@ def _says(name: str, rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _protocol(finished: Finished, name: str, people: int) -> str:
+    # Turned back before a model sees it, a sensor that sits otherwise is no disturbance at all.
+    slips = (
+        "Windows are turned by the wearer's walking before they are changed: a rotation or a sign "
+        "is of a sensor that slips after that walk, not of one that always sits so. "
+    )
     return (
         f"Stored fold models of {name} (seeds {', '.join(map(str, finished.seeds))}), not trained "
         f"again, each asked about raw windows of its own test people ({people} in all) after "
         "these were changed. Rotations are about the sensor's x, y and z, and their mean is shown; "
-        "gravity removed means less the mean of the window. Differences are paired by person. "
+        "gravity removed means less the mean of the window. "
+        + (slips if finished.context.pipeline.signal.align.kind != "none" else "")
+        + "Differences are paired by person. "
         "Nothing is chosen by these scores: they are of test people."
     )

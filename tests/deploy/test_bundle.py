@@ -18,6 +18,7 @@ import pytest
 from har.deploy import bundle, metadata
 from har.deploy.bundle import Bundle
 from har.errors import ExportError
+from har.signal import align as aligning
 
 MakeBundle = Callable[[str], Path]
 
@@ -151,6 +152,49 @@ def test_the_readme_names_the_sensor_that_the_model_needs(folder: Path) -> None:
     assert "TYPE_LINEAR_ACCELERATION" in text
     assert "CMDeviceMotion.userAcceleration" in text
     assert "TYPE_ACCELEROMETER" not in text
+
+
+ALIGN = {
+    "kind": "walking-1",
+    "seconds": 20,
+    "axis": "-y",
+    "moving": 0.5,
+    "around": 2,
+    "at_least": 5,
+}
+
+
+def test_the_readme_says_how_samples_are_turned_where_the_model_wants_that(folder: Path) -> None:
+    manifest = Bundle.open(folder).manifest
+    plain = bundle.readme(manifest)
+    assert "turned" not in plain
+    assert "\n\n\n" not in plain
+    text = bundle.readme({**manifest, "align": ALIGN})
+    assert "{{" not in text
+    assert "turned as said below" in text.splitlines()[2]
+    for said in (
+        "50 uniform samples", "`moving`, 0.5 m/s²", "`around`, 2,", "`seconds`, 20,",
+        "`at_least`, 5,", "`axis`, -y;", "about z", "doubleArrayOf(0.0, -1.0, 0.0)",
+        "simd_double3(0.0, -1.0, 0.0)",
+    ):  # fmt: skip
+        assert said in text, said
+    # All else is as before.
+    first, rest = text.split("## Samples must be turned first")
+    assert plain.startswith(first.replace("turned as said below and otherwise raw", "raw"))
+    assert plain.endswith(rest.split("## Run it\n\n")[1])
+
+
+def test_the_readmes_turning_is_the_shortest_rotation() -> None:
+    """Its Kotlin, line for line, against the matrix: v + k×v + k×(k×v) / (1 + c)."""
+    rng = np.random.default_rng(0)
+    up = aligning.unit("-y")
+    for _ in range(20):
+        mean, v = rng.normal(size=(2, 3))
+        start = mean / np.linalg.norm(mean)
+        k, c = np.cross(start, up), start @ up
+        kv = np.cross(k, v)
+        found = v + kv + np.cross(k, kv) / (1 + c)
+        np.testing.assert_allclose(found, aligning.shortest(start, up) @ v, atol=1e-9)
 
 
 def test_golden_windows_of_every_class() -> None:

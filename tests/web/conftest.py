@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from har.config import Align
 from har.deploy import bundle, litert, manifest
 from har.deploy.bundle import Bundle
 from har.deploy.interpreter import LiteModel
@@ -114,7 +116,18 @@ def bundles(
         bundle.write(folder / name, described, result.files, {"float32": figures}, golden)
         Bundle.open(folder / name)
         made[name] = folder / name
+    made["turned"] = turning(made["cnn"], folder / "turned")
     return made
+
+
+def turning(plain: Path, target: Path) -> Path:
+    """A bundle's copy that wants samples turned upright; a few seconds of walking are enough."""
+    shutil.copytree(plain, target)
+    described = json.loads((target / "model.json").read_text())
+    described |= manifest._align(Align(kind="walking", seconds=10, axis="z"))
+    (target / "model.json").write_text(json.dumps(described))
+    Bundle.open(target)
+    return target
 
 
 def even_out(path: Path, probe: np.ndarray) -> None:

@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from har.deploy import smoothing, streaming
+from har.config import Align
+from har.deploy import manifest, smoothing, streaming
 from har.deploy.predict import _bouts
-from har.signal import resampling
+from har.signal import align, resampling
 from tests.conftest import ROOT
+from tests.web.worn import worn
 
 TARGET_HZ, MAX_GAP_S = 50.0, 0.25
 N_RAW, HOP = 84, 32
@@ -63,14 +66,21 @@ def rows_of(time: np.ndarray, samples: np.ndarray) -> list[list[float]]:
     return np.column_stack([time, samples.astype(float)]).tolist()
 
 
-def golden_windows(time: np.ndarray, samples: np.ndarray) -> list[dict[str, Any]]:
+def golden_windows(
+    time: np.ndarray,
+    samples: np.ndarray,
+    *,
+    rate_hz: float = TARGET_HZ,
+    aligner: streaming.Aligner | None = None,
+) -> list[dict[str, Any]]:
     out = []
     for batch in streaming.batches(
         [streaming.Chunk(time, samples)],
-        rate_hz=TARGET_HZ,
+        rate_hz=rate_hz,
         max_gap_s=MAX_GAP_S,
         n_raw=N_RAW,
         hop=HOP,
+        aligner=aligner,
     ):
         for i, window in enumerate(batch.windows):
             out.append(
@@ -81,6 +91,34 @@ def golden_windows(time: np.ndarray, samples: np.ndarray) -> list[dict[str, Any]
                 }
             )
     return out
+
+
+AS_RANDOM = Rotation.random(random_state=5).as_matrix()
+WORN = {
+    # name: (what happens, how the phone sits, seconds, axis, rate of the model)
+    "the walking comes late": ("sswwwgwww", AS_RANDOM, 12, "x", 50.0),
+    "another axis, seconds of 12 samples": ("sswwwwwws", AS_RANDOM, 10, "-z", 12.5),
+    "upright is already there": ("wwwwss", np.eye(3), 8, "x", 50.0),
+    "head down": ("wwwwss", np.diag([-1.0, -1.0, 1.0]), 8, "x", 50.0),
+    "fewer seconds than wanted": ("sswws", AS_RANDOM, 20, "y", 50.0),
+    "too little walking": ("ssswss", AS_RANDOM, 20, "y", 50.0),
+    "a gap after every walk": ("gsgsgs", AS_RANDOM, 20, "z", 50.0),
+}
+
+
+def golden_aligned(name: str, seed: int) -> dict[str, Any]:
+    acts, sat, seconds, axis, rate_hz = WORN[name]
+    time, samples = worn(acts, sat, seed=seed)
+    aligner = streaming.Aligner(rate_hz=rate_hz, seconds=seconds, axis=axis)
+    windows = golden_windows(time, samples, rate_hz=rate_hz, aligner=aligner)
+    written = manifest._align(Align(kind="walking", seconds=seconds, axis=axis))
+    return {
+        "name": name,
+        "manifest": {**MANIFEST, **written, "rate_hz": rate_hz},
+        "samples": rows_of(time, samples),
+        "windows": windows,
+        "seconds": aligner.seconds,
+    }
 
 
 class FakeBundle:
@@ -172,6 +210,16 @@ def write_golden(path: Path) -> None:
             }
             for name, (time, samples) in cases.items()
         ],
+        "aligned": [golden_aligned(name, seed) for seed, name in enumerate(WORN)],
+        "rotations": [
+            {
+                "a": a.tolist(),
+                "axis": axis,
+                "rotation": align.shortest(a, align.unit(axis)).tolist(),
+            }
+            for axis in ("x", "y", "z", "-x", "-y", "-z")
+            for a in (*Rotation.random(3, random_state=1).as_matrix()[0], -align.unit(axis))
+        ],
         "answers": [
             golden_answers(n, threshold, seed)
             for seed, (n, threshold) in enumerate([(1, None), (3, None), (3, 0.7), (5, 0.5)])
@@ -198,7 +246,16 @@ def test_the_golden_recordings_are_hard_enough():
     assert len(golden_windows(time, samples)) > 8
 
 
-@pytest.mark.parametrize("name", ["resampling", "answers", "motion", "csv", "outbox", "access"])
+def test_the_worn_recordings_are_of_every_kind():
+    seconds = {name: golden_aligned(name, seed)["seconds"] for seed, name in enumerate(WORN)}
+    assert seconds["the walking comes late"] == 12
+    assert 5 <= seconds["fewer seconds than wanted"] < 20
+    assert seconds["too little walking"] == seconds["a gap after every walk"] == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["resampling", "align", "answers", "motion", "csv", "outbox", "access"]
+)
 def test_javascript(name, tmp_path):
     write_golden(tmp_path / "golden.json")
     done = subprocess.run(

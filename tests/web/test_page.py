@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from har.deploy import serve, smoothing, streaming
+from har.deploy import serve, smoothing, sources, streaming
 from har.deploy.bundle import Bundle
+from har.deploy.predict import predict
 from har.deploy.site import build_site
 from har.store import Workspace
 from tests.deploy.serving import running
 from tests.web.conftest import CHROMIUM, FLAGS
+from tests.web.worn import worn
 
 pytestmark = pytest.mark.browser
 
@@ -43,6 +46,7 @@ def in_python(bundle: Bundle, log: np.ndarray) -> tuple[np.ndarray, list[str]]:
         max_gap_s=bundle.manifest["resampler"]["max_gap_s"],
         n_raw=bundle.n_raw,
         hop=bundle.hop,
+        aligner=bundle.aligner(),
     ):
         if batch.fresh:
             stretches.append([])
@@ -129,6 +133,109 @@ def test_a_file_is_labelled_and_its_answer_is_the_same(
     )
     page.wait_for_selector("#notice:visible")
     assert "must name time, x, y and z" in page.inner_text("#notice")
+
+
+SAT = Rotation.random(random_state=7).as_matrix()
+
+
+def results_of(page: Any) -> list[list[float]]:
+    page.evaluate("() => har.live.classifier.settled()")
+    return list(page.evaluate("() => har.live.results.map((r) => Array.from(r.probabilities))"))
+
+
+def test_before_the_first_answer_it_asks_for_a_walk_and_says_how_far_it_is(serving, phone, bundles):
+    p = phone(serving("turned"))
+    page = p.open()
+    # What is recorded in the bundle was turned when it was made.
+    assert page.evaluate("() => har.checked.worst") < 1e-4
+    page.click("#start-sensor")
+    assert page.inner_text("#activity") == "Walk a little"
+    assert "where you wear it and walk: 0 of 10 s" in page.inner_text("#now-sub")
+    time_s, samples = worn("sswwwsgww", SAT, seed=1)
+    sitting, walking = time_s < 10, (time_s >= 10) & (time_s < 18)
+    p.move(time_s[sitting], samples[sitting])
+    assert "walk: 0 of 10 s" in page.inner_text("#now-sub")
+    assert not page.is_visible("#calibrate")
+    p.move(time_s[walking], samples[walking])
+    counted = page.evaluate("() => har.live.classifier.aligner.reference.counted")
+    assert 2 <= counted <= 5
+    assert page.inner_text("#now-sub") == f"Good, keep walking: {counted} of 10 s."
+    assert page.inner_text("#confidence") == f"{counted} s"
+    assert results_of(page) == []
+    later = time_s >= 18
+    p.move(time_s[later], samples[later])
+    assert len(results_of(page)) > 40
+    assert page.inner_text("#now-sub").startswith("About ")
+    assert page.inner_text("#confidence").endswith("%")
+    assert page.is_visible("#calibrate")
+    page.click("#start-sensor")
+    found = results_of(page)
+    log = np.array(page.evaluate("() => har.live.log"))
+    probabilities, _ = in_python(Bundle.open(bundles["turned"]), log)
+    np.testing.assert_allclose(found, probabilities, atol=1e-4)
+    raw, _ = in_python(Bundle.open(bundles["cnn"]), log)
+    assert np.abs(raw - probabilities).max() > 0.1, "samples as recorded would give the same"
+    assert not page.is_visible("#notice")
+    page.click("#start-sensor")  # a new start asks again
+    assert page.inner_text("#activity") == "Walk a little"
+
+
+def test_a_phone_that_is_worn_elsewhere_is_calibrated_again(serving, phone, bundles):
+    p = phone(serving("turned"))
+    page = p.open()
+    page.click("#start-sensor")
+    time_s, samples = worn("wwwws", SAT, seed=2)
+    p.move(time_s, samples)
+    before = len(results_of(page))
+    page.click("#calibrate")
+    assert page.inner_text("#activity") == "Walk a little"
+    elsewhere, other = worn("wwwws", np.roll(SAT, 1, axis=0), seed=2)
+    p.move(time_s[-1] + 1 + elsewhere, other)
+    found = np.array(results_of(page))
+    log = np.array(page.evaluate("() => har.live.log"))
+    opened = Bundle.open(bundles["turned"])
+    first, _ = in_python(opened, log[: len(time_s)])
+    second, _ = in_python(opened, log[len(time_s) :])
+    np.testing.assert_allclose(found[:before], first[:before], atol=1e-4)
+    np.testing.assert_allclose(found[before:], second[: len(found) - before], atol=1e-4)
+    assert len(second) - 3 < len(found) - before <= len(second)
+
+
+def test_a_sensor_that_is_stopped_before_the_walk_says_what_its_answers_are_worth(serving, phone):
+    p = phone(serving("turned"))
+    page = p.open()
+    page.click("#start-sensor")
+    p.move(*worn("ss", SAT, seed=3))
+    page.click("#start-sensor")
+    page.wait_for_selector("#notice:visible")
+    assert page.inner_text("#notice").startswith("Too little walking")
+    assert page.inner_text("#now-sub").endswith("windows")
+
+
+@pytest.mark.parametrize(("acts", "seconds"), [("ssgwwws", 10), ("swwss", 7), ("ssss", 0)])
+def test_a_files_samples_are_turned_as_har_predict_does(
+    serving, phone, bundles, tmp_path: Path, acts, seconds
+):
+    time_s, samples = worn(acts, SAT, seed=4)
+    log = np.column_stack([time_s, samples]).round(6)
+    path = tmp_path / "walk.csv"
+    np.savetxt(path, log, delimiter=",", header="time_s,x,y,z", comments="", fmt="%.6f")
+    opened = Bundle.open(bundles["turned"])
+    predicted = predict(opened, next(iter(sources.open_path(path))))
+    page = phone(serving("turned")).open()
+    page.set_input_files("#file", path)
+    page.wait_for_selector("#save-log:visible")
+    np.testing.assert_allclose(results_of(page), predicted.probabilities, atol=1e-4)
+    assert predicted.walked_s == seconds
+    said = page.inner_text("#now-sub")
+    assert f"{predicted.n_windows} windows" in said
+    assert page.is_visible("#notice") == (seconds == 0)
+    if seconds:
+        assert said.endswith(f"turned upright by {seconds} s of walking")
+    else:
+        assert page.inner_text("#notice").startswith("Too little walking")
+    page.click("#tab-about")
+    assert "samples are turned" in page.inner_text("#facts")
 
 
 def test_the_sample_plays_where_there_is_no_sensor(serving, phone):

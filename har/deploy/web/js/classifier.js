@@ -1,5 +1,7 @@
-// From a sensor's samples to answers: resampling, windows, the model, smoothing. No page here.
+// From a sensor's samples to answers: resampling, turning where the model wants it, windows, the
+// model, smoothing. No page here.
 
+import { Aligner } from "./align.js";
 import { Resampler } from "./resampling.js";
 import { Smoother, UNKNOWN } from "./smoothing.js";
 import { Windower } from "./windows.js";
@@ -11,6 +13,9 @@ export function readManifest(m) {
     throw new Error(`model.json asks for the resampler ${m.resampler.kind}.`);
   }
   if (m.smoothing.kind !== "mean") throw new Error(`Unknown smoothing ${m.smoothing.kind}.`);
+  if (m.align && m.align.kind !== "walking-1") {
+    throw new Error(`model.json asks for samples turned by ${m.align.kind}.`);
+  }
   return {
     activities: m.activities,
     rateHz: m.rate_hz,
@@ -27,6 +32,16 @@ export function readManifest(m) {
       faster: m.resampler.faster,
       zeroCrossings: m.resampler.zero_crossings,
     },
+    align: m.align
+      ? {
+          rateHz: m.rate_hz,
+          seconds: m.align.seconds,
+          axis: m.align.axis,
+          moving: m.align.moving,
+          around: m.align.around,
+          atLeast: m.align.at_least,
+        }
+      : null,
     nSmoothed: m.smoothing.n_windows,
     delayS: (m.window.n_samples + m.lead_in_samples) / 2 / m.rate_hz + m.smoothing.delay_s,
     threshold: m.abstention ? m.abstention.threshold : null,
@@ -34,16 +49,35 @@ export function readManifest(m) {
 }
 
 export class Classifier {
-  /** run(rows): a promise of the model's probabilities. onAnswer: called in order of time. */
-  constructor(contract, run, onAnswer) {
-    Object.assign(this, { contract, run, onAnswer });
+  /**
+   * run(rows): a promise of the model's probabilities. onAnswer: called in order of time.
+   * `hold`: how many samples may wait for the walking by which they are turned.
+   */
+  constructor(contract, run, onAnswer, { hold = Infinity } = {}) {
+    Object.assign(this, { contract, run, onAnswer, hold });
     const { nRaw, hop, resampler, nSmoothed, threshold } = contract;
     this.smoother = new Smoother({ nWindows: nSmoothed, threshold });
     this.windower = new Windower({ nRaw, hop, onWindow: (w) => this.#enqueue(w) });
     this.resampler = new Resampler(resampler);
-    this.resampler.onRow = (index, row) => this.windower.push(index, row);
-    this.resampler.onBreak = () => this.windower.interrupt();
+    this.aligner = this.#newAligner();
+    this.resampler.onRow = (index, row) => (this.aligner ?? this.windower).push(index, row);
+    this.resampler.onBreak = () => (this.aligner ?? this.windower).interrupt();
     this.last = Promise.resolve();
+  }
+
+  #newAligner() {
+    const { align } = this.contract;
+    if (!align) return null;
+    const aligner = new Aligner({ ...align, hold: this.hold });
+    aligner.onRow = (index, row) => this.windower.push(index, row);
+    aligner.onBreak = () => this.windower.interrupt();
+    return aligner;
+  }
+
+  /** The phone sits elsewhere from now on. What still waited for the walking is given up. */
+  calibrate() {
+    this.windower.interrupt();
+    this.aligner = this.#newAligner();
   }
 
   /** One sample: seconds since the first, m/s², Android's sign. */
@@ -51,8 +85,9 @@ export class Classifier {
     this.resampler.push(t, x, y, z);
   }
 
-  finish() {
+  async finish() {
     this.resampler.finish();
+    this.aligner?.finish();
     return this.last;
   }
 

@@ -10,6 +10,9 @@ const KEPT_SAMPLES = 90_000; // half an hour at 50 Hz
 const SPAN_S = 8;
 const TIMELINE_S = 120;
 const PAUSE_S = 0.6; // between windows of the sample
+const TOO_LITTLE =
+  "Too little walking to turn the samples upright by: read as recorded, which mixes up postures. " +
+  "Walk for half a minute somewhere in the recording.";
 
 export class Live {
   constructor({ contract, run, motion, sample }) {
@@ -20,6 +23,7 @@ export class Live {
     $("start-sample").addEventListener("click", () => this.toggleSample());
     $("file").addEventListener("change", (e) => this.openFile(e.target.files[0]));
     $("save-log").addEventListener("click", () => this.saveLog());
+    $("calibrate").addEventListener("click", () => this.calibrateAgain());
     $("start-sample").disabled = !sample;
     const frame = () => {
       this.draw();
@@ -33,11 +37,14 @@ export class Live {
     this.log = [];
     this.results = [];
     this.bouts = new Bouts({ hopS: hop / rateHz, lengthS: nSamples / rateHz, nSmoothed });
-    this.classifier = new Classifier(this.contract, this.run, (a) => this.answered(a));
+    // A file is read whole, as `har predict` does; a sensor may listen for days.
+    const hold = this.source === "sensor" ? KEPT_SAMPLES : Infinity;
+    this.classifier = new Classifier(this.contract, this.run, (a) => this.answered(a), { hold });
     this.changed = true;
     $("bouts").replaceChildren(item("What you do shows up here.", "empty"));
     $("bars").replaceChildren();
     $("save-log").hidden = true;
+    $("calibrate").hidden = true;
   }
 
   // Sources -----------------------------------------------------------------------------------
@@ -53,13 +60,13 @@ export class Live {
       return notice(error.message);
     }
     this.begin("sensor", "Listening");
+    if (this.classifier.aligner) this.askToWalk();
     this.motion.listeners.add((this.listener = (sample) => this.receive(sample)));
     wakeLock.take();
     const waiting = setTimeout(() => {
       if (this.source === "sensor" && !this.log.length) {
         this.stop("Ready");
-        $("activity").textContent = "—"; // no answer is on its way
-        $("now-sub").textContent = "Start the sensor, open a file, or play the recorded sample.";
+        this.idle();
         notice(
           "The browser gives no motion here. On a computer, open a file or play the sample; on a " +
             "phone, use the https address that `har serve --https` prints.",
@@ -80,6 +87,7 @@ export class Live {
     this.changed = true;
     try {
       this.classifier.push(...sample);
+      if (this.walking) this.showWalking();
     } catch (error) {
       this.stop("Stopped");
       notice(error.message);
@@ -102,13 +110,22 @@ export class Live {
     this.begin("file", file.name);
     for (const row of parsed.rows) this.receive(row);
     if (this.source !== "file") return; // receive() stopped it
-    await this.classifier.finish();
+    try {
+      await this.classifier.finish();
+    } catch (error) {
+      this.stop("Stopped");
+      return notice(`${file.name}: ${error.message}`);
+    }
     this.bouts.finish();
     this.stop(file.name);
-    const found = this.results.length;
-    $("now-sub").textContent = `${duration(parsed.rows.at(-1)[0])}, ${found} windows`;
-    if (!found) notice(`${file.name}: no window of ${this.contract.nRaw / this.contract.rateHz} s without a gap.`);
-    else if (parsed.skipped) notice(`${parsed.skipped} rows were left out: no number, or no later time.`);
+    $("now-sub").textContent = this.summary();
+    if (!this.results.length) {
+      return notice(`${file.name}: no window of ${this.contract.nRaw / this.contract.rateHz} s without a gap.`);
+    }
+    const said = [];
+    if (this.classifier.aligner?.seconds === 0) said.push(TOO_LITTLE);
+    if (parsed.skipped) said.push(`${parsed.skipped} rows were left out: no number, or no later time.`);
+    notice(said.join(" "));
   }
 
   /** The bundle's recorded windows, one after the other, at the speed at which they happened. */
@@ -151,8 +168,9 @@ export class Live {
   }
 
   begin(source, title) {
-    this.reset();
     this.source = source;
+    this.reset();
+    this.walking = null;
     $("start-sensor").textContent = source === "sensor" ? "Stop" : "Start sensor";
     $("start-sample").textContent = source === "sample" ? "Stop" : "Play sample";
     $("now-eyebrow").textContent = title;
@@ -169,12 +187,81 @@ export class Live {
     this.cleanup = null;
     const was = this.source;
     this.source = null;
-    if (was === "sensor") this.classifier.finish().then(() => (this.bouts.finish(), this.list()));
+    if (was === "sensor") this.finishSensor();
     $("start-sensor").textContent = "Start sensor";
     $("start-sample").textContent = "Play sample";
     if (title) $("now-eyebrow").textContent = title;
     $("save-log").hidden = !this.log.length || was === "sample";
+    $("calibrate").hidden = true;
     this.changed = true;
+  }
+
+  async finishSensor() {
+    const { classifier, bouts } = this;
+    const waited = this.walking;
+    this.walking = null;
+    let wrong = null;
+    await classifier.finish().catch((error) => (wrong = error));
+    if (this.classifier !== classifier) return; // something else has begun
+    bouts.finish();
+    this.list();
+    if (wrong) notice(wrong.message);
+    if (!waited) return;
+    if (wrong || !this.results.length) return this.idle();
+    $("now-sub").textContent = this.summary();
+    if (!classifier.aligner.seconds) notice(TOO_LITTLE);
+  }
+
+  // The walk by which samples are turned ------------------------------------------------------
+
+  askToWalk() {
+    this.walking = {};
+    $("now-eyebrow").textContent = "Before the first answer";
+    $("activity").textContent = "Walk a little";
+    $("activity").className = "activity";
+    $("bars").replaceChildren();
+    $("calibrate").hidden = true;
+    this.showWalking();
+  }
+
+  /** How far it is; once it is known, answers come. */
+  showWalking() {
+    const { known, counted, wanted, moving } = this.classifier.aligner.reference;
+    if (known) {
+      this.walking = null;
+      $("now-eyebrow").textContent = "Listening";
+      $("calibrate").hidden = false;
+      return;
+    }
+    if (this.walking.counted === counted && this.walking.moving === moving) return;
+    this.walking = { counted, moving };
+    const how = moving ? "Good, keep walking" : "Put the phone where you wear it and walk";
+    $("now-sub").textContent = `${how}: ${counted} of ${wanted} s.`;
+    $("calibrate").hidden = !counted;
+    this.ring(counted / wanted, `${counted} s`, `${counted} of ${wanted} seconds of walking`);
+    $("ring-value").style.stroke = "";
+  }
+
+  /** The phone was put elsewhere: what comes now is turned by another walk. */
+  calibrateAgain() {
+    const { classifier, bouts } = this;
+    classifier.calibrate();
+    // The answers about the walk before are still on their way, and the last of them waits.
+    classifier.settled().then(() => this.classifier === classifier && (bouts.finish(), this.list()));
+    this.askToWalk();
+  }
+
+  summary() {
+    const walked = this.classifier.aligner?.seconds;
+    const upright = walked ? `, turned upright by ${walked} s of walking` : "";
+    return `${duration(this.log.at(-1)[0])}, ${this.results.length} windows${upright}`;
+  }
+
+  /** No answer is there, and none on its way. */
+  idle() {
+    $("activity").textContent = "—";
+    $("now-sub").textContent = "Start the sensor, open a file, or play the recorded sample.";
+    this.ring(0, "–", "no answer yet");
   }
 
   // Answers -----------------------------------------------------------------------------------
@@ -183,6 +270,7 @@ export class Live {
     this.results.push(result);
     if (this.results.length > 5000) this.results.splice(0, 1000);
     this.bouts.push(result);
+    if (this.walking) return this.list(); // of the walk before, and late
     this.show(result);
     if (this.source === "sensor") {
       const late = this.contract.delayS.toFixed(1);
@@ -196,12 +284,8 @@ export class Live {
     if ($("activity").textContent !== text) $("activity").textContent = text;
     $("activity").classList.toggle("unknown", answer < 0);
     const percent = Math.round(100 * confidence);
-    $("confidence").textContent = `${percent}%`;
-    $("ring").setAttribute("aria-label", `confidence ${percent} percent`);
-    const value = $("ring-value");
-    value.classList.toggle("none", percent < 1);
-    value.style.strokeDasharray = `${percent} 100`;
-    value.style.stroke = colourOf(answer);
+    this.ring(percent / 100, `${percent}%`, `confidence ${percent} percent`);
+    $("ring-value").style.stroke = colourOf(answer);
     const order = [...smoothed.keys()].sort((a, b) => smoothed[b] - smoothed[a]).slice(0, 3);
     $("bars").replaceChildren(
       ...order.map((i) => {
@@ -217,6 +301,13 @@ export class Live {
       }),
     );
     this.list();
+  }
+
+  ring(share, text, label) {
+    $("confidence").textContent = text;
+    $("ring").setAttribute("aria-label", label);
+    $("ring-value").classList.toggle("none", share < 0.01);
+    $("ring-value").style.strokeDasharray = `${100 * share} 100`;
   }
 
   list() {
