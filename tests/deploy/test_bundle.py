@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from har.deploy import bundle, metadata
+from har.deploy import bundle, c_array, metadata
 from har.deploy.bundle import Bundle
 from har.errors import ExportError
 from har.signal import align as aligning
@@ -202,6 +202,16 @@ def test_golden_windows_of_every_class() -> None:
     chosen = bundle.choose_golden(labels, 12)
     assert np.bincount(labels[chosen]).tolist() == [4, 3, 0, 1]
     assert (np.diff(chosen) > 0).all()
+
+
+def test_the_c_array_says_where_samples_must_be_turned(folder: Path) -> None:
+    opened = Bundle.open(folder)
+    path, windows = folder / "model.tflite", opened.golden()["windows"][:1]
+    assert "turned" not in c_array.header(opened.manifest, "float32", path, windows)
+    manifest = {**opened.manifest, "align": ALIGN}
+    assert "// The samples must be turned first" in c_array.header(
+        manifest, "float32", path, windows
+    )
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")

@@ -6,6 +6,7 @@ is learnt of some people says nothing of another, and what is learnt of her own 
 
 import json
 from importlib import resources
+from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -15,8 +16,10 @@ from click.testing import CliRunner
 
 from har import session
 from har.cli import main
+from har.config import Align, Signal
 from har.evaluation.optimism import TITLE
 from har.studies import people as learning
+from har.studies import robustness
 
 PEOPLE, ACTIVITIES, LEVEL = 7, ("sit", "stand", "lie"), 3.0
 PIPELINE = {
@@ -250,6 +253,14 @@ def test_unchanged_windows_give_exactly_the_stored_score(tmp_path):
         assert row["difference"] == pytest.approx(row["macro_f1"] - honest["macro_f1"])
     assert set(jobs(run)) == before
     assert (run / "reports/own/robustness.png").is_file()
+
+
+@pytest.mark.parametrize("kind", ["none", "walking"])
+def test_where_recordings_are_turned_a_rotation_is_of_a_sensor_that_slips(kind):
+    pipeline = SimpleNamespace(signal=Signal(align=Align(kind=kind)))
+    finished = SimpleNamespace(seeds=[0], context=SimpleNamespace(pipeline=pipeline))
+    said = robustness._protocol(finished, "cnn", 4)
+    assert ("a sensor that slips after that walk" in said) == (kind == "walking")
 
 
 def test_what_cannot_be_asked_says_why(run, tmp_path):

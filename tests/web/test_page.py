@@ -161,6 +161,9 @@ def test_before_the_first_answer_it_asks_for_a_walk_and_says_how_far_it_is(servi
     assert 2 <= counted <= 5
     assert page.inner_text("#now-sub") == f"Good, keep walking: {counted} of 10 s."
     assert page.inner_text("#confidence") == f"{counted} s"
+    assert page.get_attribute("#ring", "aria-label") == f"{counted} of 10 seconds of walking"
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(CONTRAST) == []
     assert results_of(page) == []
     later = time_s >= 18
     p.move(time_s[later], samples[later])
@@ -209,6 +212,7 @@ def test_a_sensor_that_is_stopped_before_the_walk_says_what_its_answers_are_wort
     page.click("#start-sensor")
     page.wait_for_selector("#notice:visible")
     assert page.inner_text("#notice").startswith("Too little walking")
+    assert "walk first" in page.inner_text("#notice")
     assert page.inner_text("#now-sub").endswith("windows")
 
 
@@ -235,7 +239,7 @@ def test_a_files_samples_are_turned_as_har_predict_does(
     else:
         assert page.inner_text("#notice").startswith("Too little walking")
     page.click("#tab-about")
-    assert "samples are turned" in page.inner_text("#facts")
+    assert "first 10 s of walking" in page.inner_text("#turned")
 
 
 def test_the_sample_plays_where_there_is_no_sensor(serving, phone):

@@ -44,13 +44,17 @@ function showFacts(m) {
     ["Activities", m.activities.map((a) => a.replaceAll(/[_-]/g, " ")).join(", ")],
     ["Worn at", m.input.placements.join(", ") || "not recorded"],
     ["Window", `${m.window.length_s.toFixed(2)} s at ${m.rate_hz} Hz, every ${m.window.hop_s.toFixed(2)} s`],
-    ...(m.align ? [["Upright", upright(m.align)]] : []),
     ["Macro-F1", `${m.score_of.macro_f1.toFixed(3)} (accuracy ${percent(m.score_of.accuracy)})`],
     ["Trained on", `${m.trained_on.subjects.length} people`],
     ["Unknown below", m.abstention ? percent(m.abstention.threshold) : "never: it always answers"],
     ["Data", `${m.data.name}: ${m.data.licence}`],
   ];
   const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.?$/, ".");
+  $("turned").hidden = !m.align;
+  $("turned").textContent = m.align
+    ? `It expects samples that are turned by gravity in the first ${m.align.seconds} s of walking: ` +
+      "postures are then told from your own upright, however the phone is tilted."
+    : "";
   $("score-of").textContent = `The score is ${m.score_of.what}.`;
   $("protocol").textContent = sentence(m.score_of.protocol);
   $("facts").replaceChildren(
@@ -58,13 +62,6 @@ function showFacts(m) {
       Object.assign(document.createElement("dt"), { textContent: term }),
       Object.assign(document.createElement("dd"), { textContent: text }),
     ]),
-  );
-}
-
-function upright({ seconds }) {
-  return (
-    `samples are turned so that gravity in the first ${seconds} s of walking points one way: ` +
-    "postures are then told from your own upright, however the phone sits"
   );
 }
 

@@ -11,8 +11,7 @@ const SPAN_S = 8;
 const TIMELINE_S = 120;
 const PAUSE_S = 0.6; // between windows of the sample
 const TOO_LITTLE =
-  "Too little walking to turn the samples upright by: read as recorded, which mixes up postures. " +
-  "Walk for half a minute somewhere in the recording.";
+  "Too little walking to turn the samples upright by: read as recorded, which mixes up postures.";
 
 export class Live {
   constructor({ contract, run, motion, sample }) {
@@ -123,7 +122,9 @@ export class Live {
       return notice(`${file.name}: no window of ${this.contract.nRaw / this.contract.rateHz} s without a gap.`);
     }
     const said = [];
-    if (this.classifier.aligner?.seconds === 0) said.push(TOO_LITTLE);
+    if (this.classifier.aligner?.seconds === 0) {
+      said.push(TOO_LITTLE, "Walk for half a minute somewhere in the recording.");
+    }
     if (parsed.skipped) said.push(`${parsed.skipped} rows were left out: no number, or no later time.`);
     notice(said.join(" "));
   }
@@ -209,14 +210,14 @@ export class Live {
     if (!waited) return;
     if (wrong || !this.results.length) return this.idle();
     $("now-sub").textContent = this.summary();
-    if (!classifier.aligner.seconds) notice(TOO_LITTLE);
+    if (!classifier.aligner.seconds) notice(`${TOO_LITTLE} Start again, and walk first.`);
   }
 
   // The walk by which samples are turned ------------------------------------------------------
 
   askToWalk() {
     this.walking = {};
-    $("now-eyebrow").textContent = "Before the first answer";
+    $("now-eyebrow").textContent = "Calibration";
     $("activity").textContent = "Walk a little";
     $("activity").className = "activity";
     $("bars").replaceChildren();
@@ -229,6 +230,7 @@ export class Live {
     const { known, counted, wanted, moving } = this.classifier.aligner.reference;
     if (known) {
       this.walking = null;
+      navigator.vibrate?.(200); // the phone may be in a pocket by now
       $("now-eyebrow").textContent = "Listening";
       $("calibrate").hidden = false;
       return;
