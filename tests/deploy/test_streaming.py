@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
-from har.deploy.streaming import Chunk, Resampler, batches
+from har.config import Align
+from har.deploy.streaming import Aligner, Chunk, Resampler, batches, uniform
 from har.errors import DataError, WindowError
+from har.signal.align import rotation_of, turned
 from har.signal.resampling import Stretch, resample, sampling_period
 
 
@@ -104,3 +107,35 @@ def test_a_recording_too_slow_for_the_model_is_refused() -> None:
     chunk = Chunk(np.arange(100) / 5.0, np.zeros((100, 3), np.float32))
     with pytest.raises(WindowError, match="0.2 s apart.*0.25 s"):
         list(batches([chunk], rate_hz=50.0, max_gap_s=0.25, n_raw=5, hop=1))
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_turned_chunk_by_chunk_as_the_whole_recording_is(enough: bool) -> None:
+    """Samples wait for the walking; then they come from the beginning, turned as `prepare` does."""
+    rng = np.random.default_rng(5)
+    rate, seconds = 60.0, 90 if enough else 12
+    time = np.cumsum(rng.uniform(0.8, 1.2, round(seconds * rate)) / rate)
+    time -= time[0]
+    time[round(9 * rate) :] += 0.9  # a gap, and with it a run of walking that begins anew
+    upright = np.array([0.0, 0.0, 9.81])
+    steps = 3 * np.sin(2 * np.pi * 1.8 * time) * (time > 5)
+    walked = upright + steps[:, None] * [0.1, 0.2, 1.0] + rng.normal(0, 0.05, (len(time), 3))
+    samples = (walked @ Rotation.random(random_state=2).as_matrix().T).astype(np.float32)
+    whole = resample(samples, source_hz=rate, target_hz=50.0, max_gap_s=0.25, time_s=time)
+    align = Align(kind="walking", seconds=20, axis="-y")
+    rotation, counted = rotation_of((s.samples for s in whole), align, 50.0)
+    assert (rotation is not None) == enough
+    aligner = Aligner(rate_hz=50.0, seconds=align.seconds, axis=align.axis)
+    cuts = np.sort(rng.integers(0, len(time), 60))
+    bounds = [0, *cuts.tolist(), len(time)]
+    chunks = [Chunk(time[a:b], samples[a:b]) for a, b in itertools.pairwise(bounds)]
+    pieces = list(uniform(chunks, rate_hz=50.0, max_gap_s=0.25, aligner=aligner))
+    assert aligner.seconds == (counted if enough else 0)
+    assert sum(ended for _, ended in pieces) == len(whole)
+    found = np.concatenate([p.samples for p, _ in pieces])
+    if enough:
+        expected = np.concatenate([turned(s.samples, rotation) for s in whole])
+        assert -found.mean(axis=0)[1] == pytest.approx(9.81, abs=0.1)
+    else:
+        expected = np.concatenate([s.samples for s in whole])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
