@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from har.deploy.bundle import Bundle
-from har.deploy.streaming import Chunk, Resampler
+from har.deploy.streaming import Aligner, Chunk, Resampler, uniform
 from tests.benchmarks import untrained
 
 MODELS = {"cnn": 5000, "gru": 2500, "lstm": 2500, "bilstm": 2500, "rocket": 2500}
@@ -58,6 +58,27 @@ def test_resampling_ten_minutes(benchmark: Any, rate_hz: float) -> None:
     time_s = (np.arange(n) + rng.uniform(-0.2, 0.2, n)) / rate_hz
     chunk = Chunk(time_s - time_s[0], rng.normal(0, 3, (n, 3)).astype(np.float32))
     benchmark(lambda: list(Resampler(target_hz=50.0, max_gap_s=0.25).push(chunk)))
+
+
+def test_waiting_for_walking_costs_little_beside_resampling(benchmark: Any) -> None:
+    """Two hours in which nobody walks, the worst there is: every second is looked at."""
+    rng = np.random.default_rng(0)
+    time_s = np.arange(2 * 3600 * 100) / 100
+    chunk = Chunk(time_s, rng.normal(0, 0.1, (len(time_s), 3)).astype(np.float32) + np.float32(5))
+
+    def seconds(aligner: Aligner | None) -> float:
+        begin = time.process_time()
+        for _ in uniform([chunk], rate_hz=50.0, max_gap_s=0.25, aligner=aligner):
+            pass
+        return time.process_time() - begin
+
+    plain = [seconds(None) for _ in range(3)]
+    benchmark.pedantic(
+        lambda: seconds(Aligner(rate_hz=50.0, seconds=20, axis="y")), rounds=3, iterations=1
+    )
+    ratio = benchmark.stats.stats.median / float(np.median(plain))
+    benchmark.extra_info["times resampling alone"] = round(ratio, 2)
+    assert ratio < 1.3
 
 
 @pytest.mark.parametrize("name", MODELS)
