@@ -27,7 +27,7 @@ recognition invariant to sensor orientation", doi:10.3390/s17081838.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -41,6 +41,9 @@ AROUND = 2
 """A second counts if as many before it and after it move too."""
 AT_LEAST = 5
 """Seconds: fewer are no reference."""
+MAY_LACK = 0.1
+"""Share of a data set's recordings that may have no reference. Where each recording holds one
+activity, those of walking would be turned and those of sitting not: a model would learn that."""
 GRAVITY = 5.0
 """m/s²: a mean acceleration below this does not hold gravity."""
 
@@ -170,3 +173,26 @@ def rotation_of(
         reference.push(samples)
         reference.interrupt()
     return reference.rotation(align.axis), reference.counted
+
+
+def require(seconds: Mapping[str, int]) -> None:
+    """Refuse a data set that cannot be turned.
+
+    Parameters
+    ----------
+    seconds : mapping
+        Of walking by which each recording was turned, 0 for none.
+
+    Raises
+    ------
+    WindowError
+        If more than a tenth of the recordings have no walking.
+    """
+    lacking = [name for name, s in seconds.items() if not s]
+    if len(lacking) > MAY_LACK * len(seconds):
+        raise WindowError(
+            f"signal.align: {len(lacking)} of {len(seconds)} recordings hold too little walking, "
+            f"{', '.join(lacking[:3])} among them. It needs recordings of several activities, some "
+            "of it walking; where each holds one activity, being turned would give that activity "
+            "away. Set signal.align.kind to none."
+        )

@@ -10,7 +10,7 @@ import numpy as np
 from har.config import Activities, Signal, WindowsConfig, did_you_mean
 from har.errors import ConfigError, WindowError
 from har.recording import Recording
-from har.signal.align import rotation_of, turned
+from har.signal.align import require, rotation_of, turned
 from har.signal.filters import taps_of
 from har.signal.resampling import Stretch, resample
 from har.signal.windows import OTHER, UNLABELLED, Windows, cut
@@ -123,7 +123,7 @@ def prepare(
     Raises
     ------
     WindowError
-        If no window is left, or a class has none.
+        If no window is left, a class has none, or recordings cannot be turned upright.
     """
     published = {note.label for r in recordings for note in r.annotations}
     classes, of_label = class_of(activities, published)
@@ -177,6 +177,7 @@ def prepare(
             on_timeline = first + stretch.start
             spans.append(np.stack([on_timeline, on_timeline + length + 2 * lead], axis=1))
             base += len(stretch.samples)
+    require(aligned)
     n = sum(map(len, starts))
     if not n:
         raise WindowError(

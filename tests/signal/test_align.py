@@ -136,10 +136,10 @@ def test_prepare_turns_every_recording_and_says_which_it_could_not():
         recording(day(), "a"),
         recording(turned(day(), sat), "b"),
         recording(still(60), "c"),
+        *(recording(day(), f"d{i}") for i in range(8)),
     ]
     windows = prepare(recordings, signal=Signal(align=ALIGN), windows=WindowsConfig())
-    ids = [r.id for r in recordings]
-    assert windows.aligned == {ids[0]: 10, ids[1]: 10, ids[2]: 0}
+    assert windows.aligned == {r.id: 0 if r.subject == "c" else 10 for r in recordings}
     a, b = (np.flatnonzero(windows.subjects == s) for s in "ab")
     np.testing.assert_allclose(
         windows.gather(a).mean(axis=1)[:, 0], windows.gather(b).mean(axis=1)[:, 0], atol=0.01
@@ -147,3 +147,10 @@ def test_prepare_turns_every_recording_and_says_which_it_could_not():
     c = np.flatnonzero(windows.subjects == "c")
     np.testing.assert_array_equal(windows.gather(c)[0], still(60)[: windows.n_raw])
     assert prepare(recordings, signal=Signal(), windows=WindowsConfig()).aligned == {}
+
+
+def test_recordings_of_one_activity_each_are_refused():
+    """Turned or not would tell walking from sitting."""
+    recordings = [recording(walking(60), "a"), recording(still(60), "b")]
+    with pytest.raises(WindowError, match=r"1 of 2 recordings hold too little walking, b/1/waist"):
+        prepare(recordings, signal=Signal(align=ALIGN), windows=WindowsConfig())
