@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -88,6 +89,44 @@ def test_recording_to_probabilities_as_the_offline_pipeline(
         begin = (windows.spans[:, 0] + opened.lead_in / 2) / 50
         np.testing.assert_allclose(found.window_start_s, begin)
     assert found.length_s == pytest.approx(r.length_s, abs=0.05)
+
+
+@pytest.mark.parametrize("seconds", [20, 3600])
+def test_turned_as_the_offline_pipeline_turns(make_bundle: MakeBundle, seconds: int) -> None:
+    """The whole of a recording is turned by its own walking, found on the way."""
+    r = recording("irregular")
+    signal = Signal.model_validate(
+        {
+            "filter": {"kind": "lowpass", "cutoff_hz": 20.0},
+            "align": {"kind": "walking", "seconds": seconds, "axis": "-x"},
+        }
+    )
+    shape = WindowsConfig(length_s=1.28, overlap=0.5, min_purity=0.01)
+    windows = prepare([r], signal=signal, windows=shape)
+    plain = Bundle.open(make_bundle("gru"))
+    asks = {"align": signal.align.model_dump(include={"seconds", "axis"})}
+    opened = Bundle(plain.folder, {**plain.manifest, **asks})
+    offline = opened.model()(windows.gather(np.arange(len(windows))))
+    found = predicting.predict(opened, tables.of_recording(r))
+    np.testing.assert_allclose(found.probabilities, offline, atol=1e-4)
+    assert found.walked_s == windows.aligned[r.id]
+    assert found.walked_s == 20 if seconds == 20 else 20 < found.walked_s < 80
+    assert f"Turned upright by {found.walked_s} s of walking." in predicting.describe(found)
+    as_recorded = predicting.predict(plain, tables.of_recording(r))
+    assert as_recorded.walked_s is None
+    assert np.abs(as_recorded.probabilities - found.probabilities).max() > 0.01
+
+
+def test_too_little_walking_is_said(make_bundle: MakeBundle) -> None:
+    plain = Bundle.open(make_bundle("gru"))
+    opened = Bundle(plain.folder, {**plain.manifest, "align": {"seconds": 20, "axis": "y"}})
+    r = recording("uniform")
+    lying = dataclasses.replace(r, acceleration=np.tile(np.float32([0, 0, 9.81]), (4000, 1)))
+    found = predicting.predict(opened, tables.of_recording(lying))
+    assert found.walked_s == 0
+    assert "Too little walking" in predicting.describe(found)
+    same = predicting.predict(plain, tables.of_recording(lying))
+    np.testing.assert_array_equal(found.probabilities, same.probabilities)
 
 
 def test_bouts_are_runs_of_the_smoothed_answer(make_bundle: MakeBundle) -> None:
