@@ -198,6 +198,9 @@ class Training(Section):
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps with a rising rate")
     weight_decay: float = Field(0.0, ge=0)
+    average: float = Field(
+        0.0, ge=0, description="epochs over which weights are averaged, exponentially; 0: not"
+    )
     clip_norm: float = Field(1.0, gt=0, description="global norm of the gradient")
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     class_weights: Literal["balanced", "none"] = "balanced"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from unittest import mock
+
 import numpy as np
 
 from har.config import Training
@@ -80,3 +83,35 @@ def augmented(item, report):
         history = trainer.fit(**given, batch_size=len(batch), shuffle=False, verbose=0)
         losses.append(history.history["loss"][0])
     return keras.backend.backend(), x, made, losses
+
+
+def averaged(_item, report):
+    """Training losses without and with averaged weights; whether the samples are of the moment."""
+    import keras
+
+    from har.training.averaging import Average
+
+    windows = make_windows(subjects=6)
+    train = np.arange(len(windows))
+
+    class Watched(Average):
+        def step(self, batch):
+            before = self.samples
+            super().step(batch)
+            if self.samples > before:
+                seen.append(self.model.get_weights())
+
+    losses = []
+    for reach in (0.0, 2.0):
+        seen = []
+        with mock.patch("har.training.fit.Average", Watched):
+            fitted = fit.fit(
+                registry.get("cnn"), windows, train, train[:0],
+                params={"filters": 8, "blocks": 2}, seed=0, temperature=1.0,
+                training=Training(epochs=3, batch_size=2, average=reach),
+            )  # fmt: skip
+        losses.append(fitted.history["loss"])
+    moved = [
+        any((x != y).any() for x, y in zip(a, b, strict=True)) for a, b in itertools.pairwise(seen)
+    ]
+    return keras.backend.backend(), *losses, bool(moved) and all(moved)

@@ -17,10 +17,9 @@ from har.config import Augment, Training
 from har.models.spec import ModelSpec
 from har.signal.conditioning import statistics
 from har.signal.windows import Windows
+from har.training.averaging import EVERY, Average
 
 PREDICT_BATCH = 512
-STEPS_PER_EXECUTION = 16
-"""Of TensorFlow: a step of a small network costs little more than its start from Python."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +97,10 @@ def fit(
     # Not the trainer: several batches at once would be traced anew for each number of windows.
     on_starts = keras.Model(trainer.input, trainer.output)
     predict = functools.partial(_predict, on_starts, windows)
-    watch = _Watch(model, trainer, predict, windows.labels, validation, training.patience, on_epoch)
+    average = Average(model, trainer, training.average, -(-len(train) // training.batch_size))
+    watch = _Watch(
+        model, trainer, average, predict, windows.labels, validation, training.patience, on_epoch
+    )
     given = arrays(windows, train, training)
     if spec.solve:
         labels, weights = windows.labels[train], given["sample_weight"]
@@ -165,9 +167,10 @@ def compiled(
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
         weighted_metrics=[],
         # JAX always compiles. TensorFlow's XLA is slower where it was measured, and a loop of steps
-        # inside the graph faster: reports/training-speed.md. On JAX such a loop gains nothing.
+        # inside the graph faster, since a step of a small network costs little more than its start
+        # from Python: reports/training-speed.md. On JAX such a loop gains nothing.
         jit_compile=on_jax,
-        steps_per_execution=1 if on_jax else STEPS_PER_EXECUTION,
+        steps_per_execution=1 if on_jax else EVERY,
     )
     return model, trainer
 
@@ -264,13 +267,14 @@ class _Watch:
         self,
         model: Any,
         trainer: Any,  # the model with window starts for input: they share their weights
+        average: Average,
         predict: Callable[[np.ndarray], np.ndarray],
         labels: np.ndarray,
         validation: np.ndarray,
         patience: int,
         on_epoch: Callable[[int, dict[str, float]], None],
     ) -> None:
-        self.model, self.trainer = model, trainer
+        self.model, self.trainer, self.average = model, trainer, average
         self.predict, self.labels, self.validation = predict, labels, validation
         self.patience, self.on_epoch = patience, on_epoch
         self.history: dict[str, list[float]] = {"loss": [], "learning_rate": []}
@@ -281,11 +285,19 @@ class _Watch:
     def callback(self) -> Any:
         import keras
 
-        return keras.callbacks.LambdaCallback(on_epoch_end=self._end)
+        return keras.callbacks.LambdaCallback(
+            on_train_batch_end=self._batch,
+            on_epoch_end=self._end,
+        )
+
+    def _batch(self, batch: int, logs: Any) -> None:  # Keras says it by name
+        del logs
+        self.average.step(batch)
 
     def _end(self, epoch: int, logs: dict[str, float]) -> None:
         rate = float(np.asarray(self.trainer.optimizer.learning_rate))
-        self._record(epoch, float(logs["loss"]), rate)
+        with self.average.in_place():
+            self._record(epoch, float(logs["loss"]), rate)
 
     def solved(self, train: np.ndarray) -> None:
         """What was found in one go counts as one epoch."""
@@ -303,6 +315,7 @@ class _Watch:
                 self.trainer.stop_training = True
         else:
             self.best_epoch = epoch + 1
+            self._weights = [np.array(w) for w in self.model.get_weights()]
         for name, value in scores.items():
             self.history.setdefault(name, []).append(value)
         self.on_epoch(epoch + 1, scores)

@@ -1,0 +1,73 @@
+"""The average of a network's weights over its last steps, which is what is scored and kept.
+
+From one epoch to the next, people whom a network never saw go up and down by ten points while its
+loss falls smoothly: it wanders among weights that are as good for the people who train. Their
+average is steadier, and better for others.
+
+References
+----------
+Polyak and Juditsky 1992, doi:10.1137/0330046. Izmailov and others 2018, "Averaging weights leads to
+wider optima and better generalization", arXiv:1803.05407. Cha and others 2021, "SWAD: domain
+generalization by seeking flat minima", arXiv:2102.08604.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+EVERY = 16
+"""Steps from one sample of the weights to the next: TensorFlow takes as many at once."""
+
+
+class Average:
+    """An exponential average of all weights, those of batch normalisation's statistics too.
+
+    Until as many samples are there as it reaches back, it is their plain mean.
+
+    Parameters
+    ----------
+    model : keras.Model
+    trainer : keras.Model
+        What is fitted; shares its weights with `model`.
+    epochs : float
+        How far it reaches back: what was then weighs 1/e of what is now. 0: nothing is averaged.
+    steps_per_epoch : int
+    """
+
+    def __init__(self, model: Any, trainer: Any, epochs: float, steps_per_epoch: int) -> None:
+        self.model, self.trainer = model, trainer
+        self.keeps = float(np.exp(-EVERY / (epochs * steps_per_epoch))) if epochs else 0.0
+        self.samples = 0
+        self.weights: list[np.ndarray] = []
+
+    def step(self, batch: int) -> None:
+        """After a batch, whose number in its epoch counts from 0."""
+        if not self.keeps or (batch + 1) % EVERY:
+            return
+        if hasattr(self.trainer, "jax_state_sync"):  # on JAX weights are elsewhere while it trains
+            self.trainer.jax_state_sync()
+        now = self.model.get_weights()
+        keeps = min(self.keeps, self.samples / (self.samples + 1))
+        if not self.samples:
+            self.weights = [np.zeros_like(w) for w in now]
+        for mean, w in zip(self.weights, now, strict=True):
+            mean += (1 - keeps) * (w - mean)
+        self.samples += 1
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The model with its average for weights; outside of it, training goes on as if nothing
+        had been."""
+        if not self.samples:
+            yield
+            return
+        now = self.model.get_weights()
+        self.model.set_weights(self.weights)
+        try:
+            yield
+        finally:
+            self.model.set_weights(now)
