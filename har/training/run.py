@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from har import fanout
+from har.models import registry
 from har.training.job import Task, run_job
 
 WINDOWS_PER_S = 4000.0
@@ -142,7 +143,9 @@ def estimate(tasks: Iterable[Task]) -> float:
         name = task.job.model.name
         if name not in known:
             known[name] = _windows_per_s(task.store, name) or WINDOWS_PER_S
-        epochs = task.epochs or task.training.epochs
+        # What is not trained by epochs passes its windows once.
+        once = not registry.get(name).by_epochs
+        epochs = 1 if once else task.epochs or task.training.epochs
         total += len(task.train) * epochs / known[name] + 2
     return total
 
@@ -151,8 +154,8 @@ def _windows_per_s(store: Path, name: str) -> float | None:
     files = sorted(store.glob("job/[!.]*/job.json"), key=lambda p: -p.stat().st_mtime)
     for path in files[:200]:
         about = json.loads(path.read_text(encoding="utf-8"))
-        if about["name"] == name and about["epochs_run"]:
-            return float(about["n_train"] * about["epochs_run"] / about["train_seconds"])
+        if about["name"] == name:
+            return float(about["n_train"] * (about["epochs_run"] or 1) / about["train_seconds"])
     return None
 
 

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from har.signal import stored
 from har.signal.features import features, names
 from har.training.fit import class_weights, fit
 from har.training.job import Job, Task, run_job
-from har.training.run import duration
+from har.training.run import WINDOWS_PER_S, duration, estimate
 from har.training.splits import make
 from tests.synthetic import make_windows
 
@@ -202,3 +204,19 @@ def test_class_weights_are_those_of_scikit_learn():
 
 def test_durations_are_rounded():
     assert [duration(s) for s in (4, 41, 170, 9000)] == ["10 s", "40 s", "3 min", "2.5 h"]
+
+
+@pytest.mark.parametrize(("name", "passes"), [("cnn", 4), ("rocket", 1), ("extra_trees", 1)])
+def test_the_estimate_is_of_what_the_model_does(prepared, tmp_path, name, passes):
+    """Networks read their windows once an epoch; what is solved in one go reads them once."""
+    one = task(prepared, tmp_path, job=Job(ModelConfig(name=name), 0, 0))
+    n = len(one.train)
+    assert estimate([one]) == pytest.approx(n * passes / WINDOWS_PER_S + 2)
+    # 100 windows a second, as the newest job of this model tells
+    about = {"name": name, "n_train": 400, "epochs_run": 2, "train_seconds": 8.0}
+    if name != "cnn":
+        about |= {"epochs_run": 1 if name == "rocket" else None, "train_seconds": 4.0}
+    folder = tmp_path / "job" / "0123456789abcdef"
+    folder.mkdir(parents=True)
+    (folder / "job.json").write_text(json.dumps(about))
+    assert estimate([one, one]) == pytest.approx(2 * (n * passes / 100 + 2))
