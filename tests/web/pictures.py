@@ -2,7 +2,8 @@
 
     python -m tests.web.pictures reports/motionsense/bundle/cnn walk.csv reports/figures
 
-`walk.csv` has the columns time_s, x, y, z (m/s², Android's sign). Needs Chromium and `make web`.
+`walk.csv` has the columns time_s, x, y, z (m/s², Android's sign). Needs Chromium and `make web`. Of
+a model that wants its samples turned upright, only what asks the wearer to walk is taken.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from har.deploy.bundle import Bundle
 from har.deploy.server import Server
 from har.deploy.site import build_site
 from har.deploy.uploads import Uploads
 from tests.deploy.serving import running
 from tests.web.conftest import CHROMIUM, FLAGS, Phone
+
+WALKED_S = 17.0
+"""Of a walk, when the picture of calibrating is taken."""
 
 
 def take(bundle: Path, recording: Path, out: Path) -> None:
@@ -34,6 +39,13 @@ def take(bundle: Path, recording: Path, out: Path) -> None:
                 page = phone.open()
                 page.wait_for_selector("#offline:visible")
                 page.click("#start-sensor")
+                if Bundle.open(bundle).aligner():
+                    first = rows[: np.searchsorted(rows[:, 0], WALKED_S)]
+                    phone.move(first[:, 0], first[:, 1:])
+                    page.wait_for_timeout(600)
+                    page.screenshot(path=out / f"phone-calibrating-{scheme}.png")
+                    phone.context.close()
+                    continue
                 phone.move(rows[:, 0], rows[:, 1:])
                 page.evaluate("() => har.live.classifier.settled()")
                 page.wait_for_timeout(600)
