@@ -17,9 +17,9 @@ TENSORFLOW, JAX = "tensorflow", "jax"
 FASTER_ON_JAX = frozenset({"lstm", "bilstm"})
 """Networks that `auto` trains on JAX where it is installed.
 
-`make bench` holds this to what is measured (reports/training-speed.md). gru and cnn are at times
-faster on it by the step, at times not, and their jobs are short enough for its compiler to cost more
-than it brings. Others were not measured and stay on TensorFlow.
+`make bench` holds this to what is measured (reports/training-speed.md). For gru and cnn a step is
+faster on it at times, at times not, and their jobs are so short that compiling costs more than it
+brings. Others were not measured and stay on TensorFlow.
 """
 
 
