@@ -106,7 +106,7 @@ def averaged(_item, report):
         seen = []
         with mock.patch("har.training.fit.Average", Watched):
             fitted = fit.fit(
-                registry.get("cnn"), windows, train, train[:0],
+                registry.get("cnn"), windows, train, train[:8],
                 params={"filters": 8, "blocks": 2}, seed=0, temperature=1.0,
                 training=Training(epochs=3, batch_size=2, average=reach),
             )  # fmt: skip

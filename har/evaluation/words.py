@@ -50,9 +50,10 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         signal += f", low-pass {s.filter.cutoff_hz:g} Hz inside the model"
     if s.align.kind != "none":
         signal += (
-            f"; each recording turned so that gravity during its first {s.align.seconds} s of "
-            f"walking points along {s.align.axis} (walking is found by how much it moves: no label "
-            "is used, but recordings of the people tested on are, without their labels)"
+            "; each recording turned so that gravity during its first seconds of walking, "
+            f"at most {s.align.seconds}, points along {s.align.axis} (walking is found by how much "
+            "it moves: no label is used, but recordings of the people tested on are, without their "
+            "labels)"
         )
     cut = "inside each annotated interval" if w.within == "annotation" else "over whole recordings"
     windows = (
@@ -64,10 +65,18 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
     budget = (
         f"Every model has the same folds and seeds ({seeds}), every network the same budget "
         f"(at most {training.epochs} epochs of batches of {training.batch_size}, stopped after "
-        f"{training.patience} without a better validation score). Nothing is chosen on test people."
+        f"{training.patience} without a better validation score{_averaged(training.average)}). "
+        "Nothing is chosen on test people."
     )
     scores = "Scores are pooled over the out-of-fold predictions of a seed and averaged over seeds."
     return " ".join([who, windows, budget, scores])
+
+
+def _averaged(epochs: float) -> str:
+    if not epochs:
+        return ""
+    reach = "epoch" if epochs == 1 else f"{epochs:g} epochs"
+    return f"; weights averaged over about the last {reach} are what is scored and kept"
 
 
 def _span(sizes: Sequence[int]) -> str:

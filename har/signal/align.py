@@ -22,7 +22,7 @@ References
 ----------
 Favre and others 2009, "Functional calibration procedure for 3D knee joint angle description using
 inertial sensors", doi:10.1016/j.jbiomech.2009.06.025. Yurtman and Barshan 2017, "Activity
-recognition invariant to sensor orientation", doi:10.3390/s17081838.
+recognition invariant to sensor orientation with wearable motion sensors", doi:10.3390/s17081838.
 """
 
 from __future__ import annotations

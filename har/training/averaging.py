@@ -1,8 +1,8 @@
 """The average of a network's weights over its last steps, which is what is scored and kept.
 
-From one epoch to the next, people whom a network never saw go up and down by ten points while its
+From one epoch to the next the score of people whom a network never saw goes up and down while its
 loss falls smoothly: it wanders among weights that are as good for the people who train. Their
-average is steadier, and better for others.
+average is steadier.
 
 References
 ----------
@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 EVERY = 16
-"""Steps from one sample of the weights to the next: TensorFlow takes as many at once."""
+"""Steps from one sample of the weights to the next: TensorFlow takes as many at once. The last step
+of an epoch gives a sample too."""
 
 
 class Average:
@@ -40,18 +41,21 @@ class Average:
 
     def __init__(self, model: Any, trainer: Any, epochs: float, steps_per_epoch: int) -> None:
         self.model, self.trainer = model, trainer
-        self.keeps = float(np.exp(-EVERY / (epochs * steps_per_epoch))) if epochs else 0.0
+        self.reach = epochs * steps_per_epoch
+        self.last = steps_per_epoch - 1
         self.samples = 0
         self.weights: list[np.ndarray] = []
 
     def step(self, batch: int) -> None:
         """After a batch, whose number in its epoch counts from 0."""
-        if not self.keeps or (batch + 1) % EVERY:
+        batch = min(batch, self.last)  # TensorFlow counts a call of fewer steps as a whole one
+        if not self.reach or ((batch + 1) % EVERY and batch != self.last):
             return
         if hasattr(self.trainer, "jax_state_sync"):  # on JAX weights are elsewhere while it trains
             self.trainer.jax_state_sync()
         now = self.model.get_weights()
-        keeps = min(self.keeps, self.samples / (self.samples + 1))
+        since = batch % EVERY + 1
+        keeps = min(np.exp(-since / self.reach), self.samples / (self.samples + 1))
         if not self.samples:
             self.weights = [np.zeros_like(w) for w in now]
         for mean, w in zip(self.weights, now, strict=True):

@@ -286,7 +286,8 @@ class _Watch:
         import keras
 
         return keras.callbacks.LambdaCallback(
-            on_train_batch_end=self._batch,
+            # Keras waits for the numbers of each step if anybody asks for them.
+            on_train_batch_end=self._batch if self.average.reach else None,
             on_epoch_end=self._end,
         )
 

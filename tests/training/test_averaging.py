@@ -8,7 +8,7 @@ import pytest
 from har import fanout
 from har.config import Split, Training
 from har.models import registry
-from har.training import averaging, backend
+from har.training import backend
 from har.training.averaging import EVERY, Average
 from har.training.fit import fit
 from har.training.splits import make
@@ -30,34 +30,59 @@ class Weights:
 
 
 def slow(samples, epochs, steps):
-    """Each sample's weight written out: a mean at first, then what e^(−age) leaves."""
-    keeps = np.exp(-EVERY / (epochs * steps))
+    """Each sample's share written out: a mean at first, then what e^(−age in steps) leaves.
+
+    `samples` are (step since training began, values), a step every sixteenth and at epochs' ends.
+    """
     shares = np.zeros(0)
-    for i in range(len(samples)):
-        k = min(keeps, i / (i + 1))
+    before = -1
+    for i, (step, _) in enumerate(samples):
+        k = min(np.exp(-(step - before) / (epochs * steps)), i / (i + 1))
         shares = np.append(shares * k, 1 - k)
+        before = step
     assert shares.sum() == pytest.approx(1)
-    return np.tensordot(shares, np.array(samples), axes=1)
+    return np.tensordot(shares, np.array([values for _, values in samples]), axes=1)
 
 
-@pytest.mark.parametrize(("epochs", "steps"), [(0.5, 40), (2.0, 33), (100.0, 16)])
-def test_average_is_that_of_a_slow_twin(rng, epochs, steps):
+@pytest.mark.parametrize("at_once", [1, EVERY])
+@pytest.mark.parametrize(("epochs", "steps"), [(0.5, 40), (2.0, 33), (100.0, 16), (1.0, 5)])
+def test_average_is_that_of_a_slow_twin(rng, epochs, steps, at_once):
+    """However many steps are taken at once: Keras then names the last of a whole call, also where
+    an epoch ends within it."""
     model = Weights()
     average = Average(model, model, epochs, steps)
     samples = []
-    for _ in range(6):
-        for batch in range(steps):
+    for epoch in range(6):
+        for first in range(0, steps, at_once):
+            last = min(first + at_once, steps) - 1
             model.now = [rng.normal(size=w.shape).astype(np.float32) for w in model.now]
-            average.step(batch)
-            if batch % EVERY == EVERY - 1:
-                samples.append([w.ravel() for w in model.get_weights()])
+            average.step(first + at_once - 1)
+            if last % EVERY == EVERY - 1 or last == steps - 1:
+                samples.append((epoch * steps + last, [w.ravel() for w in model.get_weights()]))
+    assert average.samples == len(samples) > 0
     for i in range(2):
-        expected = slow([s[i] for s in samples], epochs, steps)
+        expected = slow([(step, w[i]) for step, w in samples], epochs, steps)
         np.testing.assert_allclose(average.weights[i].ravel(), expected, atol=1e-5)
     if epochs == 100.0:  # further back than there is: the plain mean
         np.testing.assert_allclose(
-            average.weights[1], np.mean([s[1] for s in samples], axis=0), atol=1e-5
+            average.weights[1], np.mean([w[1] for _, w in samples], axis=0), atol=1e-5
         )
+
+
+def test_keras_says_what_is_counted_on():
+    """A short last call of several steps is counted as whole, and each step alone as itself."""
+    import keras
+
+    x = np.zeros((5, 2), np.float32)
+    for at_once, expected in ((1, [0, 1, 2, 3, 4]), (4, [3, 7])):
+        said = []
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.compile("sgd", "mse", steps_per_execution=at_once)
+        watch = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs, said=said: said.append(batch)
+        )
+        model.fit(x, x[:, :1], batch_size=1, verbose=0, callbacks=[watch])
+        assert said == expected
 
 
 def test_in_place_leaves_no_trace(rng):
@@ -87,7 +112,6 @@ def test_what_is_kept_is_the_average_of_the_best_epoch_and_training_goes_on_as_e
             return super().in_place()
 
     monkeypatch.setattr("har.training.fit.Average", Recorded)
-    monkeypatch.setattr(averaging, "EVERY", 4)
     fitted = {}
     for reach in (0.0, 1.0):
         kept.clear()
