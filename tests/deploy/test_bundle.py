@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,9 @@ def test_the_readme_says_how_samples_are_turned_where_the_model_wants_that(folde
 
 def test_the_readmes_turning_is_the_shortest_rotation() -> None:
     """Its Kotlin, line for line, against the matrix: v + k×v + k×(k×v) / (1 + c)."""
+    kotlin = resources.files("har.deploy").joinpath("bundle_readme_align.md").read_text("utf-8")
+    assert "v[it] + kv[it] + kkv[it] / (1 + c)" in kotlin
+    assert "a[(it + 1) % 3] * b[(it + 2) % 3] - a[(it + 2) % 3] * b[(it + 1) % 3]" in kotlin
     rng = np.random.default_rng(0)
     up = aligning.unit("-y")
     for _ in range(20):

@@ -23,7 +23,7 @@ from har.deploy.uploads import Uploads
 from tests.deploy.serving import running
 from tests.web.conftest import CHROMIUM, FLAGS, Phone
 
-WALKED_S = 17.0
+WALKED_S = 12.0
 """Of a walk, when the picture of calibrating is taken."""
 
 
