@@ -166,13 +166,14 @@ def rotation_of(
     -------
     rotation : ndarray of float64, shape (3, 3), or None
     seconds : int
-        How many counted.
+        Of walking that it is of; 0 without one.
     """
     reference = Reference(rate_hz, align.seconds)
     for samples in stretches:
         reference.push(samples)
         reference.interrupt()
-    return reference.rotation(align.axis), reference.counted
+    rotation = reference.rotation(align.axis)
+    return rotation, 0 if rotation is None else reference.counted
 
 
 def require(seconds: Mapping[str, int]) -> None:

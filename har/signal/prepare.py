@@ -153,7 +153,7 @@ def prepare(
             rotation, seconds = rotation_of(
                 (s.samples for s in stretches), signal.align, signal.rate_hz
             )
-            aligned[recording.id] = seconds if rotation is not None else 0
+            aligned[recording.id] = seconds
             if rotation is not None:
                 stretches = [Stretch(s.start, turned(s.samples, rotation)) for s in stretches]
         for stretch in stretches:

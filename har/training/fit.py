@@ -97,7 +97,7 @@ def fit(
     # Not the trainer: several batches at once would be traced anew for each number of windows.
     on_starts = keras.Model(trainer.input, trainer.output)
     predict = functools.partial(_predict, on_starts, windows)
-    average = Average(model, trainer, training.average, -(-len(train) // training.batch_size))
+    average = Average(model, trainer, training.average, _steps(train, training))
     watch = _Watch(
         model, trainer, average, predict, windows.labels, validation, training.patience, on_epoch
     )
@@ -163,12 +163,12 @@ def compiled(
     trainer = _on_starts(model, windows, training.augment, seed)
     on_jax = keras.backend.backend() == "jax"
     trainer.compile(
-        optimizer=_optimizer(training, -(-len(train) // training.batch_size)),
+        optimizer=_optimizer(training, _steps(train, training)),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
         weighted_metrics=[],
-        # JAX always compiles. TensorFlow's XLA is slower where it was measured, and a loop of steps
-        # inside the graph faster, since a step of a small network costs little more than its start
-        # from Python: reports/training-speed.md. On JAX such a loop gains nothing.
+        # JAX always compiles. TensorFlow's XLA gains nothing beyond the spread of what was measured
+        # (reports/training-speed.md). A loop of steps inside the graph does, since a step of a
+        # small network costs little more than its start from Python; on JAX it gains nothing.
         jit_compile=on_jax,
         steps_per_execution=1 if on_jax else EVERY,
     )
@@ -234,6 +234,11 @@ def _on_starts(model: Any, windows: Windows, augment: Augment, seed: int) -> Any
     if any(augment.model_dump().values()):
         x = augmenting.Augment(**augment.model_dump(), seed=seed, name="augment")(x)
     return keras.Model(starts, model(x))
+
+
+def _steps(train: np.ndarray, training: Training) -> int:
+    """Batches of an epoch; the last may be smaller."""
+    return -(-len(train) // training.batch_size)
 
 
 def _optimizer(training: Training, steps_per_epoch: int) -> Any:
@@ -306,17 +311,17 @@ class _Watch:
 
     def _record(self, epoch: int, loss: float, rate: float) -> None:
         scores = {"loss": loss, "learning_rate": rate}
+        better = True  # without validation people the last epoch is taken
         if len(self.validation):
             scores |= self._scores(self.validation)
             rank = (scores["val_macro_f1"], -scores["val_loss"])
-            if rank > self._best:
-                self._best, self.best_epoch = rank, epoch + 1
-                self._weights = [np.array(w) for w in self.model.get_weights()]
-            elif epoch + 1 - self.best_epoch >= self.patience:
-                self.trainer.stop_training = True
-        else:
+            if better := rank > self._best:
+                self._best = rank
+        if better:
             self.best_epoch = epoch + 1
             self._weights = [np.array(w) for w in self.model.get_weights()]
+        elif epoch + 1 - self.best_epoch >= self.patience:
+            self.trainer.stop_training = True
         for name, value in scores.items():
             self.history.setdefault(name, []).append(value)
         self.on_epoch(epoch + 1, scores)
