@@ -185,6 +185,9 @@ class Augment(Section):
 
     rotate_deg: float = Field(0.0, ge=0, description="standard deviation of the angle")
     scale: float = Field(0.0, ge=0, description="standard deviation of the factor")
+    vigour: float = Field(
+        0.0, ge=0, description="standard deviation of the log of a factor on all but gravity"
+    )
     jitter: float = Field(0.0, ge=0, description="standard deviation of noise, m/s²")
     warp: float = Field(0.0, ge=0, lt=0.5, description="greatest relative change of speed")
     turn: float = Field(0.0, ge=0, le=1, description="probability of a half turn about an axis")

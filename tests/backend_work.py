@@ -9,7 +9,7 @@ import numpy as np
 
 from har.config import Training
 from har.models import registry
-from har.training import fit
+from har.training import compiled, fit
 from tests.synthetic import make_windows
 
 RATE = 0.1
@@ -37,9 +37,10 @@ def one_step(item, report):
         params = {"channels": "split_magnitude"}
         if not registry.get(name).solve:
             params["dropout"] = 0.0
-        model, trainer = fit.compiled(
+        made = compiled.compiled(
             registry.get(name), windows, batch, params=params, training=training, seed=0
         )
+        model, trainer = made.model, made.trainer
         if item["weights"] is not None:
             model.set_weights(item["weights"][name])
         # TensorFlow as it is called, JAX as it is compiled: nothing is traced for a single batch.
@@ -68,7 +69,7 @@ def augmented(item, report):
 
     from har.training.augment import Augment
 
-    kinds = dict(rotate_deg=10.0, scale=0.1, jitter=0.1, warp=0.1, turn=0.5, mirror=0.5)
+    kinds = dict(rotate_deg=10.0, scale=0.1, vigour=0.2, jitter=0.1, warp=0.1, turn=0.5, mirror=0.5)
     x = np.random.default_rng(0).normal(size=(16, 64, 3)).astype(np.float32)
     made = [np.asarray(Augment(**kinds, seed=seed)(x, training=True)) for seed in (0, 0, 1)]
     windows = make_windows(subjects=3)
@@ -76,9 +77,9 @@ def augmented(item, report):
     losses = []
     for of in ({}, kinds):
         training = Training(batch_size=len(batch), augment=of)
-        _, trainer = fit.compiled(
+        trainer = compiled.compiled(
             registry.get("cnn"), windows, batch, params={"dropout": 0.0}, training=training, seed=0
-        )
+        ).trainer
         given = fit.arrays(windows, batch, training)
         history = trainer.fit(**given, batch_size=len(batch), shuffle=False, verbose=0)
         losses.append(history.history["loss"][0])
@@ -115,3 +116,29 @@ def averaged(_item, report):
         any((x != y).any() for x, y in zip(a, b, strict=True)) for a, b in itertools.pairwise(seen)
     ]
     return keras.backend.backend(), *losses, bool(moved) and all(moved)
+
+
+def kept(item, report):
+    """What jobs of each network come to: one alone, then one and the same again in a workshop."""
+    windows = make_windows(subjects=6)
+    n = len(windows)
+    one, other = np.split(np.arange(n), [n - 20]), np.split(np.roll(np.arange(n), 33), [n - 13])
+    out = {}
+    for name, params in item["models"].items():
+        alone, workshop = compiled.Workshop(), compiled.Workshop()
+        out[name] = []
+        for seed, split, of in ((1, other, alone), (0, one, workshop), (1, other, workshop)):
+            fitted = fit.fit(
+                registry.get(name), windows, *split, params=params, training=item["training"],
+                seed=seed, workshop=of,
+            )  # fmt: skip
+            out[name].append(
+                {
+                    "made": id(fitted.model),
+                    "weights": fitted.model.get_weights(),
+                    "probabilities": [fitted.predict(split[1])],
+                    "history": fitted.history,
+                }
+            )
+            report(name)
+    return out

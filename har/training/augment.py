@@ -25,7 +25,10 @@ class Augment(keras.layers.Layer):
     rotate_deg : float
         Standard deviation of the angle about a random axis.
     scale : float
-        Standard deviation of the factor on the whole window, about 1.
+        Standard deviation of the factor on the whole window, about 1: sensors differ.
+    vigour : float
+        Standard deviation of the logarithm of a factor on the motion alone, what is left when the
+        window's mean is taken away: people step harder or softer, gravity stays as it is.
     jitter : float
         Standard deviation of white noise, m/s².
     warp : float
@@ -45,6 +48,7 @@ class Augment(keras.layers.Layer):
         *,
         rotate_deg: float = 0.0,
         scale: float = 0.0,
+        vigour: float = 0.0,
         jitter: float = 0.0,
         warp: float = 0.0,
         turn: float = 0.0,
@@ -54,7 +58,7 @@ class Augment(keras.layers.Layer):
     ) -> None:
         super().__init__(trainable=False, **kwargs)
         self.rotate_deg, self.scale, self.jitter, self.warp = rotate_deg, scale, jitter, warp
-        self.turn, self.mirror = turn, mirror
+        self.turn, self.mirror, self.vigour = turn, mirror, vigour
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, x: Any, training: bool = False) -> Any:
@@ -62,6 +66,11 @@ class Augment(keras.layers.Layer):
             return x
         if self.warp:
             x = self._warped(x)
+        if self.vigour:
+            n = ops.shape(x)[0]
+            factor = ops.exp(keras.random.normal((n, 1, 1), 0.0, self.vigour, seed=self.random))
+            gravity = ops.mean(x, axis=1, keepdims=True)
+            x = gravity + factor * (x - gravity)
         if self.turn:
             x = x * self._half_turns(ops.shape(x)[0])
         if self.mirror:

@@ -23,12 +23,20 @@ brings. Others were not measured and stay on TensorFlow.
 """
 
 
+LONG = 50_000
+"""Windows, counted once for each epoch, from which `auto` takes JAX for a job of those networks.
+
+JAX compiles for some seconds in each process. A job of fewer windows, of the few that a process
+does, does not win that back: on `watch` (35,000 a job) both were as fast.
+"""
+
+
 def jax_installed() -> bool:
     """Found without importing it."""
     return all(importlib.util.find_spec(name) is not None for name in ("jax", "jaxlib"))
 
 
-def choose(wanted: str, model: str) -> str | None:
+def choose(wanted: str, model: str, *, passes: int = LONG) -> str | None:
     """The backend that trains a model.
 
     Parameters
@@ -37,6 +45,8 @@ def choose(wanted: str, model: str) -> str | None:
         `training.backend`: auto, tensorflow or jax.
     model : str
         Its name in the registry.
+    passes : int
+        Windows that the job trains on times its epochs.
 
     Returns
     -------
@@ -51,7 +61,8 @@ def choose(wanted: str, model: str) -> str | None:
     if registry.get(model).classical:
         return None
     if wanted == "auto":
-        return JAX if model in FASTER_ON_JAX and jax_installed() else TENSORFLOW
+        pays = model in FASTER_ON_JAX and passes >= LONG
+        return JAX if pays and jax_installed() else TENSORFLOW
     if wanted == JAX and not jax_installed():
         raise ConfigError(
             "training.backend is jax, which is not installed here. Install it "

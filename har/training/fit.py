@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from har.config import Augment, Training
+from har.config import Training
 from har.models.spec import ModelSpec
-from har.signal.conditioning import statistics
 from har.signal.windows import Windows
-from har.training.averaging import EVERY, Average
+from har.training.averaging import Average
+from har.training.compiled import Workshop, steps_per_epoch
 
-PREDICT_BATCH = 512
+PREDICT_BATCH, PREDICT_STEP = 512, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,7 @@ def fit(
     seed: int,
     epochs: int | None = None,
     temperature: float | None = None,
+    workshop: Workshop | None = None,
     on_epoch: Callable[[int, dict[str, float]], None] = lambda _epoch, _scores: None,
 ) -> Fitted:
     """Train a network.
@@ -84,6 +85,9 @@ def fit(
         final fit of n epochs repeats what the folds did in their first n.
     temperature : float, optional
         Of the probabilities; found on the validation windows if left out and there are any.
+    workshop : Workshop, optional
+        Where the network is compiled and kept. What is fitted with one is good until the next fit
+        with it: the same network is then trained anew.
     on_epoch : callable
         Told of each finished epoch.
 
@@ -91,13 +95,12 @@ def fit(
     -------
     Fitted
     """
-    import keras
-
-    model, trainer = compiled(spec, windows, train, params=params, training=training, seed=seed)
-    # Not the trainer: several batches at once would be traced anew for each number of windows.
-    on_starts = keras.Model(trainer.input, trainer.output)
-    predict = functools.partial(_predict, on_starts, windows)
-    average = Average(model, trainer, training.average, _steps(train, training))
+    made = (workshop or Workshop()).get(
+        spec, windows, train, params=params, training=training, seed=seed
+    )
+    model, trainer = made.model, made.trainer
+    predict = functools.partial(_predict, made.scorer, windows)
+    average = Average(model, trainer, training.average, steps_per_epoch(train, training))
     watch = _Watch(
         model, trainer, average, predict, windows.labels, validation, training.patience, on_epoch
     )
@@ -113,7 +116,7 @@ def fit(
             epochs=epochs or training.epochs,
             shuffle=True,
             verbose=0,
-            callbacks=[watch.callback()],
+            callbacks=[watch.callback(), _shuffled_by(seed)],
         )
         watch.restore_best()
     if temperature is None:
@@ -133,50 +136,8 @@ def fit(
     )
 
 
-def compiled(
-    spec: ModelSpec,
-    windows: Windows,
-    train: np.ndarray,
-    *,
-    params: dict[str, Any],
-    training: Training,
-    seed: int,
-) -> tuple[Any, Any]:
-    """A network that is ready to train, and the same with window starts for its input.
-
-    Parameters are those of `fit`. The two share their weights: training the second, which gathers
-    the windows itself, trains the first.
-    """
-    import keras
-
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    mean, std = statistics(windows, train, spec.resolve(params)["channels"])
-    model = spec.build(
-        (windows.n_raw, windows.samples.shape[1]),
-        len(windows.activities),
-        taps=windows.taps,
-        params=params,
-        mean=mean,
-        std=std,
-    )
-    trainer = _on_starts(model, windows, training.augment, seed)
-    on_jax = keras.backend.backend() == "jax"
-    trainer.compile(
-        optimizer=_optimizer(training, _steps(train, training)),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
-        weighted_metrics=[],
-        # JAX always compiles. TensorFlow's XLA gains nothing beyond the spread of what was measured
-        # (reports/training-speed.md). A loop of steps inside the graph does, since a step of a
-        # small network costs little more than its start from Python; on JAX it gains nothing.
-        jit_compile=on_jax,
-        steps_per_execution=1 if on_jax else EVERY,
-    )
-    return model, trainer
-
-
 def arrays(windows: Windows, train: np.ndarray, training: Training) -> dict[str, np.ndarray]:
-    """What `fit` of the second network of `compiled` takes: starts, one-hot labels, weights."""
+    """What `fit` of a compiled `trainer` takes: starts, one-hot labels, weights."""
     k = len(windows.activities)
     weights = class_weights(windows.labels[train], k, training.class_weights)
     return {
@@ -212,53 +173,24 @@ def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(found.x))
 
 
-def _predict(on_starts: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
+def _predict(scorer: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
     if not len(index):
         return np.empty((0, len(windows.activities)), np.float32)
-    # Batches of one size: JAX compiles for each that it meets.
-    size = -(-len(index) // -(-len(index) // PREDICT_BATCH))
+    # Batches of one size, out of few: JAX compiles for each that it meets.
+    batches = -(-len(index) // PREDICT_BATCH)
+    size = PREDICT_STEP * -(-len(index) // (batches * PREDICT_STEP))
     starts = np.resize(windows.starts[index].astype(np.int32), -(-len(index) // size) * size)
-    probabilities = on_starts.predict(starts, batch_size=size, verbose=0)
+    probabilities = scorer.predict(starts, batch_size=size, verbose=0)
     return np.asarray(probabilities, np.float32)[: len(index)]
 
 
-def _on_starts(model: Any, windows: Windows, augment: Augment, seed: int) -> Any:
-    """The same network with window starts for input; it holds the samples."""
+def _shuffled_by(seed: int) -> Any:
+    """On JAX numpy shuffles, and Keras shuffles once more where it has to trace."""
     import keras
 
-    from har.training import augment as augmenting
-    from har.training.gather import Gather
-
-    starts = keras.Input(shape=(), dtype="int32", name="start")
-    x = Gather(np.asarray(windows.samples), windows.n_raw, name="gather")(starts)
-    if any(augment.model_dump().values()):
-        x = augmenting.Augment(**augment.model_dump(), seed=seed, name="augment")(x)
-    return keras.Model(starts, model(x))
-
-
-def _steps(train: np.ndarray, training: Training) -> int:
-    """Batches of an epoch; the last may be smaller."""
-    return -(-len(train) // training.batch_size)
-
-
-def _optimizer(training: Training, steps_per_epoch: int) -> Any:
-    import keras
-
-    total = steps_per_epoch * training.epochs
-    rate: Any = training.learning_rate
-    if training.schedule == "cosine":
-        warm = int(training.warmup * total)
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=training.learning_rate / 10 if warm else training.learning_rate,
-            decay_steps=max(total - warm, 1),
-            alpha=0.01,
-            warmup_target=training.learning_rate if warm else None,
-            warmup_steps=warm,
-        )
-    options = {"learning_rate": rate, "global_clipnorm": training.clip_norm}
-    if training.weight_decay:
-        return keras.optimizers.AdamW(weight_decay=training.weight_decay, **options)
-    return keras.optimizers.Adam(**options)
+    return keras.callbacks.LambdaCallback(
+        on_train_begin=lambda _logs: keras.utils.set_random_seed(seed)
+    )
 
 
 class _Watch:

@@ -21,6 +21,10 @@ from har.signal import stored
 from har.signal.windows import Windows
 from har.store import Output, Store, code_version, digest, versions, write_json
 from har.training import backend
+from har.training.compiled import Workshop
+
+WORKSHOP = Workshop()
+"""Of this process: what one job compiled serves the next of the same model."""
 
 FINAL = "final"
 """The fold of a fit on all people, which nobody is left to test."""
@@ -61,7 +65,8 @@ class Task:
     @functools.cached_property
     def backend(self) -> str | None:
         """The Keras backend that its process must have; None for a classical model."""
-        return backend.choose(self.training.backend, self.job.model.name)
+        passes = len(self.train) * self.training.epochs
+        return backend.choose(self.training.backend, self.job.model.name, passes=passes)
 
     @functools.cached_property
     def parts(self) -> dict[str, Any]:
@@ -188,6 +193,7 @@ def _network(
         seed=task.job.seed,
         epochs=task.epochs,
         temperature=task.temperature,
+        workshop=WORKSHOP,
         on_epoch=lambda epoch, scores: report({"epoch": epoch, **scores}),
     )
     fitted.model.save(folder / "model.keras")

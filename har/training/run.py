@@ -49,15 +49,21 @@ def run_tasks(
     todo = [i for i, task in enumerate(tasks) if task.find() is None]
     # The same training may stand twice under two labels.
     first = {tasks[i].key: i for i in reversed(todo)}
-    todo = sorted(first.values())
+    seconds = estimate([tasks[i] for i in sorted(first.values())])
+    # Longest first, so that nobody is left with a long one at the end; of a model in one go, since
+    # a process keeps what it compiled for it.
+    longest: dict[str, float] = {}
+    for i, took in zip(sorted(first.values()), seconds, strict=True):
+        model = tasks[i].job.model.key
+        longest[model] = max(longest.get(model, 0.0), took)
+    todo = sorted(first.values(), key=lambda i: (-longest[tasks[i].job.model.key], i))
     if not todo:
         return {}
     slots = min(fanout.slots(jobs, dask), len(todo))
-    seconds = estimate([tasks[i] for i in todo]) / slots
     already = f", {len(tasks) - len(todo)} stored already" if len(todo) < len(tasks) else ""
     where = f" on {dask}" if dask else ""
     console.print(
-        f"  {len(todo)} jobs{already}; {slots} at a time{where}, about {duration(seconds)}"
+        f"  {len(todo)} jobs{already}; {slots} at a time{where}, about {duration(sum(seconds) / slots)}"
     )
     epochs = [tasks[i].epochs or tasks[i].training.epochs for i in todo]
     reached = [0] * len(todo)
@@ -135,9 +141,9 @@ def environment(task: Task) -> dict[str, str]:
     return fanout.ONE_THREAD | ({"KERAS_BACKEND": task.backend} if task.backend else {})
 
 
-def estimate(tasks: Iterable[Task]) -> float:
-    """Seconds of one process, from the speed of the newest stored job of each model."""
-    total = 0.0
+def estimate(tasks: Iterable[Task]) -> list[float]:
+    """Seconds of each, from the speed of the newest stored job of its model."""
+    out = []
     known: dict[str, float] = {}
     for task in tasks:
         name = task.job.model.name
@@ -146,8 +152,8 @@ def estimate(tasks: Iterable[Task]) -> float:
         # What is not trained by epochs passes its windows once.
         once = not registry.get(name).by_epochs
         epochs = 1 if once else task.epochs or task.training.epochs
-        total += len(task.train) * epochs / known[name] + 2
-    return total
+        out.append(len(task.train) * epochs / known[name] + 2)
+    return out
 
 
 def _windows_per_s(store: Path, name: str) -> float | None:

@@ -15,7 +15,8 @@ def _config(pipeline: Pipeline) -> dict[str, Any]:
     from har.training import backend
 
     config = pipeline.model_dump(include={"split", "models", "training"})
-    wanted = config["training"].pop("backend")  # what it means here counts
+    # What it means here counts; for a short job of `auto`, what it would mean for a long one.
+    wanted = config["training"].pop("backend")
     config["backends"] = {
         m.key: backend.described(backend.choose(wanted, m.name)) for m in pipeline.models
     }

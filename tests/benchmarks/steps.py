@@ -49,11 +49,13 @@ def windows() -> Any:
 def har(name: str, jit: bool | None = None) -> Callable[[], None]:
     from har.config import Training
     from har.models import registry
-    from har.training import fit
+    from har.training import compiled, fit
 
     w, training, everything = windows(), Training(batch_size=BATCH), np.arange(N_WINDOWS)
     spec = registry.get(name)
-    _, trainer = fit.compiled(spec, w, everything, params=CHANNELS, training=training, seed=0)
+    trainer = compiled.compiled(
+        spec, w, everything, params=CHANNELS, training=training, seed=0
+    ).trainer
     if jit is not None:
         trainer.jit_compile = jit
     given = fit.arrays(w, everything, training)

@@ -27,6 +27,11 @@ MODELS = ("lstm", "bilstm", "gru", "cnn")
 EVERY = (*MODELS, "simple_rnn", "stacked_lstm", "peephole_lstm", "conv_lstm", "inception", "tiny")
 Rates = dict[str, list[float]]
 
+ONE = "one process, each job compiled by itself"
+KEPT = "one process that keeps what it compiled"
+SPREAD = "`har run`: such a process for each core"
+ON_JAX = "the same, lstm and bilstm on JAX"
+
 
 class Runner:
     """A process that trains one network one way, an epoch at a time."""
@@ -135,9 +140,10 @@ def prepared(folder: Path) -> Any:
 
 
 def tasks(context: Any, store: Path, *, backend: str, folds: int, epochs: int) -> list[Any]:
-    """The jobs of `watch` on its first folds."""
+    """The jobs of `watch` on its first folds; on JAX only of the models that it trains faster."""
     from har.config import Training
     from har.signal import stored
+    from har.training.backend import FASTER_ON_JAX
     from har.training.job import Job, Task
     from har.training.splits import make
 
@@ -146,7 +152,11 @@ def tasks(context: Any, store: Path, *, backend: str, folds: int, epochs: int) -
     return [
         Task(
             job=Job(model, fold, 0),
-            training=Training(epochs=epochs, patience=epochs, backend=backend),
+            training=Training(
+                epochs=epochs,
+                patience=epochs,
+                backend=backend if model.name in FASTER_ON_JAX else "tensorflow",
+            ),
             train=split.train,
             validation=split.validation,
             test=split.test,
@@ -159,13 +169,21 @@ def tasks(context: Any, store: Path, *, backend: str, folds: int, epochs: int) -
     ]
 
 
-def one_process(items: Sequence[Any]) -> None:
+def compiled_anew(task: Any, report: Any) -> str | None:
+    """A job with nothing kept of the one before it: each has a `compile` and a `fit` of its own."""
+    from har.training import job
+
+    job.WORKSHOP.clear()
+    return job.run_job(task, report)
+
+
+def one_process(items: Sequence[Any], *, anew: bool) -> None:
     """Every job in one process, with TensorFlow's own choice of threads."""
     from har import fanout
     from har.training.job import run_job
 
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    for _, outcome in fanout.run(run_job, items, jobs=1, env=quiet):
+    for _, outcome in fanout.run(compiled_anew if anew else run_job, items, jobs=1, env=quiet):
         assert isinstance(outcome, fanout.Done), outcome
 
 
@@ -183,18 +201,21 @@ def comparison(repeats: int, folds: int, epochs: int) -> dict[str, list[float]]:
     """Seconds of the same jobs, done in each way in turn."""
     from har.training.backend import jax_installed
 
-    out: dict[str, list[float]] = {"one process": [], "a process for each core": []}
+    out: dict[str, list[float]] = {ONE: [], KEPT: [], SPREAD: []}
     if jax_installed():
-        out["the same, each model on its faster backend"] = []
+        out[ON_JAX] = []
     with tempfile.TemporaryDirectory() as folder:
         context = prepared(Path(folder))
         for repeat in range(repeats):
             for i, name in enumerate(out):
                 store = Path(folder) / f"store-{repeat}-{i}"
-                backend = "auto" if i == 2 else "tensorflow"
+                backend = "jax" if name == ON_JAX else "tensorflow"
                 items = tasks(context, store, backend=backend, folds=folds, epochs=epochs)
                 begin = time.perf_counter()
-                (one_process if i == 0 else fanned_out)(items)
+                if name in (ONE, KEPT):
+                    one_process(items, anew=name == ONE)
+                else:
+                    fanned_out(items)
                 out[name].append(time.perf_counter() - begin)
     return out
 
@@ -263,13 +284,14 @@ def measure(options: argparse.Namespace) -> str:
     ]
     if options.repeats:
         seconds = comparison(options.repeats, options.folds, options.epochs)
-        first = statistics.median(seconds["one process"])
+        first = statistics.median(seconds[ONE])
         text += [
             "## A whole comparison",
             "",
             f"The jobs of `har run watch` (4 networks, {options.folds} folds, {options.epochs} "
             f"epochs), from start to finish, {options.repeats} times in turn. One process has "
-            "TensorFlow's own choice of threads; the others one thread each.",
+            "TensorFlow's own choice of threads; those of each core have one. A job compiled by "
+            "itself is what a loop over `compile` and `fit` does.",
             "",
             "| | seconds | times one process |",
             "| --- | ---: | ---: |",

@@ -43,6 +43,21 @@ def test_scale_is_one_factor_for_each_window(rng):
     assert factor[:, 0, 0].std() == pytest.approx(0.1, rel=0.1)
 
 
+def test_vigour_is_one_factor_for_the_motion_of_each_window_and_leaves_gravity(rng):
+    x = rng.normal(size=(4000, 10, 3)).astype(np.float32) + [0, 9.81, 0]
+    y = augmented(x.astype(np.float32), vigour=0.3)
+    np.testing.assert_allclose(y.mean(axis=1), x.mean(axis=1), atol=1e-4)
+    motion = (y - y.mean(axis=1, keepdims=True)) / (x - x.mean(axis=1, keepdims=True))
+    factor = np.median(motion.reshape(4000, -1), axis=1)
+    np.testing.assert_allclose(
+        y - y.mean(axis=1, keepdims=True),
+        factor[:, None, None] * (x - x.mean(axis=1, keepdims=True)),
+        atol=1e-3,
+    )
+    assert np.log(factor).mean() == pytest.approx(0, abs=0.02)
+    assert np.log(factor).std() == pytest.approx(0.3, rel=0.05)
+
+
 def test_jitter_is_white(rng):
     noise = augmented(np.zeros((50, 100, 3), np.float32), jitter=0.5)
     assert noise.std() == pytest.approx(0.5, rel=0.05)

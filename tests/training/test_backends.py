@@ -130,6 +130,7 @@ def test_auto_takes_the_faster_one_where_it_is_installed(monkeypatch):
         for name in NETWORKS:
             faster = name in backend.FASTER_ON_JAX and installed
             assert backend.choose("auto", name) == ("jax" if faster else "tensorflow")
+            assert backend.choose("auto", name, passes=backend.LONG - 1) == "tensorflow"
             assert backend.choose("tensorflow", name) == "tensorflow"
         assert backend.choose("auto", "extra_trees") is None
     assert set(NETWORKS) >= backend.FASTER_ON_JAX
@@ -140,6 +141,7 @@ def test_auto_takes_the_faster_one_where_it_is_installed(monkeypatch):
 def test_the_backend_is_part_of_the_key_and_its_wish_is_not(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(backend, "jax_installed", lambda: True)
     monkeypatch.setattr(backend, "FASTER_ON_JAX", frozenset({"gru"}))
+    monkeypatch.setattr(backend, "LONG", 0)
     keys = {on: task(prepared, tmp_path, on=on).key for on in ("auto", "jax", "tensorflow")}
     assert keys["auto"] == keys["jax"] != keys["tensorflow"]
     trees = {task(prepared, tmp_path, name="extra_trees", on=on).key for on in ("jax", "auto")}

@@ -1,0 +1,219 @@
+"""Networks that are ready to train, made once for all folds and seeds of a recipe.
+
+Building a graph and tracing (on JAX: compiling) its steps takes a few seconds of a processor, which
+for a small data set is as long as training. Nothing in a graph depends on the fold or the seed:
+both only set the values of its variables. So a process keeps what it made and starts it anew, and a
+job comes to the same weights, bit for bit, as if it had been the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from har.config import Augment, Training
+from har.models.spec import ModelSpec
+from har.signal.conditioning import statistics
+from har.signal.windows import Windows
+from har.training.averaging import EVERY
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A network and the ways in which it is run; all share their weights.
+
+    model : from raw windows to probabilities; this is what ships.
+    trainer : the same from window starts, compiled for training: it gathers the windows itself.
+    scorer : the same as the trainer, for predictions. Several batches in one call, as the trainer
+        takes them, would be traced anew for each number of windows.
+    """
+
+    model: Any
+    trainer: Any
+    scorer: Any
+    optimizer_at_first: list[np.ndarray]
+
+    def restart(self, fresh: Any, seed: int, steps: int, warmup: int) -> None:
+        """As it was when it was made, for another fold or seed.
+
+        Parameters
+        ----------
+        fresh : keras.Model
+            The same network, just built: its weights, and the seeds of its dropout, are taken.
+        seed : int
+            Of the augmentation.
+        steps, warmup : int
+            Of the schedule of the learning rate.
+        """
+        import keras
+
+        for mine, new in zip(self.model.variables, fresh.variables, strict=True):
+            mine.assign(new)
+        for layer in self.trainer.layers:
+            if layer.name == "augment":
+                layer.random.state.assign(keras.random.SeedGenerator(seed).state)
+        optimizer = self.trainer.optimizer
+        for mine, first in zip(optimizer.variables, self.optimizer_at_first, strict=True):
+            mine.assign(first)
+        _plan(optimizer, steps, warmup)
+
+
+class Workshop:
+    """What one process compiled last.
+
+    What it gives is the caller's until it is asked again.
+    """
+
+    def __init__(self) -> None:
+        self._recipe: Any = None
+        self._windows: Windows | None = None
+        self._kept: Compiled | None = None
+
+    def clear(self) -> None:
+        """Forget it, and free its memory."""
+        import keras
+
+        self._recipe = self._windows = self._kept = None
+        keras.backend.clear_session()
+
+    def get(
+        self,
+        spec: ModelSpec,
+        windows: Windows,
+        train: np.ndarray,
+        *,
+        params: dict[str, Any],
+        training: Training,
+        seed: int,
+    ) -> Compiled:
+        """See `compiled`."""
+        recipe = (spec.name, spec.resolve(params), training.model_dump(exclude={"seeds"}))
+        if self._kept is None or recipe != self._recipe or windows is not self._windows:
+            self.clear()
+            self._kept = compiled(spec, windows, train, params=params, training=training, seed=seed)
+            self._recipe, self._windows = recipe, windows
+        else:
+            fresh = _built(spec, windows, train, params, seed)
+            self._kept.restart(fresh, seed, *_schedule(train, training))
+        return self._kept
+
+
+def compiled(
+    spec: ModelSpec,
+    windows: Windows,
+    train: np.ndarray,
+    *,
+    params: dict[str, Any],
+    training: Training,
+    seed: int,
+) -> Compiled:
+    """A network that is ready to train.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    windows : Windows
+    train : ndarray of int64
+        Windows that it will be trained on: their channels' mean and standard deviation, and their
+        number, are part of it.
+    params : dict
+        Those of the model that differ from its defaults.
+    training : Training
+    seed : int
+    """
+    import keras
+
+    model = _built(spec, windows, train, params, seed)
+    trainer = _on_starts(model, windows, training.augment, seed)
+    optimizer = _optimizer(training)
+    on_jax = keras.backend.backend() == "jax"
+    trainer.compile(
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
+        weighted_metrics=[],
+        # JAX always compiles. TensorFlow's XLA gains nothing beyond the spread of what was measured
+        # (reports/training-speed.md). A loop of steps inside the graph does, since a step of a
+        # small network costs little more than its start from Python; on JAX it gains nothing.
+        jit_compile=on_jax,
+        steps_per_execution=1 if on_jax else EVERY,
+    )
+    optimizer.build(trainer.trainable_variables)
+    at_first = [np.array(v) for v in optimizer.variables]
+    _plan(optimizer, *_schedule(train, training))
+    return Compiled(model, trainer, keras.Model(trainer.input, trainer.output), at_first)
+
+
+def steps_per_epoch(train: np.ndarray, training: Training) -> int:
+    """Batches of an epoch; the last may be smaller."""
+    return -(-len(train) // training.batch_size)
+
+
+def _built(
+    spec: ModelSpec, windows: Windows, train: np.ndarray, params: dict[str, Any], seed: int
+) -> Any:
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    mean, std = statistics(windows, train, spec.resolve(params)["channels"])
+    return spec.build(
+        (windows.n_raw, windows.samples.shape[1]),
+        len(windows.activities),
+        taps=windows.taps,
+        params=params,
+        mean=mean,
+        std=std,
+    )
+
+
+def _on_starts(model: Any, windows: Windows, augment: Augment, seed: int) -> Any:
+    """The same network with window starts for input; it holds the samples."""
+    import keras
+
+    from har.training import augment as augmenting
+    from har.training.gather import Gather
+
+    starts = keras.Input(shape=(), dtype="int32", name="start")
+    x = Gather(np.asarray(windows.samples), windows.n_raw, name="gather")(starts)
+    if any(augment.model_dump().values()):
+        x = augmenting.Augment(**augment.model_dump(), seed=seed, name="augment")(x)
+    return keras.Model(starts, model(x))
+
+
+def _schedule(train: np.ndarray, training: Training) -> tuple[int, int]:
+    """Steps of a whole training, and those of them in which the rate rises."""
+    total = steps_per_epoch(train, training) * training.epochs
+    return total, int(training.warmup * total)
+
+
+def _optimizer(training: Training) -> Any:
+    import keras
+
+    rate: Any = training.learning_rate
+    if training.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=rate / 10 if training.warmup else rate,
+            decay_steps=1,  # see below
+            alpha=0.01,
+            warmup_target=rate if training.warmup else None,
+        )
+    options = {"learning_rate": rate, "global_clipnorm": training.clip_norm}
+    if training.weight_decay:
+        optimizer = keras.optimizers.AdamW(weight_decay=training.weight_decay, **options)
+    else:
+        optimizer = keras.optimizers.Adam(**options)
+    if training.schedule == "cosine":
+        # A fold has its own number of steps: a variable of the graph, not a constant in it.
+        rate.decay_steps = optimizer.add_variable((), dtype="float32", name="decay_steps")
+        rate.warmup_steps = optimizer.add_variable((), dtype="float32", name="warmup_steps")
+    return optimizer
+
+
+def _plan(optimizer: Any, steps: int, warmup: int) -> None:
+    """Set a schedule's steps, where there is one."""
+    for variable in optimizer.variables:
+        if variable.name == "decay_steps":
+            variable.assign(max(steps - warmup, 1))
+        elif variable.name == "warmup_steps":
+            variable.assign(warmup)
