@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,22 +49,16 @@ def run_tasks(
     todo = [i for i, task in enumerate(tasks) if task.find() is None]
     # The same training may stand twice under two labels.
     first = {tasks[i].key: i for i in reversed(todo)}
-    seconds = estimate([tasks[i] for i in sorted(first.values())])
-    # Longest first, so that nobody is left with a long one at the end; of a model in one go, since
-    # a process keeps what it compiled for it.
-    longest: dict[str, float] = {}
-    for i, took in zip(sorted(first.values()), seconds, strict=True):
-        model = tasks[i].job.model.key
-        longest[model] = max(longest.get(model, 0.0), took)
-    todo = sorted(first.values(), key=lambda i: (-longest[tasks[i].job.model.key], i))
-    if not todo:
+    if not first:
         return {}
+    todo = sorted(first.values())
+    took = dict(zip(todo, estimate([tasks[i] for i in todo]), strict=True))
+    todo = longest_first(tasks, took)
     slots = min(fanout.slots(jobs, dask), len(todo))
+    about = duration(sum(took.values()) / slots)
     already = f", {len(tasks) - len(todo)} stored already" if len(todo) < len(tasks) else ""
     where = f" on {dask}" if dask else ""
-    console.print(
-        f"  {len(todo)} jobs{already}; {slots} at a time{where}, about {duration(sum(seconds) / slots)}"
-    )
+    console.print(f"  {len(todo)} jobs{already}; {slots} at a time{where}, about {about}")
     epochs = [tasks[i].epochs or tasks[i].training.epochs for i in todo]
     reached = [0] * len(todo)
     failed: dict[int, str] = {}
@@ -103,6 +97,25 @@ def run_tasks(
                     if other.key == task.key:
                         failed[i] = outcome.reason
     return failed
+
+
+def longest_first(tasks: Sequence[Task], took: Mapping[int, float]) -> list[int]:
+    """The keys of `took`, in order of training: nobody is left with a long job at the end.
+
+    Jobs of one model stay together, since a process keeps what it compiled for the last.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    took : mapping of int to float
+        Seconds of some of them, by index.
+    """
+    longest: dict[str, float] = {}
+    for i, seconds in took.items():
+        model = tasks[i].job.model.key
+        longest[model] = max(longest.get(model, 0.0), seconds)
+    place = {model: n for n, model in enumerate(sorted(longest, key=lambda m: -longest[m]))}
+    return sorted(took, key=lambda i: (place[tasks[i].job.model.key], i))
 
 
 def _outcomes(

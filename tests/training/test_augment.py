@@ -44,8 +44,8 @@ def test_scale_is_one_factor_for_each_window(rng):
 
 
 def test_vigour_is_one_factor_for_the_motion_of_each_window_and_leaves_gravity(rng):
-    x = rng.normal(size=(4000, 10, 3)).astype(np.float32) + [0, 9.81, 0]
-    y = augmented(x.astype(np.float32), vigour=0.3)
+    x = rng.normal((0, 9.81, 0), 1, (4000, 10, 3)).astype(np.float32)
+    y = augmented(x, vigour=0.3)
     np.testing.assert_allclose(y.mean(axis=1), x.mean(axis=1), atol=1e-4)
     motion = (y - y.mean(axis=1, keepdims=True)) / (x - x.mean(axis=1, keepdims=True))
     factor = np.median(motion.reshape(4000, -1), axis=1)

@@ -9,7 +9,7 @@ from har.signal import stored
 from har.signal.features import features, names
 from har.training.fit import class_weights, fit
 from har.training.job import Job, Task, run_job
-from har.training.run import WINDOWS_PER_S, duration, estimate
+from har.training.run import WINDOWS_PER_S, duration, estimate, longest_first
 from har.training.splits import make
 from tests.synthetic import make_windows
 
@@ -220,3 +220,13 @@ def test_the_estimate_is_of_what_the_model_does(prepared, tmp_path, name, passes
     folder.mkdir(parents=True)
     (folder / "job.json").write_text(json.dumps(about))
     assert estimate([one, one]) == pytest.approx(2 * [n * passes / 100 + 2])
+
+
+def test_the_longest_are_trained_first_and_a_model_in_one_go(prepared, tmp_path):
+    models = ["cnn", "gru", "cnn", "lstm", "gru", "lstm"]
+    tasks = [
+        task(prepared, tmp_path, job=Job(ModelConfig(name=name), fold, 0))
+        for fold, name in enumerate(models)
+    ]
+    took = {0: 3.0, 1: 9.0, 2: 7.0, 4: 2.0, 5: 7.0}  # one is stored already
+    assert longest_first(tasks, took) == [1, 4, 0, 2, 5]
