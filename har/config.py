@@ -214,7 +214,7 @@ class Training(Section):
     patience: int = Field(5, ge=1, description="epochs without a better validation score")
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     backend: Literal["auto", "tensorflow", "jax"] = Field(
-        "auto", description="what trains; auto: the faster one for each model of those installed"
+        "auto", description="what trains; auto: for each model the faster one of those installed"
     )
 
     @field_validator("seeds")

@@ -9,7 +9,8 @@ import numpy as np
 
 from har.config import Training
 from har.models import registry
-from har.training import compiled, fit
+from har.training import fit
+from har.training.workshop import Workshop, make
 from tests.synthetic import make_windows
 
 RATE = 0.1
@@ -37,9 +38,7 @@ def one_step(item, report):
         params = {"channels": "split_magnitude"}
         if not registry.get(name).solve:
             params["dropout"] = 0.0
-        made = compiled.compiled(
-            registry.get(name), windows, batch, params=params, training=training, seed=0
-        )
+        made = make(registry.get(name), windows, batch, params=params, training=training, seed=0)
         model, trainer = made.model, made.trainer
         if item["weights"] is not None:
             model.set_weights(item["weights"][name])
@@ -77,7 +76,7 @@ def augmented(item, report):
     losses = []
     for of in ({}, kinds):
         training = Training(batch_size=len(batch), augment=of)
-        trainer = compiled.compiled(
+        trainer = make(
             registry.get("cnn"), windows, batch, params={"dropout": 0.0}, training=training, seed=0
         ).trainer
         given = fit.arrays(windows, batch, training)
@@ -119,26 +118,29 @@ def averaged(_item, report):
 
 
 def kept(item, report):
-    """What jobs of each network come to: one alone, then one and the same again in a workshop."""
+    """What jobs of each network come to, one after the other in a workshop; the last of those with
+    one network also what they come to alone."""
     windows = make_windows(subjects=6)
-    n = len(windows)
-    one, other = np.split(np.arange(n), [n - 20]), np.split(np.roll(np.arange(n), 33), [n - 13])
+    everyone = np.arange(len(windows))
     out = {}
     for name, params in item["models"].items():
-        alone, workshop = compiled.Workshop(), compiled.Workshop()
-        out[name] = []
-        for seed, split, of in ((1, other, alone), (0, one, workshop), (1, other, workshop)):
-            fitted = fit.fit(
-                registry.get(name), windows, *split, params=params, training=item["training"],
-                seed=seed, workshop=of,
-            )  # fmt: skip
-            out[name].append(
-                {
-                    "made": id(fitted.model),
+        shared = Workshop()
+        for seed, validation in enumerate(item["validation"]):
+            split = np.split(np.roll(everyone, 7 * seed), [-validation])
+            for how, where in (("kept", shared), ("alone", Workshop())):
+                if how == "alone" and seed not in item["alone"]:
+                    continue
+                fitted = fit.fit(
+                    registry.get(name), windows, *split, params=params, training=item["training"],
+                    seed=seed, workshop=where,
+                )  # fmt: skip
+                out[name, how, seed] = {
+                    "model": fitted.model,
                     "weights": fitted.model.get_weights(),
                     "probabilities": [fitted.predict(split[1])],
                     "history": fitted.history,
                 }
-            )
-            report(name)
+                report(name)
+    for job in out.values():
+        job["model"] = id(job["model"])  # while all are there
     return out

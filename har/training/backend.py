@@ -23,11 +23,11 @@ brings. Others were not measured and stay on TensorFlow.
 """
 
 
-LONG = 50_000
-"""Windows, counted once for each epoch, from which `auto` takes JAX for a job of those networks.
+LONG = 100_000
+"""Windows of a data set times epochs from which `auto` takes JAX for those networks.
 
-JAX compiles for some seconds in each process. A job of fewer windows, of the few that a process
-does, does not win that back: on `watch` (35,000 a job) both were as fast.
+JAX compiles for some seconds in each process, which jobs on a small set do not win back: those of
+`watch` (54,000) take longer on it (reports/training-speed.md).
 """
 
 
@@ -46,7 +46,8 @@ def choose(wanted: str, model: str, *, passes: int = LONG) -> str | None:
     model : str
         Its name in the registry.
     passes : int
-        Windows that the job trains on times its epochs.
+        Windows of all people, times the epochs of the recipe: the same for all folds and for the
+        final fit, which are then trained alike.
 
     Returns
     -------

@@ -17,9 +17,11 @@ from har.config import Training
 from har.models.spec import ModelSpec
 from har.signal.windows import Windows
 from har.training.averaging import Average
-from har.training.compiled import Workshop, steps_per_epoch
+from har.training.workshop import Workshop, steps_per_epoch
 
-PREDICT_BATCH, PREDICT_STEP = 512, 64
+PREDICT_BATCH = 512
+PREDICT_SIZES = 64
+"""Batches of predictions are a multiple of it, so that there are few sizes to compile for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +180,7 @@ def _predict(scorer: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
         return np.empty((0, len(windows.activities)), np.float32)
     # Batches of one size, out of few: JAX compiles for each that it meets.
     batches = -(-len(index) // PREDICT_BATCH)
-    size = PREDICT_STEP * -(-len(index) // (batches * PREDICT_STEP))
+    size = PREDICT_SIZES * -(-len(index) // (batches * PREDICT_SIZES))
     starts = np.resize(windows.starts[index].astype(np.int32), -(-len(index) // size) * size)
     probabilities = scorer.predict(starts, batch_size=size, verbose=0)
     return np.asarray(probabilities, np.float32)[: len(index)]

@@ -21,7 +21,7 @@ from har.signal import stored
 from har.signal.windows import Windows
 from har.store import Output, Store, code_version, digest, versions, write_json
 from har.training import backend
-from har.training.compiled import Workshop
+from har.training.workshop import Workshop
 
 WORKSHOP = Workshop()
 """Of this process: what one job compiled serves the next of the same model."""
@@ -65,7 +65,8 @@ class Task:
     @functools.cached_property
     def backend(self) -> str | None:
         """The Keras backend that its process must have; None for a classical model."""
-        passes = len(self.train) * self.training.epochs
+        windows = len(self.train) + len(self.validation) + len(self.test)
+        passes = windows * self.training.epochs
         return backend.choose(self.training.backend, self.job.model.name, passes=passes)
 
     @functools.cached_property
@@ -176,13 +177,23 @@ def _network(
 ) -> dict[str, Any]:
     import keras
 
-    from har.training import fit as fitting
-
     if (here := keras.backend.backend()) != task.backend:
         raise TrainingError(
             f"{task.job} trains on {task.backend}, but Keras runs on {here} in this process. Start "
             f"one with KERAS_BACKEND={task.backend}, or set training.backend to {here}."
         )
+    try:
+        return _fit_and_write(task, windows, folder, report)
+    except BaseException:
+        WORKSHOP.clear()
+        raise
+
+
+def _fit_and_write(
+    task: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
+) -> dict[str, Any]:
+    from har.training import fit as fitting
+
     fitted = fitting.fit(
         registry.get(task.job.model.name),
         windows,

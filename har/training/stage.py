@@ -15,11 +15,12 @@ def _config(pipeline: Pipeline) -> dict[str, Any]:
     from har.training import backend
 
     config = pipeline.model_dump(include={"split", "models", "training"})
-    # What it means here counts; for a short job of `auto`, what it would mean for a long one.
+    # What it means here counts; of `auto`, what it means for long jobs, and which those are.
     wanted = config["training"].pop("backend")
     config["backends"] = {
         m.key: backend.described(backend.choose(wanted, m.name)) for m in pipeline.models
     }
+    config["long_from"] = backend.LONG if wanted == "auto" else None
     return config
 
 

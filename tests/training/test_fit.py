@@ -7,6 +7,7 @@ from har.config import ModelConfig, Training
 from har.models import registry
 from har.signal import stored
 from har.signal.features import features, names
+from har.training import job
 from har.training.fit import class_weights, fit
 from har.training.job import Job, Task, run_job
 from har.training.run import WINDOWS_PER_S, duration, estimate, longest_first
@@ -230,3 +231,16 @@ def test_the_longest_are_trained_first_and_a_model_in_one_go(prepared, tmp_path)
     ]
     took = {0: 3.0, 1: 9.0, 2: 7.0, 4: 2.0, 5: 7.0}  # one is stored already
     assert longest_first(tasks, took) == [1, 4, 0, 2, 5]
+
+
+def test_a_job_that_fails_leaves_nothing_to_the_next(prepared, tmp_path):
+    one = task(prepared, tmp_path)
+
+    def stop(_message):
+        assert job.WORKSHOP._kept is not None
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        run_job(one, stop)
+    assert job.WORKSHOP._kept is None
+    assert one.find() is None

@@ -28,6 +28,7 @@ class Compiled:
     trainer : the same from window starts, compiled for training: it gathers the windows itself.
     scorer : the same as the trainer, for predictions. Several batches in one call, as the trainer
         takes them, would be traced anew for each number of windows.
+    optimizer_at_first : the values of the optimiser's variables before the first step.
     """
 
     model: Any
@@ -63,7 +64,8 @@ class Compiled:
 class Workshop:
     """What one process compiled last.
 
-    What it gives is the caller's until it is asked again.
+    What it gives is the caller's until it is asked again. After an error in the use of it, `clear`:
+    on JAX the weights of a network are elsewhere while it trains.
     """
 
     def __init__(self) -> None:
@@ -88,11 +90,14 @@ class Workshop:
         training: Training,
         seed: int,
     ) -> Compiled:
-        """See `compiled`."""
-        recipe = (spec.name, spec.resolve(params), training.model_dump(exclude={"seeds"}))
+        """See `make`."""
+        # Keras fixes the size of a batch in the graph where every batch is full, and what divides
+        # by it then rounds otherwise.
+        full = len(train) % training.batch_size == 0
+        recipe = (spec, spec.resolve(params), training.model_dump(exclude={"seeds"}), full)
         if self._kept is None or recipe != self._recipe or windows is not self._windows:
             self.clear()
-            self._kept = compiled(spec, windows, train, params=params, training=training, seed=seed)
+            self._kept = make(spec, windows, train, params=params, training=training, seed=seed)
             self._recipe, self._windows = recipe, windows
         else:
             fresh = _built(spec, windows, train, params, seed)
@@ -100,7 +105,7 @@ class Workshop:
         return self._kept
 
 
-def compiled(
+def make(
     spec: ModelSpec,
     windows: Windows,
     train: np.ndarray,

@@ -7,34 +7,42 @@ from har import fanout
 from har.config import Training
 from har.models import registry
 from har.training import backend
-from har.training.compiled import Workshop, compiled, steps_per_epoch
+from har.training.workshop import Workshop, make, steps_per_epoch
 from tests import backend_work
 from tests.synthetic import make_windows
 
 EVERYTHING = dict(turn=0.5, mirror=0.3, rotate_deg=5, scale=0.1, vigour=0.2, warp=0.1, jitter=0.1)
-BACKENDS = [
-    "tensorflow",
-    pytest.param(
-        "jax", marks=pytest.mark.skipif(not backend.jax_installed(), reason="jax is not installed")
-    ),
-]
+on_jax = pytest.mark.skipif(not backend.jax_installed(), reason="jax is not installed")
 
 
-@pytest.mark.parametrize("on", BACKENDS)
-@pytest.mark.parametrize("average", [0.0, 1.0])
-def test_a_second_job_comes_to_what_it_would_have_come_to_alone(on, average):
-    """Another fold, another seed, dropout, every augmentation; weights bit for bit."""
-    training = Training(epochs=2, batch_size=8, average=average, augment=EVERYTHING)
-    item = {"backend": on, "training": training, "models": {"cnn": {"filters": 8}, "gru": {}}}
+@pytest.mark.parametrize(
+    ("on", "models", "average"),
+    [
+        ("tensorflow", {"gru": {"units": 8, "frame": 4}, "rocket": {}}, 0.0),
+        ("tensorflow", {"cnn": {"filters": 8, "blocks": 2}}, 1.0),
+        pytest.param("jax", {"lstm": {"units": 8, "frame": 4}}, 1.0, marks=on_jax),
+    ],
+)
+def test_a_job_comes_to_what_it_would_have_come_to_alone(on, models, average):
+    """Other folds, other seeds, dropout, every augmentation: weights bit for bit."""
+    item = {
+        "backend": on, "models": models,
+        "training": Training(epochs=2, batch_size=8, average=average, augment=EVERYTHING),
+        # Windows of 540 that validate: of the last two all batches of training are full.
+        "validation": [13, 17, 130, 20, 140], "alone": (2, 4),
+    }  # fmt: skip
     [(_, outcome)] = fanout.run(backend_work.kept, [item], jobs=1, env=backend_work.of_backend)
     assert isinstance(outcome, fanout.Done), outcome
-    for name, (alone, first, second) in outcome.value.items():
-        for part in ("weights", "probabilities"):
-            for a, b in zip(alone[part], second[part], strict=True):
-                np.testing.assert_array_equal(a, b, err_msg=f"{name} {part}")
-        assert alone["history"] == second["history"]
-        assert first["made"] == second["made"] != alone["made"]
-        assert any((a != b).any() for a, b in zip(alone["weights"], first["weights"], strict=True))
+    for name in models:
+        made = [outcome.value[name, "kept", seed]["model"] for seed in range(5)]
+        assert made[0] == made[1] == made[2] != made[3] == made[4]
+        for seed in item["alone"]:
+            alone, kept = (outcome.value[name, how, seed] for how in ("alone", "kept"))
+            assert alone["model"] not in made
+            for part in ("weights", "probabilities"):
+                for a, b in zip(alone[part], kept[part], strict=True):
+                    np.testing.assert_array_equal(a, b, err_msg=f"{name} {part}")
+            assert alone["history"] == kept["history"]
 
 
 def test_another_recipe_or_other_windows_are_made_anew():
@@ -98,7 +106,7 @@ def test_a_constant_rate_and_weight_decay_start_anew_too():
         assert int(np.asarray(optimizer.iterations)) == 0
         assert float(np.asarray(optimizer.learning_rate)) == pytest.approx(0.02)
         optimizer.iterations.assign(7)
-    fresh = compiled(*args, params={}, training=training, seed=0)
+    fresh = make(*args, params={}, training=training, seed=0)
     names = [v.name for v in fresh.trainer.optimizer.variables]
     assert names == [v.name for v in optimizer.variables]
     assert "decay_steps" not in names
