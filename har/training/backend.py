@@ -14,20 +14,19 @@ from har.store import versions
 
 TENSORFLOW, JAX = "tensorflow", "jax"
 
-FASTER_ON_JAX = frozenset({"lstm", "bilstm"})
+FASTER_ON_JAX = frozenset({"lstm", "bilstm", "gru"})
 """Networks that `auto` trains on JAX where it is installed.
 
-`make bench` holds this to what is measured (reports/training-speed.md). For gru and cnn a step is
-faster on it at times, at times not, and their jobs are so short that compiling costs more than it
-brings. Others were not measured and stay on TensorFlow.
+`make bench` holds this to what is measured (reports/training-speed.md). For cnn a step is no faster
+on it. Others were not measured and stay on TensorFlow.
 """
-
 
 LONG = 100_000
 """Windows of a data set times epochs from which `auto` takes JAX for those networks.
 
-JAX compiles for some seconds in each process, which jobs on a small set do not win back: those of
-`watch` (54,000) take longer on it (reports/training-speed.md).
+JAX compiles for some seconds in each process, which jobs on a small set do not win back: `watch` with
+five epochs (18,000) takes longer on it (reports/training-speed.md). A step saves 0.05 to
+0.1 ms for each window, so that 100,000 win back the seconds.
 """
 
 

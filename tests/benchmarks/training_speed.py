@@ -30,7 +30,7 @@ Rates = dict[str, list[float]]
 ONE = "one process, each job compiled by itself"
 KEPT = "one process that keeps what it compiled"
 SPREAD = "`har run`: such a process for each core"
-ON_JAX = "the same, lstm and bilstm on JAX"
+ON_JAX = "the same, recurrent networks on JAX"
 
 
 class Runner:
