@@ -24,9 +24,9 @@ on it. Others were not measured and stay on TensorFlow.
 LONG = 100_000
 """Windows of a data set times epochs from which `auto` takes JAX for those networks.
 
-JAX compiles for some seconds in each process, which jobs on a small set do not win back: `watch` with
-five epochs (18,000) takes longer on it (reports/training-speed.md). A step saves 0.05 to
-0.1 ms for each window, so that 100,000 win back the seconds.
+JAX compiles for some seconds in each process, which jobs on a small set do not win back: `watch`
+with five epochs (18,000) takes longer on it (reports/training-speed.md). A step saves 0.05 to
+0.1 ms for each window, so that 100,000 win the seconds back.
 """
 
 
