@@ -10,7 +10,7 @@ import numpy as np
 from har.config import Training
 from har.models import registry
 from har.training import fit
-from har.training.workshop import Workshop, make
+from har.training.workshop import Workshop
 from tests.synthetic import make_windows
 
 RATE = 0.1
@@ -38,7 +38,9 @@ def one_step(item, report):
         params = {"channels": "split_magnitude"}
         if not registry.get(name).solve:
             params["dropout"] = 0.0
-        made = make(registry.get(name), windows, batch, params=params, training=training, seed=0)
+        made = Workshop().get(
+            registry.get(name), windows, batch, params=params, training=training, seed=0
+        )
         model, trainer = made.model, made.trainer
         if item["weights"] is not None:
             model.set_weights(item["weights"][name])
@@ -76,9 +78,18 @@ def augmented(item, report):
     losses = []
     for of in ({}, kinds):
         training = Training(batch_size=len(batch), augment=of)
-        trainer = make(
-            registry.get("cnn"), windows, batch, params={"dropout": 0.0}, training=training, seed=0
-        ).trainer
+        trainer = (
+            Workshop()
+            .get(
+                registry.get("cnn"),
+                windows,
+                batch,
+                params={"dropout": 0.0},
+                training=training,
+                seed=0,
+            )
+            .trainer
+        )
         given = fit.arrays(windows, batch, training)
         history = trainer.fit(**given, batch_size=len(batch), shuffle=False, verbose=0)
         losses.append(history.history["loss"][0])

@@ -90,14 +90,27 @@ class Workshop:
         training: Training,
         seed: int,
     ) -> Compiled:
-        """See `make`."""
+        """A network that is ready to train.
+
+        Parameters
+        ----------
+        spec : ModelSpec
+        windows : Windows
+        train : ndarray of int64
+            Windows that it will be trained on: their channels' mean and standard deviation, and
+            their number, are part of it.
+        params : dict
+            Those of the model that differ from its defaults.
+        training : Training
+        seed : int
+        """
         # Keras fixes the size of a batch in the graph where every batch is full, and what divides
         # by it then rounds otherwise.
         full = len(train) % training.batch_size == 0
         recipe = (spec, spec.resolve(params), training.model_dump(exclude={"seeds"}), full)
         if self._kept is None or recipe != self._recipe or windows is not self._windows:
             self.clear()
-            self._kept = make(spec, windows, train, params=params, training=training, seed=seed)
+            self._kept = _made(spec, windows, train, params, training, seed)
             self._recipe, self._windows = recipe, windows
         else:
             fresh = _built(spec, windows, train, params, seed)
@@ -105,29 +118,14 @@ class Workshop:
         return self._kept
 
 
-def make(
+def _made(
     spec: ModelSpec,
     windows: Windows,
     train: np.ndarray,
-    *,
     params: dict[str, Any],
     training: Training,
     seed: int,
 ) -> Compiled:
-    """A network that is ready to train.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-    windows : Windows
-    train : ndarray of int64
-        Windows that it will be trained on: their channels' mean and standard deviation, and their
-        number, are part of it.
-    params : dict
-        Those of the model that differ from its defaults.
-    training : Training
-    seed : int
-    """
     import keras
 
     model = _built(spec, windows, train, params, seed)

@@ -50,11 +50,13 @@ def har(name: str, jit: bool | None = None) -> Callable[[], None]:
     from har.config import Training
     from har.models import registry
     from har.training import fit
-    from har.training.workshop import make
+    from har.training.workshop import Workshop
 
     w, training, everything = windows(), Training(batch_size=BATCH), np.arange(N_WINDOWS)
     spec = registry.get(name)
-    trainer = make(spec, w, everything, params=CHANNELS, training=training, seed=0).trainer
+    trainer = (
+        Workshop().get(spec, w, everything, params=CHANNELS, training=training, seed=0).trainer
+    )
     if jit is not None:
         trainer.jit_compile = jit
     given = fit.arrays(w, everything, training)

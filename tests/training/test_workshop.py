@@ -7,7 +7,7 @@ from har import fanout
 from har.config import Training
 from har.models import registry
 from har.training import backend
-from har.training.workshop import Workshop, make, steps_per_epoch
+from har.training.workshop import Workshop, steps_per_epoch
 from tests import backend_work
 from tests.synthetic import make_windows
 
@@ -106,7 +106,7 @@ def test_a_constant_rate_and_weight_decay_start_anew_too():
         assert int(np.asarray(optimizer.iterations)) == 0
         assert float(np.asarray(optimizer.learning_rate)) == pytest.approx(0.02)
         optimizer.iterations.assign(7)
-    fresh = make(*args, params={}, training=training, seed=0)
+    fresh = Workshop().get(*args, params={}, training=training, seed=0)
     names = [v.name for v in fresh.trainer.optimizer.variables]
     assert names == [v.name for v in optimizer.variables]
     assert "decay_steps" not in names
