@@ -134,8 +134,10 @@ class Split(Section):
     )
     folds: int = Field(5, ge=2)
     test: tuple[str, ...] = Field((), description="the test subjects of scheme: subjects")
-    validation: float = Field(
-        0.2, gt=0, lt=1, description="share of each fold's training people who validate"
+    validation: Annotated[float, Field(gt=0, lt=1)] | Literal["next-fold"] = Field(
+        0.2,
+        description="share of each fold's training people who validate; next-fold: those whom the "
+        "next fold tests, so that everybody validates once",
     )
     seed: int = 0
     exclude: tuple[str, ...] = Field(
@@ -164,6 +166,11 @@ class Split(Section):
         if (self.scheme == "subjects") != bool(self.test):
             raise ValueError(
                 "scheme: subjects needs test subjects, and only that scheme takes them"
+            )
+        if self.validation == "next-fold" and (self.scheme != "subject-folds" or self.folds < 3):
+            raise ValueError(
+                "validation: next-fold needs scheme: subject-folds with 3 folds or more, got "
+                f"{self.scheme} with {self.folds}"
             )
         return self
 

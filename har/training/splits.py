@@ -123,7 +123,10 @@ def make(windows: Windows, config: SplitConfig) -> list[Split]:
                 "that many, or scheme: leave-one-subject-out."
             )
         tests = subject_folds(windows, pool, config.folds, config.seed)
-    return [_with_validation(windows, pool, test, config, fold) for fold, test in enumerate(tests)]
+    return [
+        _with_validation(windows, pool, test, config, fold, tests[(fold + 1) % len(tests)])
+        for fold, test in enumerate(tests)
+    ]
 
 
 def subject_folds(windows: Windows, index: np.ndarray, folds: int, seed: int) -> list[list[str]]:
@@ -147,7 +150,12 @@ def subject_folds(windows: Windows, index: np.ndarray, folds: int, seed: int) ->
 
 
 def _with_validation(
-    windows: Windows, pool: np.ndarray, test: Sequence[str], config: SplitConfig, fold: int
+    windows: Windows,
+    pool: np.ndarray,
+    test: Sequence[str],
+    config: SplitConfig,
+    fold: int,
+    tested_next: Sequence[str],
 ) -> Split:
     subjects = windows.subjects[pool]
     is_test = np.isin(subjects, test)
@@ -158,7 +166,10 @@ def _with_validation(
             f"Fold {fold} leaves {len(people)} subjects to train and validate on; name fewer test "
             "subjects."
         )
-    chosen = _validation_people(windows, rest, people, config, fold)
+    if config.validation == "next-fold":
+        chosen = list(tested_next)
+    else:
+        chosen = _validation_people(windows, rest, people, config, fold, config.validation)
     is_validation = np.isin(subjects, chosen)
     return Split(
         windows,
@@ -169,7 +180,12 @@ def _with_validation(
 
 
 def _validation_people(
-    windows: Windows, rest: np.ndarray, people: list[str], config: SplitConfig, fold: int
+    windows: Windows,
+    rest: np.ndarray,
+    people: list[str],
+    config: SplitConfig,
+    fold: int,
+    share: float,
 ) -> list[str]:
     """One group of training people, like the rest in class balance.
 
@@ -177,7 +193,7 @@ def _validation_people(
     leaves training the most; the seed differs by fold, so that not the same person always
     validates.
     """
-    n = max(2, round(1 / config.validation))
+    n = max(2, round(1 / share))
     groups = subject_folds(windows, rest, min(n, len(people)), config.seed + fold)
     labels, subjects = windows.labels[rest], windows.subjects[rest]
     classes = set(labels.tolist())
