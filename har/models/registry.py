@@ -24,6 +24,7 @@ _OWN = {
     "peephole_lstm": "har.models.peephole_lstm:SPEC",
     "cnn": "har.models.cnn:SPEC",
     "conv_lstm": "har.models.conv_lstm:SPEC",
+    "gru_fcn": "har.models.gru_fcn:SPEC",
     "inception": "har.models.inception:SPEC",
     "tiny": "har.models.tiny:SPEC",
     "rocket": "har.models.rocket:SPEC",

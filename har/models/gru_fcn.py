@@ -1,0 +1,59 @@
+"""A GRU and a convolutional net side by side on the same channels; their features together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from har.models.spec import ModelSpec
+
+
+def gru_fcn(
+    x: Any,
+    *,
+    filters: int = 64,
+    kernel: int = 7,
+    units: int = 64,
+    frame: int = 4,
+    dropout: float = 0.3,
+) -> Any:
+    import keras
+
+    from har.models.cnn import cnn
+    from har.models.recurrent import gru
+
+    patterns = cnn(x, filters=filters, kernel=kernel, dropout=0.0)
+    order = gru(x, units=units, frame=frame, dropout=0.0)
+    both = keras.layers.Concatenate(name="both")([patterns, order])
+    return keras.layers.Dropout(dropout, name="dropout")(both) if dropout else both
+
+
+def _weights(
+    steps: int,
+    channels: int,
+    *,
+    filters: int,
+    kernel: int,
+    units: int,
+    frame: int,
+    dropout: float,
+) -> tuple[int, int]:
+    from har.models import cnn, recurrent
+
+    a, of_a = cnn.SPEC.weights(  # type: ignore[misc]
+        steps, channels, filters=filters, kernel=kernel, blocks=3, dropout=dropout
+    )
+    b, of_b = recurrent.GRU.weights(  # type: ignore[misc]
+        steps, channels, units=units, frame=frame, dropout=dropout
+    )
+    return a + b, of_a + of_b
+
+
+SPEC = ModelSpec(
+    name="gru_fcn",
+    summary="A convolutional net and a GRU side by side: what each misses, the other may see.",
+    paper="Karim and others 2018 (LSTM-FCN), doi:10.1109/ACCESS.2017.2779939; Elsayed and others "
+    "2018 (GRU-FCN), arXiv:1812.07683",
+    body=gru_fcn,
+    weights=_weights,
+    module="har.models.gru_fcn",
+)
