@@ -132,3 +132,20 @@ def test_sessions_keep_recordings_or_blocks_apart(sessions):
 
 def test_natural_order():
     assert sorted(["10", "2", "anna", "1"], key=splits.natural) == ["1", "2", "10", "anna"]
+
+
+def test_with_next_fold_everybody_validates_once_and_tests_once():
+    windows = make_windows(subjects=11)
+    folds = make(windows, SplitConfig(folds=4, validation="next-fold"))
+    for part in ("test", "validation"):
+        people = [s for fold in folds for s in fold.subjects(part)]
+        assert sorted(people) == sorted(set(windows.subjects))
+    for fold, following in zip(folds, [*folds[1:], folds[0]], strict=True):
+        assert fold.subjects("validation") == following.subjects("test")
+        assert len(fold.train) + len(fold.validation) + len(fold.test) == len(windows)
+
+
+@pytest.mark.parametrize("other", [{"scheme": "leave-one-subject-out"}, {"folds": 2}])
+def test_next_fold_needs_folds(other):
+    with pytest.raises(ValueError, match=r"next-fold needs scheme: subject-folds with 3 folds"):
+        SplitConfig(validation="next-fold", **other)
