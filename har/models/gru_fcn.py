@@ -50,7 +50,7 @@ def _weights(
 
 SPEC = ModelSpec(
     name="gru_fcn",
-    summary="A convolutional net and a GRU side by side: what each misses, the other may see.",
+    summary="cnn and gru side by side; where the two are close and each is wrong elsewhere.",
     paper="Karim and others 2018 (LSTM-FCN), doi:10.1109/ACCESS.2017.2779939; Elsayed and others "
     "2018 (GRU-FCN), arXiv:1812.07683",
     body=gru_fcn,
