@@ -11,8 +11,8 @@ import numpy as np
 
 from har.config import Pipeline
 from har.errors import TrainingError
-from har.evaluation import metrics, statistics, words
-from har.evaluation.collect import ModelJobs
+from har.evaluation import metrics, nested, statistics, words
+from har.evaluation.collect import JobResult, ModelJobs
 from har.evaluation.statistics import Scored
 from har.signal.windows import Windows
 from har.store import digest, versions
@@ -82,6 +82,7 @@ def assemble(
     for name, model_scored in scored.items():
         if model_scored is not None:
             entries[name]["macro_f1_ci95"] = interval(model_scored, tested)
+    each_fold = _chosen_in_each_fold(pipeline, models, entries, windows, len(folds), people, tested)
     aligned = _aligned(windows, people)
     config = pipeline.model_dump(mode="json")
     results: dict[str, Any] = {
@@ -96,6 +97,7 @@ def assemble(
         ),
         "headline": [],
         "statistics": words.cautions(len(tested), len(comparisons), pipeline)
+        + ([words.nested(each_fold)] if each_fold else [])
         + ([words.aligned(**aligned)] if aligned else []),
         "config": config,
         "config_key": digest(config),
@@ -109,6 +111,7 @@ def assemble(
         "windows": {"kept": used, "rejected": rejected},
         **({"aligned": aligned} if aligned else {}),
         "selected": selected,
+        **({"nested": each_fold} if each_fold else {}),
         "models": entries,
         "comparisons": comparisons,
         "critical_difference": diagram,
@@ -193,26 +196,11 @@ def score(
     }
     if not seeds:
         return None, entry
-    lookup = {p: i for i, p in enumerate(people)}
-    person = np.array([lookup.get(s, -1) for s in windows.subjects.tolist()], dtype=np.int64)
     confusion = []
     summed = np.zeros((len(windows), k))
     for seed, jobs in seeds.items():
-        index = np.concatenate([j.test_index for j in jobs])
-        if len(np.unique(index)) != len(index):
-            raise TrainingError(
-                f"{model.name}, seed {seed}: {len(index) - len(np.unique(index))} windows are "
-                "tested by more than one fold; a pooled score would count them twice."
-            )
-        probabilities = np.concatenate([j.test_probabilities for j in jobs])
-        summed[index] += probabilities
-        c = metrics.confusion_by_subject(
-            person[index],
-            windows.labels[index],
-            probabilities.argmax(axis=1),
-            subjects=len(people),
-            classes=k,
-        )
+        index, c = _counts(model.name, seed, jobs, windows, people)
+        summed[index] += np.concatenate([j.test_probabilities for j in jobs])
         confusion.append(c)
         validation = float(np.mean([j.validation_macro_f1(windows.labels, k) for j in jobs]))
         entry["per_seed"].append(
@@ -231,12 +219,12 @@ def score(
     by_class = metrics.per_class(pooled)
     tested = np.flatnonzero(summed.any(axis=1))
     together = metrics.confusion_by_subject(
-        person[tested],
+        np.zeros_like(tested),
         windows.labels[tested],
         summed[tested].argmax(axis=1),
-        subjects=len(people),
+        subjects=1,
         classes=k,
-    ).sum(axis=0)
+    )[0]
     entry |= {
         "accuracy": float(metrics.accuracy(pooled).mean()),
         "macro_f1": float(of_seed.mean()),
@@ -265,18 +253,79 @@ def score(
     return Scored(model.name, counts, subject_f1), entry
 
 
+def _counts(
+    name: str, seed: int, jobs: Sequence[JobResult], windows: Windows, people: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The windows that the folds of a seed test, and their confusion, shape (people, k, k)."""
+    index = np.concatenate([j.test_index for j in jobs])
+    if twice := len(index) - len(np.unique(index)):
+        raise TrainingError(
+            f"{name}, seed {seed}: {twice} windows are tested by more than one fold; a pooled "
+            "score would count them twice."
+        )
+    lookup = {p: i for i, p in enumerate(people)}
+    person = np.array([lookup.get(s, -1) for s in windows.subjects[index].tolist()], np.int64)
+    confusion = metrics.confusion_by_subject(
+        person,
+        windows.labels[index],
+        np.concatenate([j.test_probabilities for j in jobs]).argmax(axis=1),
+        subjects=len(people),
+        classes=len(windows.activities),
+    )
+    return index, confusion
+
+
+def _eligible(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Who may be selected: can be exported, and has the score of every fold and seed."""
+    return [
+        name
+        for name, m in models.items()
+        if m["exportable"] and not m["failed_jobs"] and m["validation_macro_f1"] is not None
+    ]
+
+
 def select(models: Mapping[str, Mapping[str, Any]]) -> str | None:
     """The model to ship: best mean validation macro-F1 among those that can be exported.
 
     A model with a failed job is not eligible: its mean is over other folds than the others'. Of
     equals, the one with fewer parameters. None if nothing is eligible.
     """
-    eligible = [
-        (-m["validation_macro_f1"], m["parameters"] or 0, name)
-        for name, m in models.items()
-        if m["exportable"] and not m["failed_jobs"] and m["validation_macro_f1"] is not None
-    ]
-    return min(eligible)[2] if eligible else None
+    return min(
+        _eligible(models),
+        key=lambda n: (-models[n]["validation_macro_f1"], models[n]["parameters"] or 0, n),
+        default=None,
+    )
+
+
+def _chosen_in_each_fold(
+    pipeline: Pipeline,
+    models: Mapping[str, ModelJobs],
+    entries: Mapping[str, Mapping[str, Any]],
+    windows: Windows,
+    folds: int,
+    people: Sequence[str],
+    tested: Sequence[int],
+) -> dict[str, Any]:
+    """The scores with a choice in each fold (`har.evaluation.nested`); nothing where the folds do
+    not test other people, or there is no choice."""
+    eligible = {name: models[name] for name in _eligible(entries)}
+    if len(eligible) < 2 or pipeline.split.scheme not in words.EVERYONE_TESTED:
+        return {}
+    chosen = nested.choose(eligible, windows.labels, len(windows.activities), folds)
+    counts = np.stack(
+        [
+            _counts("nested", seed, jobs, windows, people)[1]
+            for seed, jobs in nested.jobs_of(eligible, chosen, folds).items()
+        ]
+    )
+    pooled = counts.sum(axis=1)
+    scored = Scored("nested", counts, metrics.macro_f1(counts).mean(axis=0))
+    return {
+        "chosen": chosen,
+        "macro_f1": float(metrics.macro_f1(pooled).mean()),
+        "macro_f1_ci95": interval(scored, tested),
+        "accuracy": float(metrics.accuracy(pooled).mean()),
+    }
 
 
 def _compare(

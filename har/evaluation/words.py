@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from har.config import Pipeline
 from har.evaluation import metrics, statistics
 from har.evaluation.table import signed, signed_interval
+
+# Schemes in which everybody is tested, by models that never saw them.
+EVERYONE_TESTED = ("subject-folds", "leave-one-subject-out")
 
 
 def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequence[int]) -> str:
@@ -23,10 +27,12 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         Validation people of each fold.
     """
     split, training = pipeline.split, pipeline.training
-    validators = _span(fold_sizes)
+    validators = f"{_span(fold_sizes)} in each fold, taken from the others"
+    if split.validation == "next-fold":
+        validators = f"{_span(fold_sizes)} in each fold, those whom the next fold tests"
     chosen = (
-        f"Validation people ({validators} in each fold, taken from the others) train nothing: they "
-        "choose the epoch and, by the mean macro-F1 on them, the model."
+        f"Validation people ({validators}) train nothing: they choose the epoch and, by the mean "
+        "macro-F1 on them, the model."
     )
     unseen = "everyone is tested once, by models that never saw them."
     if split.scheme == "subject-folds":
@@ -66,7 +72,7 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         f"Every model has the same folds and seeds ({seeds}), every network the same budget "
         f"(at most {training.epochs} epochs of batches of {training.batch_size}, stopped after "
         f"{training.patience} without a better validation score{_averaged(training.average)}). "
-        "Nothing is chosen on test people."
+        "Nothing about a model is chosen on the people who test it."
     )
     scores = "Scores are pooled over the out-of-fold predictions of a seed and averaged over seeds."
     return " ".join([who, windows, budget, scores])
@@ -110,9 +116,28 @@ def cautions(people: int, tests: int, pipeline: Pipeline) -> list[str]:
         else:
             text += f" ({tests * p:.2g} after correction)."
         out.append(text)
-    if pipeline.split.scheme in ("subject-folds", "leave-one-subject-out"):
+    if pipeline.split.scheme in EVERYONE_TESTED:
         out.append(statistics.DEPENDENCE)
     return out
+
+
+def nested(found: Mapping[str, Any]) -> str:
+    """The score with a choice in each fold, `nested` of `results.json`."""
+    chosen: Sequence[str] = found["chosen"]
+    times = Counter(chosen).most_common()
+    who = ", ".join(f"{name} in {n}" for name, n in times) + f" of {len(chosen)} folds"
+    interval = (
+        ""
+        if not found["macro_f1_ci95"]
+        else " (95 % over people {:.3f} to {:.3f})".format(*found["macro_f1_ci95"])
+    )
+    return (
+        "Who validates in one fold is tested in another, and the model is selected by the mean "
+        "over all folds. With each fold's model selected by that fold's validation people alone "
+        f"({who}) the macro-F1 is {found['macro_f1']:.3f}{interval}, the accuracy "
+        f"{found['accuracy']:.3f}: the score of the whole procedure, choice of a model included "
+        "(Varma and Simon 2006)."
+    )
 
 
 def aligned(recordings: int, as_recorded: Sequence[str]) -> str:

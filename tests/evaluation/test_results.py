@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from har.config import Split
 from har.errors import TrainingError
-from har.evaluation import leakage, predictions, results
+from har.evaluation import leakage, predictions, results, words
 from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import collect
 from har.evaluation.table import comparison_table, duration
@@ -122,6 +122,12 @@ def test_what_is_known_of_the_run(compared):
     assert "3 subject folds over 6 people" in r["protocol"]
     assert any("cannot give a p below 0.031" in s for s in r["statistics"])
     assert any("share training people" in s for s in r["statistics"])
+
+
+def test_the_protocol_says_who_validates():
+    p = made.pipeline(["cnn"], split={"scheme": "subject-folds", "validation": "next-fold"})
+    text = words.protocol(p, people=6, folds=3, fold_sizes=[2, 2, 2])
+    assert "(2 in each fold, those whom the next fold tests)" in text
 
 
 def test_the_fingerprint_is_of_the_data():

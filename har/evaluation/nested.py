@@ -1,0 +1,63 @@
+"""The score of the whole procedure, the choice of a model included.
+
+`selected` is the model with the best mean over all folds, and who validates in one fold is tested
+in another: with many candidates, that choice knows a little of the people whom it is scored on.
+Here each fold selects by its own validation people alone, who are nobody that it tests.
+
+References
+----------
+Varma and Simon, Bias in error estimation when using cross-validation for model selection, 2006,
+doi:10.1186/1471-2105-7-91.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from har.evaluation.collect import JobResult, ModelJobs
+
+
+def choose(
+    eligible: Mapping[str, ModelJobs], labels: np.ndarray, classes: int, folds: int
+) -> list[str]:
+    """The model that each fold's validation people choose: best macro-F1, mean over seeds.
+
+    Parameters
+    ----------
+    eligible : mapping of ModelJobs
+        All with the same seeds, each with all folds.
+    labels : ndarray of int64
+        Of all windows.
+    classes, folds : int
+
+    Returns
+    -------
+    list of str
+        One name for each fold; of equals the one with fewer parameters, as in `results.select`.
+    """
+
+    def rank(name: str, fold: int) -> tuple[float, int, str]:
+        mine = [j for j in eligible[name].done if j.fold == fold]
+        size = max(j.info.get("parameters") or 0 for j in mine)
+        return (-float(np.mean([j.validation_macro_f1(labels, classes) for j in mine])), size, name)
+
+    return [min(eligible, key=lambda name: rank(name, fold)) for fold in range(folds)]
+
+
+def jobs_of(
+    eligible: Mapping[str, ModelJobs], chosen: Sequence[str], folds: int
+) -> dict[int, list[JobResult]]:
+    """By seed, each fold's job of the model that was chosen there.
+
+    Parameters
+    ----------
+    eligible : mapping of ModelJobs
+    chosen : sequence of str
+        From `choose`.
+    folds : int
+    """
+    by_model = {name: eligible[name].complete_seeds(folds) for name in set(chosen)}
+    seeds = next(iter(by_model.values()))
+    return {seed: [by_model[name][seed][f] for f, name in enumerate(chosen)] for seed in seeds}
