@@ -12,6 +12,7 @@ import numpy as np
 
 from har.errors import TrainingError
 from har.evaluation import metrics
+from har.models import registry
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class ModelJobs:
     @property
     def exportable(self) -> bool:
         return bool(self.done) and all(j.info.get("exportable", False) for j in self.done)
+
+    @property
+    def by_epochs(self) -> bool:
+        """Whether gradient descent trained it."""
+        return any(registry.get(j.info["name"]).by_epochs for j in self.done)
 
     def complete_seeds(self, folds: int) -> dict[int, list[JobResult]]:
         """Jobs by seed, in order of fold, of the seeds for which no fold is missing."""

@@ -19,6 +19,11 @@ import numpy as np
 from har.evaluation.collect import JobResult, ModelJobs
 
 
+def rank(name: str, macro_f1: float, parameters: int | None) -> tuple[float, int, str]:
+    """Sorts the model to select first: best validation score; of equals, fewer parameters."""
+    return (-macro_f1, parameters or 0, name)
+
+
 def choose(
     eligible: Mapping[str, ModelJobs], labels: np.ndarray, classes: int, folds: int
 ) -> list[str]:
@@ -35,15 +40,15 @@ def choose(
     Returns
     -------
     list of str
-        One name for each fold; of equals the one with fewer parameters, as in `results.select`.
+        One name for each fold.
     """
 
-    def rank(name: str, fold: int) -> tuple[float, int, str]:
+    def of(name: str, fold: int) -> tuple[float, int, str]:
         mine = [j for j in eligible[name].done if j.fold == fold]
-        size = max(j.info.get("parameters") or 0 for j in mine)
-        return (-float(np.mean([j.validation_macro_f1(labels, classes) for j in mine])), size, name)
+        score = float(np.mean([j.validation_macro_f1(labels, classes) for j in mine]))
+        return rank(name, score, max(j.info.get("parameters") or 0 for j in mine))
 
-    return [min(eligible, key=lambda name: rank(name, fold)) for fold in range(folds)]
+    return [min(eligible, key=lambda name: of(name, fold)) for fold in range(folds)]
 
 
 def jobs_of(

@@ -183,6 +183,7 @@ def score(
         "macro_f1_subject_sd": None,
         "validation_macro_f1": None,
         "exportable": model.exportable,
+        "by_epochs": model.by_epochs,
         "backend": next(((j.info.get("backend") or {}).get("name") for j in model.done), None),
         "per_seed": [],
         "per_class": None,
@@ -292,7 +293,7 @@ def select(models: Mapping[str, Mapping[str, Any]]) -> str | None:
     """
     return min(
         _eligible(models),
-        key=lambda n: (-models[n]["validation_macro_f1"], models[n]["parameters"] or 0, n),
+        key=lambda n: nested.rank(n, models[n]["validation_macro_f1"], models[n]["parameters"]),
         default=None,
     )
 

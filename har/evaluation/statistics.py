@@ -38,6 +38,12 @@ INTERVALS = (
     "all of their windows (percentiles, expanded for few people as by Hesterberg 2015). They tell "
     "how the score varies with who was recorded, not with the seed."
 )
+TWO_QUESTIONS = (
+    "The interval of a difference is of pooled scores, p is of people's own: a small difference "
+    "with nearly everybody may have a small p and an interval that holds 0. The verdict is p's, "
+    "and none where the two point different ways. People whose two scores are equal say nothing: "
+    "the smallest possible p of a pair is that of the others."
+)
 
 
 def resampled_people(n: int, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
@@ -106,8 +112,21 @@ def interval95(values: np.ndarray, n: int) -> list[float]:
 
 
 def smallest_p(n: int) -> float:
-    """The smallest two-sided p that a signed-rank test of n pairs can give: 2^(1−n), at most 1."""
+    """The smallest two-sided p that a signed-rank test of n pairs can give: 2^(1−n), at most 1.
+
+    Of pairs that differ: the test leaves out those that do not.
+    """
     return min(1.0, 2.0 ** (1 - n))
+
+
+def unequal(differences: np.ndarray) -> np.ndarray:
+    """Differences without zeros, which say nothing about a direction and are left out, as Wilcoxon
+    did.
+
+    Sums of floats break ties and make ties: what is equal is seen to twelve digits.
+    """
+    d = np.round(differences, 12)
+    return np.asarray(d[d != 0])
 
 
 def signed_rank_p(differences: np.ndarray) -> float:
@@ -116,15 +135,19 @@ def signed_rank_p(differences: np.ndarray) -> float:
     Parameters
     ----------
     differences : ndarray of float64, shape (people,)
-        Equal scores (zeros) say nothing about a direction and are left out, as Wilcoxon did.
     """
     from scipy.stats import wilcoxon
 
-    d = differences[np.abs(differences) > 1e-12]
-    if not len(d):
-        return 1.0
-    # Sums of floats break ties and make ties; ranks are of what is seen to twelve digits.
-    return float(min(1.0, wilcoxon(np.round(d, 12)).pvalue))
+    d = unequal(differences)
+    return float(min(1.0, wilcoxon(d).pvalue)) if len(d) else 1.0
+
+
+def signed_ranks(differences: np.ndarray) -> float:
+    """The sum of signed ranks: above 0 where people's scores speak for the first model."""
+    from scipy.stats import rankdata
+
+    d = unequal(differences)
+    return float((np.sign(d) * rankdata(np.abs(d))).sum())
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -175,17 +198,18 @@ def compare(selected: Scored, others: list[Scored], weights: np.ndarray) -> list
     list of dict
         `difference` and `ci95` are of pooled macro-F1, selected minus other, over the same
         resamples of people. `p` is Wilcoxon's over per-person macro-F1, `p_holm` corrected for
-        these tests, `p_attainable` the smallest p that so many people can give, and `verdict` in
-        words: better, worse, not told apart, or too few people to tell.
+        these tests, `p_attainable` the smallest p that those can give whose two scores differ, and
+        `verdict` in words: better, worse, not told apart, or too few people to tell.
     """
     n_people = selected.confusion.shape[1]
     mine = bootstrap_macro_f1(selected.confusion, weights)
-    rows = []
+    rows, differences = [], []
     for other in others:
         theirs = bootstrap_macro_f1(other.confusion, weights)
         d = selected.subject_f1 - other.subject_f1
         d = d[~np.isnan(d)]
         point = _pooled(selected) - _pooled(other)
+        differences.append(d)
         rows.append(
             {
                 "a": selected.name,
@@ -196,12 +220,13 @@ def compare(selected: Scored, others: list[Scored], weights: np.ndarray) -> list
                 else None,
                 "n_subjects": len(d),
                 "p": signed_rank_p(d),
-                "p_attainable": smallest_p(len(d)),
+                "p_attainable": smallest_p(len(unequal(d))),
             }
         )
-    for row, p in zip(rows, holm(np.array([r["p"] for r in rows])), strict=True):
+    corrected = holm(np.array([r["p"] for r in rows]))
+    for row, p, d in zip(rows, corrected, differences, strict=True):
         row["p_holm"] = float(p)
-        row["verdict"] = _verdict(row, tests=len(rows))
+        row["verdict"] = _verdict(row, d, tests=len(rows))
     return rows
 
 
@@ -209,10 +234,12 @@ def _pooled(model: Scored) -> float:
     return float(macro_f1(model.confusion.sum(axis=1)).mean())
 
 
-def _verdict(row: dict, tests: int) -> str:
-    if tests * row["p_attainable"] > ALPHA:
+def _verdict(row: dict, differences: np.ndarray, tests: int) -> str:
+    # Where no score differs, more people of the kind would not tell either.
+    if len(unequal(differences)) and tests * row["p_attainable"] > ALPHA:
         return TOO_FEW
-    if row["p_holm"] > ALPHA:
+    # People's own scores and the pooled one may point different ways: nothing is said then.
+    if row["p_holm"] > ALPHA or signed_ranks(differences) * row["difference"] <= 0:
         return "not told apart"
     return "better" if row["difference"] > 0 else "worse"
 

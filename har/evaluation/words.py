@@ -72,7 +72,11 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         f"Every model has the same folds and seeds ({seeds}), every network the same budget "
         f"(at most {training.epochs} epochs of batches of {training.batch_size}, stopped after "
         f"{training.patience} without a better validation score{_averaged(training.average)}). "
-        "Nothing about a model is chosen on the people who test it."
+        + (
+            "Nothing is chosen on test people."
+            if split.scheme == "subjects"
+            else "No job's epoch or temperature is chosen on what it tests."
+        )
     )
     scores = "Scores are pooled over the out-of-fold predictions of a seed and averaged over seeds."
     return " ".join([who, windows, budget, scores])
@@ -105,8 +109,8 @@ def cautions(people: int, tests: int, pipeline: Pipeline) -> list[str]:
         p = statistics.smallest_p(people)
         text = (
             f"The selected model is compared with each other one, paired by person, by Wilcoxon's "
-            f"signed-rank test with Holm's correction over {tests} tests. {people} people cannot "
-            f"give a p below {p:.2g}"
+            f"signed-rank test with Holm's correction over {tests} "
+            f"{'test' if tests == 1 else 'tests'}. {people} people cannot give a p below {p:.2g}"
         )
         if tests * p > statistics.ALPHA:
             text += (
@@ -115,7 +119,7 @@ def cautions(people: int, tests: int, pipeline: Pipeline) -> list[str]:
             )
         else:
             text += f" ({tests * p:.2g} after correction)."
-        out.append(text)
+        out.append(f"{text} {statistics.TWO_QUESTIONS}")
     if pipeline.split.scheme in EVERYONE_TESTED:
         out.append(statistics.DEPENDENCE)
     return out
@@ -158,16 +162,23 @@ def headline(results: Mapping[str, Any]) -> list[str]:
     lines = []
     for row in results["comparisons"]:
         other = models[row["b"]]
-        if other["exportable"]:
+        solved = other["exportable"] and not other["by_epochs"] and mine["by_epochs"]
+        if other["exportable"] and not solved:
             continue
         apart = row["ci95"] is not None and row["ci95"][0] > 0
-        if not apart or other["validation_macro_f1"] >= mine["validation_macro_f1"]:
+        ahead = other["validation_macro_f1"] >= mine["validation_macro_f1"]
+        if not apart or (ahead and not solved):
             how = "better than" if row["ci95"] is not None and row["ci95"][1] < 0 else "as good as"
             interval = "" if row["ci95"] is None else f" ({signed_interval(row['ci95'])})"
+            what, then = (
+                ("is no deep model", "Prefer it, unless its size or time on the phone forbids")
+                if solved
+                else ("cannot be exported", "Where no phone is needed, prefer it")
+            )
             lines.append(
-                f"{row['b']} cannot be exported and is {how} {name}: macro-F1 "
+                f"{row['b']} {what} and is {how} {name}: macro-F1 "
                 f"{other['macro_f1']:.3f} against {mine['macro_f1']:.3f}, difference "
-                f"{signed(row['difference'])}{interval}. Where no phone is needed, prefer it."
+                f"{signed(row['difference'])}{interval}. {then}."
             )
     sessions = results["config"]["split"]["scheme"] == "sessions"
     what = "recordings" if sessions else "people"
@@ -178,7 +189,12 @@ def headline(results: Mapping[str, Any]) -> list[str]:
     )
     if mine["macro_f1_ci95"]:
         text += " (95 % interval over people {:.3f} to {:.3f})".format(*mine["macro_f1_ci95"])
-    lines.append(text + f", its accuracy {mine['accuracy']:.3f}.")
+    text += f", its accuracy {mine['accuracy']:.3f}."
+    if each := results.get("nested"):
+        text += (
+            f" Where each fold selects by its own validation people alone: {each['macro_f1']:.3f}."
+        )
+    lines.append(text)
     if sessions:
         lines.append("These are other recordings of the same people: nothing is said of others.")
     failed = {n: len(m["failed_jobs"]) for n, m in models.items() if m["failed_jobs"]}

@@ -33,7 +33,7 @@ def _weights(
 
 SPEC = ModelSpec(
     name="cnn",
-    summary="The first to try: accurate, quick to train, quickest on the phone.",
+    summary="The first to try: accurate, quick to train, quick on the phone.",
     paper="Wang, Yan and Oates 2017 (FCN), doi:10.1109/IJCNN.2017.7966039; here with pooling",
     body=cnn,
     weights=_weights,

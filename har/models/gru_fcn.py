@@ -50,9 +50,9 @@ def _weights(
 
 SPEC = ModelSpec(
     name="gru_fcn",
-    summary="cnn and gru side by side; where the two are close and each is wrong elsewhere.",
+    summary="cnn and gru side by side, where each is better on some people; the time of both.",
     paper="Karim and others 2018 (LSTM-FCN), doi:10.1109/ACCESS.2017.2779939; Elsayed and others "
-    "2018 (GRU-FCN), arXiv:1812.07683",
+    "2018 (GRU-FCN), arXiv:1812.07683; here over frames in place of their transposed input",
     body=gru_fcn,
     weights=_weights,
     module="har.models.gru_fcn",

@@ -54,7 +54,7 @@ def _weights(
 
 SPEC = ModelSpec(
     name="inception",
-    summary="The strongest here on most sets; several times the work of cnn.",
+    summary="Looks for patterns of several lengths at once; several times the work of cnn.",
     paper="Ismail Fawaz and others 2020 (InceptionTime), doi:10.1007/s10618-020-00710-y; smaller, "
     "with a shortcut around each module and pooling between them",
     body=inception,

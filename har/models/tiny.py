@@ -38,7 +38,7 @@ def _weights(
 
 SPEC = ModelSpec(
     name="tiny",
-    summary="For weak phones and watches: 20 kB, a tenth of the work of cnn.",
+    summary="For weak phones and watches: well under 100 kB, about a third of cnn's time.",
     paper="Howard and others 2017 (MobileNets), arXiv:1704.04861, section 3.1",
     body=tiny,
     weights=_weights,

@@ -73,7 +73,7 @@ def run(context: Context, changes: Sequence[str]) -> Outcome:
             f"Each change is made alone, to the recipe of the pipeline {name}; folds, people, "
             f"windows, seeds ({', '.join(map(str, t.seeds))}) and the rest are equal. Scores are "
             f"of {len(next(iter(base.values())))} validation people, who choose the epoch and "
-            "nothing else of a job; no test person is looked at. A person's macro-F1 is the mean "
+            "nothing else of a job; no test score is looked at. A person's macro-F1 is the mean "
             "over the seeds and the folds in which that person validates; the difference is paired "
             "by person, its interval a bootstrap over people. It helps, or harms, if the interval "
             f"leaves out 0. Intervals are not corrected for the number of changes. {len(windows)} "

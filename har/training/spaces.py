@@ -90,6 +90,11 @@ MODELS: dict[str, dict[str, Range]] = {
         "units": Whole(32, 128, 16),
         "dropout": DROPOUT,
     },
+    "gru_fcn": {
+        **_CELLS,
+        "filters": Whole(32, 128, 16),
+        "kernel": Choice((3, 5, 7, 9, 11)),
+    },
     "inception": {
         "channels": CHANNELS,
         "filters": Whole(16, 48, 8),

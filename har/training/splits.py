@@ -168,6 +168,11 @@ def _with_validation(
         )
     if config.validation == "next-fold":
         chosen = list(tested_next)
+        if lost := _lost(windows, rest, np.isin(windows.subjects[rest], chosen)):
+            raise SplitError(
+                f"split.validation: next-fold leaves nobody with {', '.join(lost)} to train in "
+                f"fold {fold}; use a share, as 0.2, or other folds."
+            )
     else:
         chosen = _validation_people(windows, rest, people, config, fold, config.validation)
     is_validation = np.isin(subjects, chosen)
@@ -177,6 +182,12 @@ def _with_validation(
         validation=pool[is_validation],
         test=pool[is_test],
     )
+
+
+def _lost(windows: Windows, rest: np.ndarray, taken: np.ndarray) -> list[str]:
+    """Activities that are all taken: of the windows `rest`, none is left."""
+    labels = windows.labels[rest]
+    return [windows.activities[c] for c in sorted(set(labels) - set(labels[~taken]))]
 
 
 def _validation_people(

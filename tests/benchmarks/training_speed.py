@@ -24,7 +24,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ("lstm", "bilstm", "gru", "cnn")
-EVERY = (*MODELS, "simple_rnn", "stacked_lstm", "peephole_lstm", "conv_lstm", "inception", "tiny")
+EVERY = (
+    *MODELS, "simple_rnn", "stacked_lstm", "peephole_lstm", "conv_lstm", "gru_fcn", "inception",
+    "tiny",
+)  # fmt: skip
 Rates = dict[str, list[float]]
 
 ONE = "one process, each job compiled by itself"

@@ -38,6 +38,12 @@ def test_variants_run_everywhere(converted_all: dict[str, Any], name: str, varia
     assert model.input_shape == request.probe.shape[1:]
 
 
+def test_tiny_fits_a_weak_phone(converted_all: dict[str, Any]) -> None:
+    sizes = {v: p.stat().st_size for v, p in converted_all["tiny"][1].files.items()}
+    assert max(sizes.values()) < 100_000
+    assert sizes["float32"] < converted_all["cnn"][1].files["dynamic"].stat().st_size
+
+
 def test_quantized_files_are_smaller(converted: dict[str, Any]) -> None:
     files = converted["cnn"][1].files
     size = {v: p.stat().st_size for v, p in files.items()}

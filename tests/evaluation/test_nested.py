@@ -8,14 +8,14 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from har.evaluation import leakage, predictions, results
 from har.evaluation.artefacts import artefacts
-from har.evaluation.collect import collect
+from har.evaluation.collect import ModelJobs, collect
 from har.training.stored import JobRecord
 from tests.evaluation import made
 from tests.evaluation.test_results import schema
 
 SEEDS = (0, 1)
 # How good each model is in each of three folds.
-SKILLS = {"lstm": (0.9, 0.4, 0.8), "cnn": (0.6, 0.9, 0.7), "trees": (0.99, 0.99, 0.99)}
+SKILLS = {"lstm": (0.9, 0.4, 0.8), "cnn": (0.6, 0.9, 0.7), "extra_trees": (0.99, 0.99, 0.99)}
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +27,18 @@ def found(tmp_path_factory):
             for f, skill in enumerate(skills):
                 folder = made.write_job(
                     root / f"{name}-{f}-{seed}", w, folds[f], skill=skill, seed=seed, fold=f,
-                    model=name, name=name, exportable=name != "trees",
+                    model=name, name=name, exportable=name != "extra_trees",
                 )  # fmt: skip
                 records.append(JobRecord(name, f, seed, folder.name, folder))
     models = collect(records, list(SKILLS))
     proof = leakage.prove(w, artefacts(w, folds, models))
 
-    def assemble(only=tuple(SKILLS)):
+    def assemble(only=tuple(SKILLS), failed=None):
         some = {name: models[name] for name in only}
+        if failed:
+            rest = [j for j in models[failed].done if (j.fold, j.seed) != (0, 0)]
+            lost = [{"fold": 0, "seed": 0, "reason": "killed"}]
+            some[failed] = ModelJobs(failed, rest, lost)
         return results.assemble(
             made.pipeline(list(only), SEEDS), w, folds, some, proof, code="c0de"
         )
@@ -72,6 +76,19 @@ def test_it_is_said_in_words(found):
 
 def test_without_a_choice_nothing_is_said(found):
     assemble, _ = found
-    r = assemble(("cnn", "trees"))
+    r = assemble(("cnn", "extra_trees"))
     assert "nested" not in r
     assert not any("Varma" in s for s in r["statistics"])
+
+
+def test_a_model_with_a_failed_job_is_no_candidate(found):
+    assemble, _ = found
+    assert assemble((*SKILLS,), failed="cnn")["selected"] == "lstm"
+    assert "nested" not in assemble((*SKILLS,), failed="cnn")
+
+
+def test_the_first_lines_say_it_too(found):
+    assemble, _ = found
+    r = assemble()
+    line = next(s for s in r["headline"] if s.startswith(f"{r['selected']} is selected"))
+    assert f"own validation people alone: {r['nested']['macro_f1']:.3f}." in line

@@ -172,6 +172,19 @@ def test_as_good_is_what_the_interval_does_not_tell_apart(tmp_path):
     assert r["headline"][0].startswith("extra_trees cannot be exported and is as good as cnn")
 
 
+def test_a_model_without_epochs_that_is_as_good_is_preferred_even_if_it_ships(tmp_path):
+    skills = {"cnn": 0.7, "rocket": 0.7}
+    r, _ = compare(tmp_path / "a", made.windows(), skills)
+    assert r["selected"] == "cnn"
+    assert r["headline"][0].startswith("rocket is no deep model and is as good as cnn")
+    worse, _ = compare(tmp_path / "b", made.windows(), {"cnn": 0.95, "rocket": 0.4})
+    assert worse["headline"][0].startswith("cnn is selected")
+    solved, _ = compare(tmp_path / "c", made.windows(), {"cnn": 0.4, "rocket": 0.95})
+    assert solved["headline"][0].startswith("rocket is selected")
+    networks, _ = compare(tmp_path / "d", made.windows(), {"cnn": 0.72, "gru": 0.7})
+    assert networks["headline"][0].startswith("cnn is selected")
+
+
 def test_the_first_line_names_the_selected_where_it_is_better(compared):
     _, r, _ = compared
     assert r["selected"] == "cnn"
@@ -198,6 +211,7 @@ def test_named_test_people(tmp_path):
     assert r["models"]["cnn"]["macro_f1_ci95"] is None  # of two people
     assert r["comparisons"][0]["verdict"] == "too few people to tell"
     assert "Tested on 2 named people (5, 6) out of 6" in r["protocol"]
+    assert "nested" not in r  # there is one fold
 
 
 def test_sessions_of_one_person_say_that_they_tell_nothing_of_others(tmp_path):

@@ -157,6 +157,37 @@ def test_too_few_people_to_tell_however_different_the_models_are():
     assert verdicts == {"too few people to tell"}
 
 
+def counts(rights, windows=100):
+    """Of one seed and two classes: so many windows of each person are right."""
+    c = np.zeros((1, len(rights), 2, 2), int)
+    for i, right in enumerate(rights):
+        c[0, i] = [[right, windows - right], [windows - right, right]]
+    return c
+
+
+def test_equal_scores_leave_fewer_people_to_give_a_p():
+    a, b = counts([60, 61, 62, 63, 64, 65, 66, 70, 70]), counts([50] * 7 + [70, 70])
+    first, second = (
+        statistics.Scored(n, c, macro_f1(c).mean(axis=0)) for n, c in zip("ab", (a, b), strict=True)
+    )
+    (row,) = statistics.compare(first, [second], statistics.resampled_people(9))
+    assert row["n_subjects"] == 9
+    assert row["p_attainable"] == row["p"] == 2.0**-6  # as of the seven who differ
+    assert row["verdict"] == "better"
+
+
+def test_no_verdict_where_people_and_the_pool_point_different_ways():
+    # Eleven are a little better with a, and one so much worse that a's pooled score is lower.
+    a, b = counts([71 + i for i in range(11)] + [10]), counts([70] * 11 + [95])
+    first, second = (
+        statistics.Scored(n, c, macro_f1(c).mean(axis=0)) for n, c in zip("ab", (a, b), strict=True)
+    )
+    (row,) = statistics.compare(first, [second], statistics.resampled_people(12))
+    assert row["p_holm"] < 0.05
+    assert row["difference"] < 0 < statistics.signed_ranks(first.subject_f1 - second.subject_f1)
+    assert row["verdict"] == "not told apart"
+
+
 def test_a_model_against_itself_is_not_told_apart():
     a = scored("a", 10)
     (row,) = statistics.compare(a, [a], statistics.resampled_people(10))

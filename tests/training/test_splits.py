@@ -145,6 +145,19 @@ def test_with_next_fold_everybody_validates_once_and_tests_once():
         assert len(fold.train) + len(fold.validation) + len(fold.test) == len(windows)
 
 
+def test_next_fold_refuses_to_train_without_an_activity():
+    w = toy_windows(6, classes=2)
+    config = SplitConfig(folds=3, validation="next-fold")
+    _, second, _ = splits.subject_folds(w, np.arange(len(w)), 3, config.seed)
+    # Only those whom the second fold tests, and so the first validates on, did something else.
+    third = dataclasses.replace(
+        w, labels=np.where(np.isin(w.subjects, second), 2, w.labels), activities=("a", "b", "rare")
+    )
+    with pytest.raises(SplitError, match=r"leaves nobody with rare to train in\s+fold"):
+        make(third, config)
+    assert make(third, SplitConfig(folds=3))  # a share takes other people
+
+
 @pytest.mark.parametrize("other", [{"scheme": "leave-one-subject-out"}, {"folds": 2}])
 def test_next_fold_needs_folds(other):
     with pytest.raises(ValueError, match=r"next-fold needs scheme: subject-folds with 3 folds"):
