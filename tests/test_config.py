@@ -13,7 +13,7 @@ def test_every_packaged_pipeline_is_valid(name):
 
 def test_watch_is_as_documented():
     p = config.load("watch")
-    assert [m.name for m in p.models] == ["lstm", "bilstm", "gru", "cnn"]
+    assert [m.name for m in p.models] == ["lstm", "bilstm", "gru", "cnn", "rocket", "extra_trees"]
     assert (p.signal.rate_hz, p.signal.filter.cutoff_hz, p.windows.length_s) == (50, 20, 2.56)
     assert p.training.epochs <= 15
     assert p.training.seeds == (0,)

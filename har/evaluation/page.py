@@ -189,7 +189,7 @@ def _leakage(results: Mapping[str, Any]) -> str:
     folds = results["leakage"]["folds"]
     scaler = [f["scaler_max_abs_diff"] for f in folds if f["scaler_max_abs_diff"] is not None]
     text = (
-        f"Computed from what {len(folds)} folds left on disk: "
+        f"Computed from what {len(folds)} {'fold' if len(folds) == 1 else 'folds'} left on disk: "
         f"{sum(len(f['shared_subjects']) for f in folds)} people, "
         f"{sum(f['shared_samples'] for f in folds)} raw samples and "
         f"{sum(f['duplicate_windows'] for f in folds)} stretches of signal in more than one of "

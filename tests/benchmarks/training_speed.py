@@ -168,6 +168,7 @@ def tasks(context: Any, store: Path, *, backend: str, folds: int, epochs: int) -
             store=store,
         )
         for model in context.pipeline.models
+        if model.name in MODELS
         for fold, split in enumerate(splits)
     ]
 
@@ -318,7 +319,7 @@ def torch_version() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=EVERY)
+    parser.add_argument("--models", nargs="+", default=list(EVERY), choices=EVERY)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--repeats", type=int, default=3, help="of the whole comparison; 0: none")
     parser.add_argument("--folds", type=int, default=5)
