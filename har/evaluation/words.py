@@ -171,7 +171,7 @@ def headline(results: Mapping[str, Any]) -> list[str]:
             how = "better than" if row["ci95"] is not None and row["ci95"][1] < 0 else "as good as"
             interval = "" if row["ci95"] is None else f" ({signed_interval(row['ci95'])})"
             what, then = (
-                ("is no deep model", "Prefer it, unless its size or time on the phone forbids")
+                ("is no deep network", "Prefer it, unless its size or time on the phone forbids")
                 if solved
                 else ("cannot be exported", "Where no phone is needed, prefer it")
             )

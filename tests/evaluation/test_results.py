@@ -176,7 +176,7 @@ def test_a_model_without_epochs_that_is_as_good_is_preferred_even_if_it_ships(tm
     skills = {"cnn": 0.7, "rocket": 0.7}
     r, _ = compare(tmp_path / "a", made.windows(), skills)
     assert r["selected"] == "cnn"
-    assert r["headline"][0].startswith("rocket is no deep model and is as good as cnn")
+    assert r["headline"][0].startswith("rocket is no deep network and is as good as cnn")
     worse, _ = compare(tmp_path / "b", made.windows(), {"cnn": 0.95, "rocket": 0.4})
     assert worse["headline"][0].startswith("cnn is selected")
     solved, _ = compare(tmp_path / "c", made.windows(), {"cnn": 0.4, "rocket": 0.95})
