@@ -219,6 +219,11 @@ class Training(Section):
         "temperature", description="of the probabilities, on validation people"
     )
     patience: int = Field(5, ge=1, description="epochs without a better validation score")
+    refit: bool = Field(
+        False,
+        description="once validation people have chosen epoch and temperature, train anew on them "
+        "too, for as many epochs: that is what is tested and kept",
+    )
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     backend: Literal["auto", "tensorflow", "jax"] = Field(
         "auto", description="what trains; auto: for each model the faster one of those installed"

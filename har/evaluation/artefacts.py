@@ -52,6 +52,7 @@ def artefacts(
                     seed=job.seed,
                     subjects=folds[job.fold],
                     record={p: job.info[p] for p in PARTS},
+                    fitted=job.fitted_index,
                     train=job.train_index,
                     validation=job.validation_index,
                     test=job.test_index,

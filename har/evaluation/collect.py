@@ -41,6 +41,13 @@ class JobResult:
         path = self.folder / "model.keras"
         return path if path.is_file() else None
 
+    @property
+    def fitted_index(self) -> np.ndarray:
+        """The windows that the saved model was fitted to, after a refit validation people's too."""
+        if not self.info.get("refit"):
+            return self.train_index
+        return np.sort(np.concatenate([self.train_index, self.validation_index]))
+
     def validation_macro_f1(self, labels: np.ndarray, classes: int) -> float:
         """Macro-F1 on the job's own validation people.
 

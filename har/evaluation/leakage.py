@@ -30,6 +30,8 @@ class Evidence:
 
     model, fold, seed : of the job. subjects : {part: names} as the fold list says, record : as the
     job itself recorded. train, validation, test : window indices, from its stored predictions.
+    fitted : those that the saved model was fitted to; with `training.refit` validation people's
+    too, who chose before.
     scaler, moments : the saved model's standardisation, and the sums over all windows of what it
     is given; None if it has none.
     early_stopping : (score that the history says the kept epoch had on validation people, score
@@ -46,6 +48,7 @@ class Evidence:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    fitted: np.ndarray
     scaler: Scaler | None = None
     moments: Moments | None = None
     early_stopping: tuple[float, float, float] | None = None
@@ -227,7 +230,7 @@ def prove(
             if job.leaky:
                 problems.append(f"{_name(job)}: trained on a random split, for har study optimism.")
         scalers = [
-            difference(j.scaler, j.moments, j.train)
+            difference(j.scaler, j.moments, j.fitted)
             for j in mine
             if j.scaler is not None and j.moments is not None
         ]

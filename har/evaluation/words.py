@@ -72,6 +72,7 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         f"Every model has the same folds and seeds ({seeds}), every network the same budget "
         f"(at most {training.epochs} epochs of batches of {training.batch_size}, stopped after "
         f"{training.patience} without a better validation score{_averaged(training.average)}). "
+        f"{REFIT if training.refit else ''}"
         + (
             "Nothing is chosen on test people."
             if split.scheme == "subjects"
@@ -80,6 +81,12 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
     )
     scores = "Scores are pooled over the out-of-fold predictions of a seed and averaged over seeds."
     return " ".join([who, windows, budget, scores])
+
+
+REFIT = (
+    "Once a fold's validation people have chosen the epoch and the temperature, they train too: "
+    "each model is trained anew for as many epochs, and tested; its validation score is of before. "
+)
 
 
 def _averaged(epochs: float) -> str:

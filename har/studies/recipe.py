@@ -110,6 +110,9 @@ def changed(base: Pipeline, change: str) -> Pipeline:
 
 def _validation(context: Context) -> tuple[dict[str, dict[str, float]], Windows]:
     """Of each model, each validation person's macro-F1, the mean over seeds and folds."""
+    p = context.pipeline
+    training_of = p.training.model_copy(update={"refit": False})  # it changes no validation score
+    context = replace(context, pipeline=p.model_copy(update={"training": training_of}))
     pipeline.run(context, until="train")
     windows = prepared.load(context.outputs["prepare"].path)
     trained = training.load(context.outputs["train"], context.store)

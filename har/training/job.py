@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import json
 import platform
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,6 +97,15 @@ class Task:
     def key(self) -> str:
         return digest(self.parts)
 
+    @property
+    def choosing(self) -> Task | None:
+        """With `training.refit`, the task that finds the epoch and the temperature; None where
+        there is nothing to find, or nothing to do after."""
+        if not self.training.refit or not len(self.validation):
+            return None
+        training = self.training.model_copy(update={"refit": False})
+        return dataclasses.replace(self, training=training, wait=True)
+
     def find(self) -> Output | None:
         return Store(self.store).find("job", self.key)
 
@@ -132,9 +143,11 @@ def _train(task: Task, store: Store, report: Callable[[Any], None]) -> None:
     windows = _windows(task.prepared)
     with store.writing("job", task.key, task.parts) as writing:
         begin = time.perf_counter()
-        train_and_write = _classical if spec.classical else _network
-        about = train_and_write(task, windows, writing.path, report)
-        about["train_seconds"] = round(time.perf_counter() - begin, 3)
+        if task.choosing:
+            about = _refit(task, task.choosing, windows, writing.path, report)
+        else:
+            about = _fit(task, windows, writing.path, report)
+            about["train_seconds"] = round(time.perf_counter() - begin, 3)
         write_json(
             writing.path / "job.json",
             {
@@ -153,6 +166,47 @@ def _train(task: Task, store: Store, report: Callable[[Any], None]) -> None:
                 **about,
             },
         )
+
+
+def _fit(
+    task: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
+) -> dict[str, Any]:
+    classical = registry.get(task.job.model.name).classical
+    return (_classical if classical else _network)(task, windows, folder, report)
+
+
+def _refit(
+    task: Task, choosing: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
+) -> dict[str, Any]:
+    """Train on validation people too, as those of a job of its own have chosen.
+
+    That job is stored like any other: it is trained once, whether a pipeline refits or not. Kept
+    are its history and what it says of validation people, who are strangers to it alone.
+    """
+    run_job(choosing, report)
+    chosen = choosing.find()
+    assert chosen is not None  # trained now, or by another run that was waited for
+    before = json.loads((chosen.path / "job.json").read_text(encoding="utf-8"))
+    begin = time.perf_counter()
+    everyone = dataclasses.replace(
+        choosing,
+        train=np.sort(np.concatenate([task.train, task.validation])),
+        validation=np.empty(0, np.int64),
+        epochs=before["best_epoch"],
+        temperature=before["temperature"],
+    )
+    after = _fit(everyone, windows, folder, lambda _: None)
+    seconds = time.perf_counter() - begin
+    shutil.copyfile(chosen.path / "history.json", folder / "history.json")
+    with (
+        np.load(chosen.path / "predictions.npz", allow_pickle=False) as first,
+        np.load(folder / "predictions.npz", allow_pickle=False) as second,
+    ):
+        predictions = dict(first) | {"test_probabilities": second["test_probabilities"]}
+    np.savez(folder / "predictions.npz", **predictions)
+    found = {name: before[name] for name in ("epochs_run", "best_epoch", "temperature")}
+    took = round(before["train_seconds"] + seconds, 3)
+    return {**after, **found, "refit": True, "train_seconds": took}
 
 
 def _check_this_machine(task: Task) -> None:

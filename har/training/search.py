@@ -288,7 +288,9 @@ def _task(
 ) -> Task:
     model, training = _apply(base, values)
     whole = context.pipeline.training.model_dump()
-    whole |= {**training, "augment": {**whole["augment"], **training.get("augment", {})}}
+    # Scored on validation people, who are not to train.
+    augment = {**whole["augment"], **training.get("augment", {})}
+    whole |= {"refit": False, **training, "augment": augment}
     prepared = context.outputs["prepare"]
     return Task(
         job=Job(model, step - 1, seed),
