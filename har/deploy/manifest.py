@@ -156,7 +156,7 @@ def _score(
     quoted = {k: score[k] for k in ("accuracy", "macro_f1", "macro_f1_ci95")}
     if members := len(trained_on.get("members", ())):
         what = f"the mean of {members} seeds' probabilities: {what}"
-        quoted = {**score["seed_ensemble"], "macro_f1_ci95": None}
+        quoted = score["seed_ensemble"]
     return {"what": what, "protocol": results["protocol"], **quoted, "n_subjects": n}
 
 

@@ -219,13 +219,7 @@ def score(
     known = subject_f1[~np.isnan(subject_f1)]
     by_class = metrics.per_class(pooled)
     tested = np.flatnonzero(summed.any(axis=1))
-    together = metrics.confusion_by_subject(
-        np.zeros_like(tested),
-        windows.labels[tested],
-        summed[tested].argmax(axis=1),
-        subjects=1,
-        classes=k,
-    )[0]
+    together = _confusion(tested, summed[tested], windows, people)
     entry |= {
         "accuracy": float(metrics.accuracy(pooled).mean()),
         "macro_f1": float(of_seed.mean()),
@@ -244,12 +238,7 @@ def score(
             p: float(f) for p, f in zip(people, subject_f1, strict=True) if not np.isnan(f)
         },
         "confusion": pooled.sum(axis=0).tolist(),
-        "seed_ensemble": {
-            "macro_f1": float(metrics.macro_f1(together)),
-            "accuracy": float(metrics.accuracy(together)),
-        }
-        if len(seeds) > 1
-        else None,
+        "seed_ensemble": _together(together) if len(seeds) > 1 else None,
     }
     return Scored(model.name, counts, subject_f1), entry
 
@@ -264,16 +253,33 @@ def _counts(
             f"{name}, seed {seed}: {twice} windows are tested by more than one fold; a pooled "
             "score would count them twice."
         )
+    probabilities = np.concatenate([j.test_probabilities for j in jobs])
+    return index, _confusion(index, probabilities, windows, people)
+
+
+def _confusion(
+    index: np.ndarray, probabilities: np.ndarray, windows: Windows, people: Sequence[str]
+) -> np.ndarray:
+    """Of the windows `index`, with a row of probabilities each; shape (people, k, k)."""
     lookup = {p: i for i, p in enumerate(people)}
-    person = np.array([lookup.get(s, -1) for s in windows.subjects[index].tolist()], np.int64)
-    confusion = metrics.confusion_by_subject(
-        person,
+    return metrics.confusion_by_subject(
+        np.array([lookup.get(s, -1) for s in windows.subjects[index].tolist()], np.int64),
         windows.labels[index],
-        np.concatenate([j.test_probabilities for j in jobs]).argmax(axis=1),
+        probabilities.argmax(axis=1),
         subjects=len(people),
         classes=len(windows.activities),
     )
-    return index, confusion
+
+
+def _together(confusion: np.ndarray) -> dict[str, Any]:
+    """Scores of the mean of all seeds' probabilities, from its confusion by person."""
+    pooled = confusion.sum(axis=0)
+    scored = Scored("together", confusion[None], metrics.macro_f1(confusion))
+    return {
+        "macro_f1": float(metrics.macro_f1(pooled)),
+        "macro_f1_ci95": interval(scored, np.flatnonzero(confusion.any(axis=(1, 2))).tolist()),
+        "accuracy": float(metrics.accuracy(pooled)),
+    }
 
 
 def _eligible(models: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -201,6 +201,13 @@ def headline(results: Mapping[str, Any]) -> list[str]:
         text += (
             f" Where each fold selects by its own validation people alone: {each['macro_f1']:.3f}."
         )
+    if several := mine["seed_ensemble"]:
+        over = several["macro_f1_ci95"]
+        text += (
+            f" The mean of its {len(results['seeds'])} seeds' probabilities, which export.seeds: "
+            f"all ships as one file, has {several['macro_f1']:.3f}"
+            + (" ({:.3f} to {:.3f})." if over else ".").format(*over or ())
+        )
     lines.append(text)
     if sessions:
         lines.append("These are other recordings of the same people: nothing is said of others.")
