@@ -29,5 +29,11 @@ def slow(item, report):
     return os.getpid()
 
 
+def compiled(item, report):
+    """Items are (kind, number); tells the process and when it was done."""
+    time.sleep(0.05)
+    return os.getpid(), time.monotonic()
+
+
 def backend(item, report):
     return os.environ["KERAS_BACKEND"], os.getpid()

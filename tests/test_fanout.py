@@ -1,3 +1,4 @@
+import itertools
 import os
 import sys
 import time
@@ -61,6 +62,21 @@ def test_items_get_the_environment_that_they_need():
     assert [out[i].value[0] for i in range(5)] == items
     by_pid = {out[i].value[1]: items[i] for i in range(5)}
     assert len(by_pid) == 2
+
+
+def test_a_process_goes_on_with_its_kind_and_another_begins_elsewhere():
+    items = [(kind, n) for kind in "abcd" for n in range(4)]
+    out = dict(fanout.run(fanout_work.compiled, items, jobs=2, kind=lambda item: item[0]))
+    by_pid = {}
+    for i in sorted(out, key=lambda i: out[i].value[1]):
+        by_pid.setdefault(out[i].value[0], []).append(items[i][0])
+    first, second = by_pid.values()
+    assert first[0] != second[0]
+    for kinds in (first, second):
+        changes = sum(a != b for a, b in itertools.pairwise(kinds))
+        assert changes == len(set(kinds)) - 1  # none is left and come back to
+    # In order, both would do some of each: eight compilations. Only the last kind may be shared.
+    assert len(set(first)) + len(set(second)) <= 5
 
 
 # A cluster ---------------------------------------------------------------------------------------

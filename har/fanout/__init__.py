@@ -5,9 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from har.fanout.outcome import ONE_THREAD, Done, Environment, Failed, Report, Work, cores
+from har.fanout.outcome import (
+    ONE_THREAD,
+    Done,
+    Environment,
+    Failed,
+    Kind,
+    Report,
+    Work,
+    cores,
+)
 
-__all__ = ["ONE_THREAD", "Done", "Environment", "Failed", "Report", "Work", "cores", "run", "slots"]
+__all__ = [
+    "ONE_THREAD",
+    "Done",
+    "Environment",
+    "Failed",
+    "Kind",
+    "Report",
+    "Work",
+    "cores",
+    "run",
+    "slots",
+]
 
 
 def run(
@@ -17,6 +37,7 @@ def run(
     jobs: int,
     env: Environment = ONE_THREAD,
     on_report: Callable[[int, Any], None] | None = None,
+    kind: Kind = lambda _item: None,
     dask: str | None = None,
 ) -> Iterator[tuple[int, Done | Failed]]:
     """Call `function(item, report)` for each item, each in a process.
@@ -26,13 +47,17 @@ def run(
     function : callable
         Importable by name. `report(message)` sends any picklable progress to `on_report`.
     items : sequence
-        Picklable; handed out in order.
+        Picklable; handed out in order, as far as `kind` lets them.
     jobs : int
         How many processes at most; a cluster has as many as its workers have threads.
     env : mapping, or callable from an item to one
         Environment of the processes, set before they import anything.
     on_report : callable, optional
         Called in this process with the item's index and the message.
+    kind : callable, optional
+        From an item to what makes the next of the same kind cheaper for a process, such as a
+        network that it has compiled. A process goes on with the kind that it had while there are
+        any, and then takes one that no other has. A cluster does not look at it.
     dask : str, optional
         Address of a Dask scheduler: its workers start the processes.
 
@@ -57,7 +82,7 @@ def run(
         return cluster.run(function, items, address=dask, env=env, on_report=on_report)
     from har.fanout import local
 
-    return local.run(function, items, jobs=jobs, env=env, on_report=on_report)
+    return local.run(function, items, jobs=jobs, env=env, on_report=on_report, kind=kind)
 
 
 def slots(jobs: int, dask: str | None = None) -> int:

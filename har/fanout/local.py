@@ -17,7 +17,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from har.fanout.outcome import Done, Environment, Failed, Work, attempt, environment_of, obituary
+from har.fanout.outcome import (
+    Done,
+    Environment,
+    Failed,
+    Kind,
+    Work,
+    attempt,
+    environment_of,
+    obituary,
+)
+
+_NOTHING = object()
+"""The kind of no item."""
 
 
 def run(
@@ -27,6 +39,7 @@ def run(
     jobs: int,
     env: Environment,
     on_report: Callable[[int, Any], None] | None,
+    kind: Kind = lambda _item: None,
 ) -> Iterator[tuple[int, Done | Failed]]:
     """See `har.fanout.run`.
 
@@ -36,40 +49,49 @@ def run(
     waiting = deque(enumerate(items))
     workers: list[_Worker] = []
 
+    def first_of(candidates: Sequence[tuple[int, Any]], last: Any) -> tuple[int, Any]:
+        """Of the kind that a worker had last; else of one that no other has; else the first."""
+        taken = {w.kind for w in workers}
+        same = (x for x in candidates if kind(x[1]) == last)
+        free = (x for x in candidates if kind(x[1]) not in taken)
+        return next(same, None) or next(free, None) or candidates[0]
+
+    def start(item: tuple[int, Any]) -> None:
+        workers.append(_Worker(function, environment_of(item[1], env)))
+        give(workers[-1], item)
+
+    def give(worker: _Worker, item: tuple[int, Any]) -> None:
+        waiting.remove(item)
+        worker.give(item, kind(item[1]))
+
     def next_for(worker: _Worker) -> None:
-        """The first waiting item of the worker's environment; another worker if there is none."""
-        found = next((x for x in waiting if environment_of(x[1], env) == worker.env), None)
-        if found is None:
-            found = waiting[0]
-            worker.stop()
-            workers.remove(worker)
-            workers.append(worker := _Worker(function, environment_of(found[1], env)))
-        waiting.remove(found)
-        worker.give(found)
+        """A waiting item of the worker's environment; another worker if there is none."""
+        if mine := [x for x in waiting if environment_of(x[1], env) == worker.env]:
+            give(worker, first_of(mine, worker.kind))
+            return
+        worker.stop()
+        workers.remove(worker)
+        start(first_of(waiting, _NOTHING))
 
     try:
         for _ in range(min(max(jobs, 1), len(items))):
-            item = waiting.popleft()
-            workers.append(_Worker(function, environment_of(item[1], env)))
-            workers[-1].give(item)
+            start(first_of(waiting, _NOTHING))
         while busy := [w for w in workers if w.index is not None]:
             for ready in wait([w.pipe for w in busy]):
                 worker = next(w for w in busy if w.pipe is ready)
                 index = worker.index
                 assert index is not None
                 try:
-                    kind, payload = worker.pipe.recv()
+                    what, payload = worker.pipe.recv()
                 except (EOFError, ConnectionResetError):
                     worker.process.join(timeout=10)  # its end of the pipe closes a little earlier
                     yield index, worker.obituary()
                     worker.stop()
                     workers.remove(worker)
                     if waiting:
-                        item = waiting.popleft()
-                        workers.append(worker := _Worker(function, environment_of(item[1], env)))
-                        worker.give(item)
+                        start(first_of(waiting, worker.kind))
                     continue
-                if kind == "report":
+                if what == "report":
                     if on_report:
                         on_report(index, payload)
                     continue
@@ -97,9 +119,10 @@ class _Worker:
             self.process.start()
         theirs.close()
         self.index: int | None = None
+        self.kind: Any = _NOTHING
 
-    def give(self, numbered: tuple[int, Any]) -> None:
-        self.index = numbered[0]
+    def give(self, numbered: tuple[int, Any], kind: Any) -> None:
+        self.index, self.kind = numbered[0], kind
         # A worker that died while idle is found at the next recv.
         with contextlib.suppress(BrokenPipeError):
             self.pipe.send(numbered[1])

@@ -44,6 +44,7 @@ class Failed:
 Report = Callable[[Any], None]
 Work = Callable[[Any, Report], Any]
 Environment = Mapping[str, str] | Callable[[Any], Mapping[str, str]]
+Kind = Callable[[Any], Any]
 
 
 def cores() -> int:

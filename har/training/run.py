@@ -136,6 +136,7 @@ def _outcomes(
             [dataclasses.replace(task, wait=wait) for _, task in todo],
             jobs=jobs,
             env=environment,
+            kind=_network,
             on_report=lambda i, message, of=numbers: on_report(of[i], message),  # type: ignore[misc]
             dask=dask,
         ):
@@ -147,6 +148,11 @@ def _outcomes(
             return
         say(f"  waiting for {len(later)} jobs that another run is training")
         todo = sorted(later, key=lambda pair: pair[0])
+
+
+def _network(task: Task) -> str:
+    """What a process compiles once for all folds and seeds."""
+    return task.job.model.key
 
 
 def environment(task: Task) -> dict[str, str]:
