@@ -46,7 +46,7 @@ class JobResult:
         """The windows that the saved model was fitted to, after a refit validation people's too."""
         if not self.info.get("refit"):
             return self.train_index
-        return np.sort(np.concatenate([self.train_index, self.validation_index]))
+        return np.union1d(self.train_index, self.validation_index)
 
     def validation_macro_f1(self, labels: np.ndarray, classes: int) -> float:
         """Macro-F1 on the job's own validation people.

@@ -12,8 +12,8 @@ import multiprocessing
 import os
 import signal
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -46,27 +46,29 @@ def run(
     Items with one environment share workers; a worker makes way for another when only items of
     another environment are left.
     """
-    waiting = deque(enumerate(items))
+    environments = [environment_of(item, env) for item in items]
+    kinds = [kind(item) for item in items]
+    waiting = list(range(len(items)))
     workers: list[_Worker] = []
 
-    def first_of(candidates: Sequence[tuple[int, Any]], last: Any) -> tuple[int, Any]:
+    def first_of(candidates: Sequence[int], last: Any) -> int:
         """Of the kind that a worker had last; else of one that no other has; else the first."""
         taken = {w.kind for w in workers}
-        same = (x for x in candidates if kind(x[1]) == last)
-        free = (x for x in candidates if kind(x[1]) not in taken)
-        return next(same, None) or next(free, None) or candidates[0]
+        same = (i for i in candidates if kinds[i] == last)
+        free = (i for i in candidates if kinds[i] not in taken)
+        return next(chain(same, free, candidates))
 
-    def start(item: tuple[int, Any]) -> None:
-        workers.append(_Worker(function, environment_of(item[1], env)))
-        give(workers[-1], item)
+    def start(index: int) -> None:
+        workers.append(_Worker(function, environments[index]))
+        give(workers[-1], index)
 
-    def give(worker: _Worker, item: tuple[int, Any]) -> None:
-        waiting.remove(item)
-        worker.give(item, kind(item[1]))
+    def give(worker: _Worker, index: int) -> None:
+        waiting.remove(index)
+        worker.give(index, items[index], kinds[index])
 
     def next_for(worker: _Worker) -> None:
         """A waiting item of the worker's environment; another worker if there is none."""
-        if mine := [x for x in waiting if environment_of(x[1], env) == worker.env]:
+        if mine := [i for i in waiting if environments[i] == worker.env]:
             give(worker, first_of(mine, worker.kind))
             return
         worker.stop()
@@ -121,11 +123,11 @@ class _Worker:
         self.index: int | None = None
         self.kind: Any = _NOTHING
 
-    def give(self, numbered: tuple[int, Any], kind: Any) -> None:
-        self.index, self.kind = numbered[0], kind
+    def give(self, index: int, item: Any, kind: Any) -> None:
+        self.index, self.kind = index, kind
         # A worker that died while idle is found at the next recv.
         with contextlib.suppress(BrokenPipeError):
-            self.pipe.send(numbered[1])
+            self.pipe.send(item)
 
     def stop(self) -> None:
         if self.index is None:  # idle: it ends by itself when the pipe closes

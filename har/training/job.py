@@ -142,12 +142,10 @@ def _train(task: Task, store: Store, report: Callable[[Any], None]) -> None:
     spec = registry.get(task.job.model.name)
     windows = _windows(task.prepared)
     with store.writing("job", task.key, task.parts) as writing:
-        begin = time.perf_counter()
-        if task.choosing:
-            about = _refit(task, task.choosing, windows, writing.path, report)
+        if choosing := task.choosing:
+            about = _refit(task, choosing, windows, writing.path, report)
         else:
             about = _fit(task, windows, writing.path, report)
-            about["train_seconds"] = round(time.perf_counter() - begin, 3)
         write_json(
             writing.path / "job.json",
             {
@@ -171,8 +169,10 @@ def _train(task: Task, store: Store, report: Callable[[Any], None]) -> None:
 def _fit(
     task: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
 ) -> dict[str, Any]:
+    begin = time.perf_counter()
     classical = registry.get(task.job.model.name).classical
-    return (_classical if classical else _network)(task, windows, folder, report)
+    about = (_classical if classical else _network)(task, windows, folder, report)
+    return {**about, "train_seconds": round(time.perf_counter() - begin, 3)}
 
 
 def _refit(
@@ -187,16 +187,14 @@ def _refit(
     chosen = choosing.find()
     assert chosen is not None  # trained now, or by another run that was waited for
     before = json.loads((chosen.path / "job.json").read_text(encoding="utf-8"))
-    begin = time.perf_counter()
     everyone = dataclasses.replace(
         choosing,
-        train=np.sort(np.concatenate([task.train, task.validation])),
+        train=np.union1d(task.train, task.validation),
         validation=np.empty(0, np.int64),
         epochs=before["best_epoch"],
         temperature=before["temperature"],
     )
     after = _fit(everyone, windows, folder, lambda _: None)
-    seconds = time.perf_counter() - begin
     shutil.copyfile(chosen.path / "history.json", folder / "history.json")
     with (
         np.load(chosen.path / "predictions.npz", allow_pickle=False) as first,
@@ -205,7 +203,7 @@ def _refit(
         predictions = dict(first) | {"test_probabilities": second["test_probabilities"]}
     np.savez(folder / "predictions.npz", **predictions)
     found = {name: before[name] for name in ("epochs_run", "best_epoch", "temperature")}
-    took = round(before["train_seconds"] + seconds, 3)
+    took = round(before["train_seconds"] + after["train_seconds"], 3)
     return {**after, **found, "refit": True, "train_seconds": took}
 
 

@@ -206,12 +206,10 @@ def _validation_people(
     """
     n = max(2, round(1 / share))
     groups = subject_folds(windows, rest, min(n, len(people)), config.seed + fold)
-    labels, subjects = windows.labels[rest], windows.subjects[rest]
-    classes = set(labels.tolist())
 
     def lacks(group: list[str]) -> tuple[int, int]:
-        inside = np.isin(subjects, group)
-        return (len(classes - set(labels[~inside])), len(classes - set(labels[inside])))
+        inside = np.isin(windows.subjects[rest], group)
+        return (len(_lost(windows, rest, inside)), len(_lost(windows, rest, ~inside)))
 
     return min(groups, key=lacks)
 
