@@ -160,6 +160,13 @@ def aligned(recordings: int, as_recorded: Sequence[str]) -> str:
     return f"{said}; too little walking, and so as recorded: {', '.join(as_recorded)}."
 
 
+def _how_good(row: Mapping[str, Any]) -> str:
+    """Of the model that the selected one is not shown to be better than."""
+    if row["ci95"] is not None and row["ci95"][1] < 0:
+        return "better than"
+    return "as good as" if row["difference"] <= 0 else "not shown to be worse than"
+
+
 def headline(results: Mapping[str, Any]) -> list[str]:
     """The first lines of the report: what to ship, and what speaks against it."""
     name, models = results["selected"], results["models"]
@@ -172,10 +179,7 @@ def headline(results: Mapping[str, Any]) -> list[str]:
         solved = other["exportable"] and not other["by_epochs"] and mine["by_epochs"]
         if other["exportable"] and not solved:
             continue
-        apart = row["ci95"] is not None and row["ci95"][0] > 0
-        ahead = other["validation_macro_f1"] >= mine["validation_macro_f1"]
-        if not apart or (ahead and not solved):
-            how = "better than" if row["ci95"] is not None and row["ci95"][1] < 0 else "as good as"
+        if row["ci95"] is None or row["ci95"][0] <= 0:
             interval = "" if row["ci95"] is None else f" ({signed_interval(row['ci95'])})"
             what, then = (
                 ("is no deep network", "Prefer it, unless its size or time on the phone forbids")
@@ -183,7 +187,7 @@ def headline(results: Mapping[str, Any]) -> list[str]:
                 else ("cannot be exported", "Where no phone is needed, prefer it")
             )
             lines.append(
-                f"{row['b']} {what} and is {how} {name}: macro-F1 "
+                f"{row['b']} {what} and is {_how_good(row)} {name}: macro-F1 "
                 f"{other['macro_f1']:.3f} against {mine['macro_f1']:.3f}, difference "
                 f"{signed(row['difference'])}{interval}. {then}."
             )

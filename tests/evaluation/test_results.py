@@ -174,16 +174,30 @@ def test_the_first_line_says_if_what_cannot_be_exported_is_as_good(tmp_path):
     assert comparison_table(r).startswith("extra_trees cannot be exported and is better than cnn")
 
 
-def test_as_good_is_what_the_interval_does_not_tell_apart(tmp_path):
+@pytest.mark.parametrize(
+    ("difference", "ci95", "how"),
+    [
+        (-0.02, [-0.03, -0.01], "better than"),
+        (-0.01, [-0.03, 0.01], "as good as"),
+        (0.0, None, "as good as"),
+        (0.01, [-0.01, 0.03], "not shown to be worse than"),
+    ],
+)
+def test_the_first_line_says_no_more_than_the_interval(tmp_path, difference, ci95, how):
     r, _ = compare(tmp_path, made.windows(), {"cnn": 0.7, "extra_trees": 0.7})
-    assert r["headline"][0].startswith("extra_trees cannot be exported and is as good as cnn")
+    (row,) = r["comparisons"]
+    said = words.headline(r | {"comparisons": [row | {"difference": difference, "ci95": ci95}]})
+    assert said[0].startswith(f"extra_trees cannot be exported and is {how} cnn")
+    better = words.headline(r | {"comparisons": [row | {"difference": 0.02, "ci95": [0.01, 0.03]}]})
+    assert better[0].startswith("cnn is selected")
 
 
 def test_a_model_without_epochs_that_is_as_good_is_preferred_even_if_it_ships(tmp_path):
     skills = {"cnn": 0.7, "rocket": 0.7}
     r, _ = compare(tmp_path / "a", made.windows(), skills)
     assert r["selected"] == "cnn"
-    assert r["headline"][0].startswith("rocket is no deep network and is as good as cnn")
+    assert r["headline"][0].startswith("rocket is no deep network and is ")
+    assert "Prefer it" in r["headline"][0]
     worse, _ = compare(tmp_path / "b", made.windows(), {"cnn": 0.95, "rocket": 0.4})
     assert worse["headline"][0].startswith("cnn is selected")
     solved, _ = compare(tmp_path / "c", made.windows(), {"cnn": 0.4, "rocket": 0.95})
