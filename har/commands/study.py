@@ -244,6 +244,11 @@ def study_optimism(
     metavar="KEY=VALUE",
     help="Of the pipeline that the changes are made to, as for `har run`; repeatable.",
 )
+@click.option(
+    "--disturb",
+    metavar="KIND=AMOUNT",
+    help="Score windows that are disturbed: rotation=DEGREES, scale=SHARE, rate=SHARE, noise=M/S2.",
+)
 @jobs_option
 @page_option
 @click.pass_context
@@ -252,10 +257,14 @@ def study_recipe(
     pipeline: str,
     changes: tuple[str, ...],
     overrides: tuple[str, ...],
+    disturb: str | None,
     jobs: int | None,
     out: Path | None,
 ) -> None:
     """Does a change of the training recipe help? Each alone, on validation people only.
+
+    What augmentation is for, a sensor that sits or ticks otherwise, may not show on windows as
+    they are: --disturb asks about that, of the same stored networks.
 
     \b
     Example:
@@ -266,7 +275,7 @@ def study_recipe(
     from har.studies import recipe
 
     context = session.open_context(ctx.obj, pipeline, overrides=overrides, jobs=jobs)
-    outcome = recipe.run(context, changes)
+    outcome = recipe.run(context, changes, disturb)
     folder = context.workspace.reports / context.pipeline.name
     _tell(outcome, outcome.write(folder), out, _command(ctx, pipeline))
 

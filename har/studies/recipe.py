@@ -15,12 +15,14 @@ from har import config, pipeline
 from har.config import Pipeline
 from har.errors import ConfigError, TrainingError
 from har.evaluation import metrics, statistics
-from har.evaluation.collect import ModelJobs, collect
+from har.evaluation.collect import JobResult, collect
 from har.evaluation.figures import Ink, blank
 from har.models import registry
 from har.signal import stored as prepared
 from har.signal.windows import Windows
 from har.stages import Context
+from har.studies import asking
+from har.studies.asking import UNCHANGED, Change
 from har.studies.outcome import Outcome
 from har.training import stored as training
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 HEAD = ("change", "model", "validation macro-F1", "difference", "95 % over people", "verdict")
 
 
-def run(context: Context, changes: Sequence[str]) -> Outcome:
+def run(context: Context, changes: Sequence[str], disturb: str | None = None) -> Outcome:
     """Train a pipeline as it is and with each change, and compare on validation people.
 
     Parameters
@@ -40,21 +42,26 @@ def run(context: Context, changes: Sequence[str]) -> Outcome:
     changes : sequence of str
         `training.label_smoothing=0.1`, `models.channels=vertical`; several values of one change
         are joined by semicolons.
+    disturb : str, optional
+        How validation people's windows are disturbed before they are scored, as of
+        `har.studies.asking.parse`: what augmentation is for may not show on windows as they are.
 
     Raises
     ------
     ConfigError
-        If a change is of something else than training or a parameter that a model has.
+        If a change is of something else than training or a parameter that a model has, or
+        `disturb` is nothing that is known.
     TrainingError
-        If a job failed.
+        If a job failed, or a model that cannot be asked again is to be asked about other windows.
     """
     arms = {change: changed(context.pipeline, change) for change in changes}
-    base, windows = _validation(context)
+    disturbed = asking.parse(disturb) if disturb else ()
+    base, windows = _validation(context, disturbed)
     data: list[dict[str, Any]] = []
     for model, by_person in base.items():
         data.append({"change": None, "model": model, "macro_f1": _mean(by_person)})
     for change, arm in arms.items():
-        found, _ = _validation(replace(context, pipeline=arm, outputs={}))
+        found, _ = _validation(replace(context, pipeline=arm, outputs={}), disturbed)
         for model, by_person in found.items():
             data.append(
                 {"change": change, "model": model, "macro_f1": _mean(by_person)}
@@ -63,9 +70,10 @@ def run(context: Context, changes: Sequence[str]) -> Outcome:
     t = context.pipeline.training
     name = context.pipeline.name
     return Outcome(
-        study="recipe",
+        study="recipe-disturbed" if disturbed else "recipe",
         pipeline=name,
-        title=f"{name}: what a change of the recipe does",
+        title=f"{name}: what a change of the recipe does"
+        + (f" to windows that are {_how(disturbed)}" if disturbed else ""),
         says=[_says(data)],
         head=HEAD,
         rows=[_row(d) for d in data],
@@ -73,13 +81,19 @@ def run(context: Context, changes: Sequence[str]) -> Outcome:
             f"Each change is made alone, to the recipe of the pipeline {name}; folds, people, "
             f"windows, seeds ({', '.join(map(str, t.seeds))}) and the rest are equal. Scores are "
             f"of {len(next(iter(base.values())))} validation people, who choose the epoch and "
-            "nothing else of a job; no test score is looked at. A person's macro-F1 is the mean "
-            "over the seeds and the folds in which that person validates; the difference is paired "
+            f"nothing else of a job; no test score is looked at. {_said_of(disturbed)}A person's "
+            "macro-F1 is the mean over the seeds and the folds in which that person validates; the "
+            "difference is paired "
             "by person, its interval a bootstrap over people. It helps, or harms, if the interval "
             f"leaves out 0. Intervals are not corrected for the number of changes. {len(windows)} "
             "windows."
         ),
-        data={"pipeline": name, "config": context.pipeline.model_dump(mode="json"), "rows": data},
+        data={
+            "pipeline": name,
+            "config": context.pipeline.model_dump(mode="json"),
+            "disturb": disturb,
+            "rows": data,
+        },
         draw=lambda ink: _figure([d for d in data if d["change"]], ink),
     )
 
@@ -108,7 +122,24 @@ def changed(base: Pipeline, change: str) -> Pipeline:
     return config.parse(config.values(values, plain), where=change)
 
 
-def _validation(context: Context) -> tuple[dict[str, dict[str, float]], Windows]:
+def _how(disturbed: Sequence[Change]) -> str:
+    axes = [c.axis for c in disturbed if c.axis]
+    names = " or ".join(dict.fromkeys(c.name for c in disturbed))
+    return names + (f" about {', '.join(axes)} in turn" if axes else "")
+
+
+def _said_of(disturbed: Sequence[Change]) -> str:
+    if not disturbed:
+        return ""
+    return (
+        f"Their windows are {_how(disturbed)} before they are scored, and are as recorded where "
+        "the epoch is chosen. "
+    )
+
+
+def _validation(
+    context: Context, disturbed: Sequence[Change]
+) -> tuple[dict[str, dict[str, float]], Windows]:
     """Of each model, each validation person's macro-F1, the mean over seeds and folds."""
     p = context.pipeline
     training_of = p.training.model_copy(update={"refit": False})  # it changes no validation score
@@ -120,23 +151,37 @@ def _validation(context: Context) -> tuple[dict[str, dict[str, float]], Windows]
     for model in models.values():
         if model.failed:
             raise TrainingError(f"{model.name}: {model.failed[0]['reason']}")
-    return {name: _by_person(jobs, windows) for name, jobs in models.items()}, windows
+    of_jobs = [(name, job) for name, jobs in models.items() for job in jobs.done]
+    people = sorted(set(windows.subjects.tolist()))
+    if disturbed:
+        folders = [job.folder for _, job in of_jobs]
+        asked = (Change(UNCHANGED), *disturbed)  # which shows that it is the network of the scores
+        counts = [c[1:] for c in asking.ask(context, folders, people, asked, part="validation")]
+    else:
+        counts = [_counts(job, windows, people) for _, job in of_jobs]
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in models}
+    for (name, job), of_job in zip(of_jobs, counts, strict=True):
+        scores = metrics.macro_f1(of_job).mean(axis=0)  # over what disturbed
+        for person in set(windows.subjects[job.validation_index].tolist()):
+            found[name].setdefault(person, []).append(float(scores[people.index(person)]))
+    means = {
+        name: {person: float(np.mean(of)) for person, of in sorted(by_person.items())}
+        for name, by_person in found.items()
+    }
+    return means, windows
 
 
-def _by_person(jobs: ModelJobs, windows: Windows) -> dict[str, float]:
-    scores: dict[str, list[float]] = {}
-    for job in jobs.done:
-        people, person = np.unique(windows.subjects[job.validation_index], return_inverse=True)
-        counts = metrics.confusion_by_subject(
-            person,
-            windows.labels[job.validation_index],
-            job.validation_probabilities.argmax(axis=1),
-            subjects=len(people),
-            classes=len(windows.activities),
-        )
-        for name, score in zip(people.tolist(), metrics.macro_f1(counts), strict=True):
-            scores.setdefault(name, []).append(float(score))
-    return {name: float(np.mean(of)) for name, of in scores.items()}
+def _counts(job: JobResult, windows: Windows, people: Sequence[str]) -> np.ndarray:
+    """Of the stored answers about validation people: shape (1, people, k, k)."""
+    place = {person: i for i, person in enumerate(people)}
+    index = job.validation_index
+    return metrics.confusion_by_subject(
+        np.array([place[s] for s in windows.subjects[index].tolist()], np.int64),
+        windows.labels[index],
+        job.validation_probabilities.argmax(axis=1),
+        subjects=len(people),
+        classes=len(windows.activities),
+    )[None]
 
 
 def _mean(by_person: Mapping[str, float]) -> float:

@@ -2,72 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from har import fanout
 from har.errors import TrainingError
 from har.evaluation import metrics
 from har.evaluation.statistics import Scored
 from har.evaluation.table import signed, signed_interval
-from har.signal import disturb, stored
-from har.signal.windows import Windows
-from har.studies import pictures, scores
+from har.signal import disturb
+from har.studies import asking, pictures, scores
+from har.studies.asking import UNCHANGED, Change
 from har.studies.finished import Finished
 from har.studies.outcome import Outcome
 
-PREDICT_BATCH = 512
-SAME = 1e-4
-"""Largest difference of a probability that another machine's rounding may make."""
-UNCHANGED = "unchanged"
 ANGLES_DEG = (5, 15, 30, 45, 90, 180)
 FACTORS = (0.8, 0.9, 1.1, 1.2)
 NOISE = (0.1, 0.3, 1.0)
 RATES = (-0.1, -0.05, -0.02, 0.02, 0.05, 0.1)
 FLIPS = ("x", "y", "z", "xyz")
-
-
-@dataclass(frozen=True)
-class Change:
-    """One way to disturb windows.
-
-    kind : of `har.signal.disturb`. strength : degrees, factor, m/s² or share. axis : of a
-    rotation, or the axes that are flipped.
-    """
-
-    kind: str
-    strength: float = 0.0
-    axis: str = ""
-
-    def apply(self, windows: Windows, index: np.ndarray) -> np.ndarray:
-        """The disturbed windows: float32, shape (len(index), n_raw, 3)."""
-        if self.kind == "rate":
-            return disturb.off_rate(windows, index, self.strength)
-        x = windows.gather(index)
-        how: dict[str, Callable[[], np.ndarray]] = {
-            UNCHANGED: lambda: x,
-            "rotation": lambda: disturb.rotated(x, disturb.AXES.index(self.axis), self.strength),
-            "scale": lambda: disturb.scaled(x, self.strength),
-            "noise": lambda: disturb.jittered(x, self.strength),
-            "flip": lambda: disturb.flipped(x, self.axis),
-            "gravity removed": lambda: disturb.without_gravity(x),
-        }
-        return how[self.kind]()
-
-    @property
-    def name(self) -> str:
-        """Of its row: rotations about the three axes are one."""
-        return {
-            "rotation": f"rotated by {self.strength:g}°",
-            "scale": f"× {self.strength:g}",
-            "noise": f"noise of {self.strength:g} m/s²",
-            "rate": f"rate off by {self.strength:+.0%}".replace("-", "−"),
-            "flip": f"sign of {', '.join(self.axis)} turned over",
-        }.get(self.kind, self.kind)
 
 
 def changes() -> list[Change]:
@@ -81,68 +34,6 @@ def changes() -> list[Change]:
         *(Change("flip", axis=axes) for axes in FLIPS),
         Change("gravity removed"),
     ]
-
-
-# In a process of its own -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Item:
-    """A stored fold model, and whom it is asked about."""
-
-    folder: Path
-    prepared: Path
-    people: tuple[str, ...]
-    changes: tuple[Change, ...]
-
-
-def measure(item: Item, report: Callable[[Any], None]) -> np.ndarray:
-    """Counts of a fold model's answers on its own test people, change by change.
-
-    Parameters
-    ----------
-    item : Item
-    report : callable
-        Told of each change that is done.
-
-    Returns
-    -------
-    ndarray of int64, shape (changes, people, k, k)
-
-    Raises
-    ------
-    TrainingError
-        If the stored network does not give its stored answers to unchanged windows.
-    """
-    from har import session
-
-    windows = stored.load(item.prepared)
-    with np.load(item.folder / "predictions.npz", allow_pickle=False) as z:
-        index, told = z["test_index"], z["test_probabilities"]
-    model = session.load_model(item.folder / "model.keras")
-    model.compile(jit_compile=False)  # as in training: the same answers to the last bit
-    lookup = {p: i for i, p in enumerate(item.people)}
-    person = np.array([lookup[s] for s in windows.subjects[index].tolist()], np.int64)
-    out = []
-    for n, change in enumerate(item.changes, start=1):
-        x = change.apply(windows, index)
-        p = np.asarray(model.predict(x, batch_size=PREDICT_BATCH, verbose=0))
-        if change.kind == UNCHANGED and (off := float(np.abs(p - told).max())) > SAME:
-            raise TrainingError(
-                f"{item.folder}: the stored network answers otherwise than it did when it was "
-                f"scored, by {off:.2g}. Delete that folder and run again."
-            )
-        out.append(
-            metrics.confusion_by_subject(
-                person, windows.labels[index], p.argmax(axis=1),
-                subjects=len(item.people), classes=len(windows.activities),
-            )
-        )  # fmt: skip
-        report(n)
-    return np.stack(out)
-
-
-# The study ---------------------------------------------------------------------------------------
 
 
 def run(finished: Finished) -> Outcome:
@@ -163,15 +54,17 @@ def run(finished: Finished) -> Outcome:
     """
     (model, *_) = finished.models
     jobs = [j for j in finished.jobs if j.model == model.key]
+    folders = []
     for job in jobs:
-        if job.folder is None or not (job.folder / "model.keras").is_file():
+        if job.folder is None:
             raise TrainingError(
-                f"{model.key} fold {job.fold} seed {job.seed} has no stored network (a classical "
-                "model keeps only its answers): ask about a network with --model."
+                f"{model.key} fold {job.fold} seed {job.seed} failed ({job.reason}): name another "
+                "model with --model."
             )
+        folders.append(job.folder)
     wanted = changes()
-    counts = _measure(finished, [j.folder for j in jobs if j.folder], wanted)
     people = finished.results["subjects"]
+    counts = asking.ask(finished.context, folders, people, wanted, part="test")
     by_change = np.zeros((len(wanted), len(finished.seeds), *counts[0].shape[1:]), np.int64)
     for job, of_job in zip(jobs, counts, strict=True):  # a person is tested in one fold
         by_change[:, finished.seeds.index(job.seed)] += of_job
@@ -193,25 +86,6 @@ def run(finished: Finished) -> Outcome:
         },
         draw=lambda ink: pictures.panels(_panels(rows), rows[0]["macro_f1"], ink),
     )  # fmt: skip
-
-
-def _measure(finished: Finished, folders: list[Path], wanted: list[Change]) -> list[np.ndarray]:
-    from rich.progress import Progress
-
-    prepared = finished.context.outputs["prepare"].path
-    people = tuple(finished.results["subjects"])
-    items = [Item(folder, prepared, people, tuple(wanted)) for folder in folders]
-    out: dict[int, np.ndarray] = {}
-    with Progress(console=finished.context.console, transient=True) as progress:
-        bar = progress.add_task("asking stored models", total=len(items) * len(wanted))
-        for i, outcome in fanout.run(
-            measure, items, jobs=finished.context.jobs,
-            on_report=lambda _i, _n: progress.advance(bar),
-        ):  # fmt: skip
-            if isinstance(outcome, fanout.Failed):
-                raise TrainingError(f"{folders[i]}: {outcome.reason}")
-            out[i] = outcome.value
-    return [out[i] for i in range(len(items))]
 
 
 def _rows(wanted: list[Change], counts: np.ndarray) -> list[dict[str, Any]]:

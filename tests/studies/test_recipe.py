@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from har import config
 from har.cli import main
 from har.errors import ConfigError
-from har.studies import recipe
+from har.studies import asking, recipe
 
 BASE = config.parse(
     {"name": "own", "dataset": "watch", "models": ["cnn", {"lstm": {"units": 8}}, "extra_trees"]}
@@ -59,17 +59,18 @@ def test_a_difference_is_paired_by_person():
     assert more["verdict"] == "helps"
 
 
-def test_a_study_of_real_jobs(tmp_path):
+def recordings(folder):
+    """Five people at rest in three postures, told apart by gravity; the file of a pipeline."""
     rng = np.random.default_rng(0)
     t = np.arange(600) / 50
     for person in range(5):
         for level, activity in enumerate(("sit", "stand", "lie")):
             a = rng.normal([3.0 * level, 2.0 * person, 9.81], 0.3, (len(t), 3))
-            path = tmp_path / "my" / f"p{person}" / f"{activity}.csv"
+            path = folder / "my" / f"p{person}" / f"{activity}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             rows = np.column_stack([t, a])
             np.savetxt(path, rows, "%.4f", ",", header="time,x,y,z", comments="")
-    file = {
+    return {
         "name": "own",
         "dataset": {
             "path": "my/*/*.csv", "pattern": "{subject}/{activity}.csv", "unit": "m/s2",
@@ -77,16 +78,25 @@ def test_a_study_of_real_jobs(tmp_path):
         },
         "windows": {"length_s": 1.28},
         "split": {"scheme": "subject-folds", "folds": 3},
-        "models": [{"extra_trees": {"trees": 20}}],
     }  # fmt: skip
-    (tmp_path / "own.yaml").write_text(yaml.safe_dump(file))
-    done = CliRunner().invoke(
+
+
+def study(folder, file, *arguments):
+    (folder / "own.yaml").write_text(yaml.safe_dump(file))
+    return CliRunner().invoke(
         main,
         [
-            "--workspace", str(tmp_path), "study", "recipe", str(tmp_path / "own.yaml"),
-            "--change", "models.trees=20", "--change", "models.trees=1",
-            "--out", str(tmp_path / "page.md"),
+            "--workspace", str(folder), "study", "recipe", str(folder / "own.yaml"), *arguments,
         ],
+    )  # fmt: skip
+
+
+def test_a_study_of_real_jobs(tmp_path):
+    file = recordings(tmp_path) | {"models": [{"extra_trees": {"trees": 20}}]}
+    done = study(
+        tmp_path, file,
+        "--change", "models.trees=20", "--change", "models.trees=1",
+        "--out", str(tmp_path / "page.md"),
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     rows = json.loads((tmp_path / "reports/own/recipe.json").read_text())["rows"]
@@ -98,3 +108,50 @@ def test_a_study_of_real_jobs(tmp_path):
     page = (tmp_path / "page.md").read_text()
     assert "| models.trees=20 | extra_trees |" in page
     assert (tmp_path / "figures/own-recipe.png").stat().st_size > 5000
+
+
+def test_disturbed_windows_are_asked_of_the_same_networks(tmp_path):
+    file = recordings(tmp_path) | {
+        "models": [{"cnn": {"filters": 4, "blocks": 1}}],
+        "split": {"scheme": "subject-folds", "folds": 2},
+        "training": {"epochs": 10, "batch_size": 16, "learning_rate": 0.01, "patience": 10},
+    }
+
+    def scores(name, *arguments):
+        done = study(tmp_path, file, "--change", "training.augment.rotate_deg=180", *arguments)
+        assert done.exit_code == 0, done.output
+        told = json.loads((tmp_path / f"reports/own/{name}.json").read_text())
+        return {r["change"]: r["macro_f1"] for r in told["rows"]}, " ".join(done.output.split())
+
+    plain, _ = scores("recipe")
+    jobs = set((tmp_path / "data/cache/job").iterdir())
+    whole, _ = scores("recipe-disturbed", "--disturb", "rotation=360")
+    assert whole == pytest.approx(plain)  # a whole turn is none
+    turned, said = scores("recipe-disturbed", "--disturb", "rotation=90")
+    assert turned[None] < plain[None]
+    assert "rotated by 90° about x, y, z in turn before they are scored" in said
+    assert set((tmp_path / "data/cache/job").iterdir()) == jobs  # nothing is trained for it
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds", "strengths"),
+    [
+        ("rotation=15", "xyz", (15, 15, 15)),
+        ("scale=0.1", ("", ""), (0.9, 1.1)),
+        ("rate=0.05", ("", ""), (-0.05, 0.05)),
+        ("noise=0.3", ("",), (0.3,)),
+    ],
+)
+def test_what_disturbs(text, kinds, strengths):
+    changes = asking.parse(text)
+    assert [c.axis for c in changes] == list(kinds)
+    assert [c.strength for c in changes] == pytest.approx(strengths)
+    assert {c.kind for c in changes} == {text.split("=")[0]}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "rotation", "rotation=x", "scale=0", "rate=1", "noise=nan", "flip=1"]
+)
+def test_what_disturbs_nothing(text):
+    with pytest.raises(ConfigError, match="rotation=DEGREES"):
+        asking.parse(text)
