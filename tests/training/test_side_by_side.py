@@ -8,9 +8,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from har import fanout
+from har.cli import main
 from har.config import ModelConfig, Split, Training
 from har.signal import stored
 from har.store import Store
@@ -118,3 +120,14 @@ def test_jobs_over_a_cluster_equal_those_of_this_machine(cluster, prepared, tmp_
     assert again == first
     about = json.loads((there / "job" / far[0].key / "job.json").read_text())
     assert about["backend"] == {"name": "tensorflow"}
+
+
+def test_the_command_line_takes_a_cluster(cluster, tmp_path):
+    arguments = [
+        "run", "watch", "--until", "train", "--dask", cluster,
+        "--set", "models=[{extra_trees: {trees: 10}}]", "--set", "split.folds=2",
+    ]  # fmt: skip
+    for said in (f"2 jobs; 2 at a time on {cluster}", "train: up to date"):
+        done = CliRunner().invoke(main, ["--workspace", str(tmp_path), *arguments])
+        assert done.exit_code == 0, done.output
+        assert said in " ".join(done.output.split())
