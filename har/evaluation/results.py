@@ -219,7 +219,7 @@ def score(
     known = subject_f1[~np.isnan(subject_f1)]
     by_class = metrics.per_class(pooled)
     tested = np.flatnonzero(summed.any(axis=1))
-    together = _confusion(tested, summed[tested], windows, people)
+    together = counts_of(tested, summed[tested], windows, people)
     entry |= {
         "accuracy": float(metrics.accuracy(pooled).mean()),
         "macro_f1": float(of_seed.mean()),
@@ -254,13 +254,28 @@ def _counts(
             "score would count them twice."
         )
     probabilities = np.concatenate([j.test_probabilities for j in jobs])
-    return index, _confusion(index, probabilities, windows, people)
+    return index, counts_of(index, probabilities, windows, people)
 
 
-def _confusion(
+def counts_of(
     index: np.ndarray, probabilities: np.ndarray, windows: Windows, people: Sequence[str]
 ) -> np.ndarray:
-    """Of the windows `index`, with a row of probabilities each; shape (people, k, k)."""
+    """Counts by person of what was done and what was said.
+
+    Parameters
+    ----------
+    index : ndarray of int64, shape (m,)
+        Which windows.
+    probabilities : ndarray, shape (m, k)
+        Of the activities, for each.
+    windows : Windows
+    people : sequence of str
+        Who is counted, in this order; others are not.
+
+    Returns
+    -------
+    ndarray of int64, shape (people, k, k)
+    """
     lookup = {p: i for i, p in enumerate(people)}
     return metrics.confusion_by_subject(
         np.array([lookup.get(s, -1) for s in windows.subjects[index].tolist()], np.int64),

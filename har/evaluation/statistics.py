@@ -41,8 +41,9 @@ INTERVALS = (
 TWO_QUESTIONS = (
     "The interval of a difference is of pooled scores, p is of people's own: a small difference "
     "with nearly everybody may have a small p and an interval that holds 0. The verdict is p's, "
-    "and none where the two point different ways. People whose two scores are equal say nothing: "
-    "the smallest possible p of a pair is that of the others."
+    "and none where the two point different ways. The smallest possible p of a pair is what it "
+    "would be if all of its differences pointed one way; people whose two scores are equal say "
+    "nothing."
 )
 
 
@@ -198,7 +199,7 @@ def compare(selected: Scored, others: list[Scored], weights: np.ndarray) -> list
     list of dict
         `difference` and `ci95` are of pooled macro-F1, selected minus other, over the same
         resamples of people. `p` is Wilcoxon's over per-person macro-F1, `p_holm` corrected for
-        these tests, `p_attainable` the smallest p that those can give whose two scores differ, and
+        these tests, `p_attainable` what p would be if all the same differences pointed one way, and
         `verdict` in words: better, worse, not told apart, or too few people to tell.
     """
     n_people = selected.confusion.shape[1]
@@ -220,7 +221,7 @@ def compare(selected: Scored, others: list[Scored], weights: np.ndarray) -> list
                 else None,
                 "n_subjects": len(d),
                 "p": signed_rank_p(d),
-                "p_attainable": smallest_p(len(unequal(d))),
+                "p_attainable": signed_rank_p(np.abs(d)),
             }
         )
     corrected = holm(np.array([r["p"] for r in rows]))

@@ -161,10 +161,11 @@ def aligned(recordings: int, as_recorded: Sequence[str]) -> str:
 
 
 def _how_good(row: Mapping[str, Any]) -> str:
-    """Of the model that the selected one is not shown to be better than."""
-    if row["ci95"] is not None and row["ci95"][1] < 0:
-        return "better than"
-    return "as good as" if row["difference"] <= 0 else "not shown to be worse than"
+    """Of a model whose difference to the selected one has an interval that is not above 0."""
+    if row["difference"] > 0:
+        return "is not shown to be worse than"
+    beyond = row["ci95"] is not None and row["ci95"][1] < 0
+    return "scores higher than" if beyond else "scores no lower than"
 
 
 def headline(results: Mapping[str, Any]) -> list[str]:
@@ -187,7 +188,7 @@ def headline(results: Mapping[str, Any]) -> list[str]:
                 else ("cannot be exported", "Where no phone is needed, prefer it")
             )
             lines.append(
-                f"{row['b']} {what} and is {_how_good(row)} {name}: macro-F1 "
+                f"{row['b']} {what} and {_how_good(row)} {name}: macro-F1 "
                 f"{other['macro_f1']:.3f} against {mine['macro_f1']:.3f}, difference "
                 f"{signed(row['difference'])}{interval}. {then}."
             )

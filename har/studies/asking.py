@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from har import fanout
 from har.errors import ConfigError, TrainingError
-from har.evaluation import metrics
+from har.evaluation import results
 from har.signal import disturb, stored
 from har.signal.windows import Windows
 from har.stages import Context
@@ -68,8 +69,8 @@ def parse(text: str) -> tuple[Change, ...]:
     Parameters
     ----------
     text : str
-        `rotation=DEGREES` (about x, y and z in turn), `scale=SHARE`, `rate=SHARE` (too much and
-        too little in turn) or `noise=M/S2`.
+        `rotation=DEGREES` (about x, y and z), `scale=SHARE`, `rate=SHARE`, each one way and the
+        other in turn, or `noise=M/S2`.
 
     Raises
     ------
@@ -80,15 +81,16 @@ def parse(text: str) -> tuple[Change, ...]:
     try:
         strength = float(value)
     except ValueError:
-        strength = 0.0
+        strength = math.nan
     both = (-strength, strength)
     ways: dict[str, tuple[Change, ...]] = {
-        "rotation": tuple(Change("rotation", strength, axis) for axis in disturb.AXES),
+        "rotation": tuple(Change("rotation", s, axis) for axis in disturb.AXES for s in both),
         "scale": tuple(Change("scale", 1 + s) for s in both),
         "rate": tuple(Change("rate", s) for s in both),
         "noise": (Change("noise", strength),),
     }
-    if kind not in ways or not strength > 0 or (kind in ("scale", "rate") and strength >= 1):
+    below = 1.0 if kind in ("scale", "rate") else math.inf
+    if kind not in ways or not 0 < strength < below:
         raise ConfigError(
             "Windows are disturbed by rotation=DEGREES, scale=SHARE, rate=SHARE or noise=M/S2, "
             f"a number above 0, a share below 1; got {text!r}."
@@ -131,9 +133,7 @@ def measure(item: Item, report: Callable[[Any], None]) -> np.ndarray:
     with np.load(item.folder / "predictions.npz", allow_pickle=False) as z:
         index, told = z[f"{item.part}_index"], z[f"{item.part}_probabilities"]
     model = session.load_model(item.folder / "model.keras")
-    model.compile(jit_compile=False)  # as in training: the same answers to the last bit
-    lookup = {p: i for i, p in enumerate(item.people)}
-    person = np.array([lookup[s] for s in windows.subjects[index].tolist()], np.int64)
+    model.compile(jit_compile=False)  # as in training: the same answers, but for rounding
     out = []
     for n, change in enumerate(item.changes, start=1):
         x = change.apply(windows, index)
@@ -143,12 +143,7 @@ def measure(item: Item, report: Callable[[Any], None]) -> np.ndarray:
                 f"{item.folder}: the stored network answers otherwise than it did when it was "
                 f"scored, by {off:.2g}. Delete that folder and run again."
             )
-        out.append(
-            metrics.confusion_by_subject(
-                person, windows.labels[index], p.argmax(axis=1),
-                subjects=len(item.people), classes=len(windows.activities),
-            )
-        )  # fmt: skip
+        out.append(results.counts_of(index, p, windows, item.people))
         report(n)
     return np.stack(out)
 

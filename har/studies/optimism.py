@@ -86,23 +86,26 @@ def run(finished: Finished) -> Outcome:
 
 
 def _gap(finished: Finished, jobs: ModelJobs) -> dict[str, Any]:
-    """The honest and the leaky score of a model, over the same windows."""
+    """The honest and the leaky score of a model, of the same people.
+
+    Windows at random are of everybody; under named test people those of the others, whom the
+    honest score is not about, are left out.
+    """
     people, n = finished.results["subjects"], len(finished.splits)
     mine = [j for j in finished.jobs if j.model == jobs.name]
     honest, told = scores.proven(
         finished.windows, finished.results["folds"], mine, people, same_people=finished.same_people
     )
-    claimed, entry = results.score(jobs, finished.windows, n, people)
-    assert claimed is not None  # every fold of every seed is there
+    everybody, _ = results.score(jobs, finished.windows, n, people)
+    assert everybody is not None  # every fold of every seed is there
+    claimed = scores.among(everybody, scores.tested(honest))
+    leaky = {"macro_f1": scores.pooled(claimed), "accuracy": scores.accuracy(claimed)}
     return {
         "of": words.belongs_to(finished.results, jobs.name),
-        "honest": {key: told[key] for key in ("macro_f1", "accuracy")},
-        "leaky": {key: entry[key] for key in ("macro_f1", "accuracy")},
-        "gap": {
-            "macro_f1": entry["macro_f1"] - told["macro_f1"],
-            "macro_f1_ci95": scores.difference_ci95(claimed, honest),
-            "accuracy": entry["accuracy"] - told["accuracy"],
-        },
+        "honest": {key: told[key] for key in leaky},
+        "leaky": leaky,
+        "gap": {key: leaky[key] - told[key] for key in leaky}
+        | {"macro_f1_ci95": scores.difference_ci95(everybody, honest)},
     }
 
 
@@ -122,15 +125,20 @@ def _shared(dealt: list[LeakySplit]) -> dict[str, float]:
     }
 
 
+def _tested(finished: Finished) -> set[str]:
+    return {person for fold in finished.results["folds"] for person in fold["test"]}
+
+
 def _protocol(finished: Finished) -> str:
     t = finished.context.pipeline.training
     n = len(finished.splits)
     which = "recordings" if finished.same_people else "people"
     return (
-        f"Equal on both sides: data, windows, model, seeds ({', '.join(map(str, t.seeds))}), at "
-        f"most {t.epochs} epochs, and in each of {n} folds the number of windows that train, "
-        f"validate and test. Only who they are of differs: {which} kept apart, or windows at "
-        "random. Nothing is chosen by this; the interval is over people, paired."
+        f"Equal on both sides: data, model, seeds ({', '.join(map(str, t.seeds))}), at "
+        f"most {t.epochs} epochs, {f'and in each of {n} folds ' if n > 1 else ''}the number of "
+        f"windows that train, validate and test. Only who they are of differs: {which} kept apart, "
+        f"or windows at random; both scores are of the {len(_tested(finished))} people whom the "
+        "honest one is about. Nothing is chosen by this; the interval is over people, paired."
     )
 
 

@@ -14,12 +14,12 @@ import numpy as np
 from har import config, pipeline
 from har.config import Pipeline
 from har.errors import ConfigError, TrainingError
-from har.evaluation import metrics, statistics
-from har.evaluation.collect import JobResult, collect
+from har.evaluation import metrics, results, statistics
+from har.evaluation.collect import collect
 from har.evaluation.figures import Ink, blank
+from har.evaluation.table import signed, signed_interval
 from har.models import registry
 from har.signal import stored as prepared
-from har.signal.windows import Windows
 from har.stages import Context
 from har.studies import asking
 from har.studies.asking import UNCHANGED, Change
@@ -56,7 +56,7 @@ def run(context: Context, changes: Sequence[str], disturb: str | None = None) ->
     """
     arms = {change: changed(context.pipeline, change) for change in changes}
     disturbed = asking.parse(disturb) if disturb else ()
-    base, windows = _validation(context, disturbed)
+    base, n_windows = _validation(context, disturbed)
     data: list[dict[str, Any]] = []
     for model, by_person in base.items():
         data.append({"change": None, "model": model, "macro_f1": _mean(by_person)})
@@ -73,7 +73,7 @@ def run(context: Context, changes: Sequence[str], disturb: str | None = None) ->
         study="recipe-disturbed" if disturbed else "recipe",
         pipeline=name,
         title=f"{name}: what a change of the recipe does"
-        + (f" to windows that are {_how(disturbed)}" if disturbed else ""),
+        + (f", on windows {_how(disturbed)}" if disturbed else ""),
         says=[_says(data)],
         head=HEAD,
         rows=[_row(d) for d in data],
@@ -85,8 +85,8 @@ def run(context: Context, changes: Sequence[str], disturb: str | None = None) ->
             "macro-F1 is the mean over the seeds and the folds in which that person validates; the "
             "difference is paired "
             "by person, its interval a bootstrap over people. It helps, or harms, if the interval "
-            f"leaves out 0. Intervals are not corrected for the number of changes. {len(windows)} "
-            "windows."
+            f"leaves out 0. Intervals are not corrected for the number of changes. "
+            f"{n_windows:,} windows."
         ),
         data={
             "pipeline": name,
@@ -123,24 +123,31 @@ def changed(base: Pipeline, change: str) -> Pipeline:
 
 
 def _how(disturbed: Sequence[Change]) -> str:
-    axes = [c.axis for c in disturbed if c.axis]
-    names = " or ".join(dict.fromkeys(c.name for c in disturbed))
-    return names + (f" about {', '.join(axes)} in turn" if axes else "")
+    """`rotated by ±15° about x, y, z`, `of a sensor whose rate is off by ±10 %`."""
+    (kind,) = {c.kind for c in disturbed}
+    by = abs(disturbed[-1].strength)
+    return {
+        "rotation": f"rotated by ±{by:g}° about x, y and z in turn",
+        "scale": f"of a sensor whose scale is off by ±{by - 1:.0%}",
+        "rate": f"of a sensor whose rate is off by ±{by:.0%}",
+        "noise": f"of a sensor with noise of {by:g} m/s²",
+    }[kind]
 
 
 def _said_of(disturbed: Sequence[Change]) -> str:
     if not disturbed:
         return ""
     return (
-        f"Their windows are {_how(disturbed)} before they are scored, and are as recorded where "
-        "the epoch is chosen. "
+        f"Where they are scored, their windows are {_how(disturbed)}; where the epoch is chosen, "
+        "they are as recorded. "
     )
 
 
 def _validation(
     context: Context, disturbed: Sequence[Change]
-) -> tuple[dict[str, dict[str, float]], Windows]:
-    """Of each model, each validation person's macro-F1, the mean over seeds and folds."""
+) -> tuple[dict[str, dict[str, float]], int]:
+    """Of each model, each validation person's macro-F1, the mean over seeds and folds; of how many
+    windows."""
     p = context.pipeline
     training_of = p.training.model_copy(update={"refit": False})  # it changes no validation score
     context = replace(context, pipeline=p.model_copy(update={"training": training_of}))
@@ -158,7 +165,10 @@ def _validation(
         asked = (Change(UNCHANGED), *disturbed)  # which shows that it is the network of the scores
         counts = [c[1:] for c in asking.ask(context, folders, people, asked, part="validation")]
     else:
-        counts = [_counts(job, windows, people) for _, job in of_jobs]
+        counts = [
+            results.counts_of(j.validation_index, j.validation_probabilities, windows, people)[None]
+            for _, j in of_jobs
+        ]
     found: dict[str, dict[str, list[float]]] = {name: {} for name in models}
     for (name, job), of_job in zip(of_jobs, counts, strict=True):
         scores = metrics.macro_f1(of_job).mean(axis=0)  # over what disturbed
@@ -168,20 +178,11 @@ def _validation(
         name: {person: float(np.mean(of)) for person, of in sorted(by_person.items())}
         for name, by_person in found.items()
     }
-    return means, windows
-
-
-def _counts(job: JobResult, windows: Windows, people: Sequence[str]) -> np.ndarray:
-    """Of the stored answers about validation people: shape (1, people, k, k)."""
-    place = {person: i for i, person in enumerate(people)}
-    index = job.validation_index
-    return metrics.confusion_by_subject(
-        np.array([place[s] for s in windows.subjects[index].tolist()], np.int64),
-        windows.labels[index],
-        job.validation_probabilities.argmax(axis=1),
-        subjects=len(people),
-        classes=len(windows.activities),
-    )[None]
+    taking_part = [
+        np.concatenate([job.train_index, job.validation_index, job.test_index])
+        for _, job in of_jobs
+    ]
+    return means, len(np.unique(np.concatenate(taking_part)))
 
 
 def _mean(by_person: Mapping[str, float]) -> float:
@@ -218,9 +219,9 @@ def _says(data: Sequence[Mapping[str, Any]]) -> str:
 def _row(d: Mapping[str, Any]) -> tuple[str, ...]:
     if d["change"] is None:
         return ("as it is", d["model"], f"{d['macro_f1']:.3f}", "–", "–", "–")
-    ci = "–" if d["ci95"] is None else "{:+.3f} to {:+.3f}".format(*d["ci95"])
-    score, difference = f"{d['macro_f1']:.3f}", f"{d['difference']:+.3f}"
-    return (d["change"], d["model"], score, difference, ci, d["verdict"])
+    score, difference = f"{d['macro_f1']:.3f}", signed(d["difference"])
+    interval = signed_interval(d["ci95"])
+    return (d["change"], d["model"], score, difference, interval, d["verdict"])
 
 
 def _figure(rows: Sequence[Mapping[str, Any]], ink: Ink) -> Figure:

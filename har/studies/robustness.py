@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from har.errors import TrainingError
-from har.evaluation import metrics
 from har.evaluation.statistics import Scored
 from har.evaluation.table import signed, signed_interval
 from har.signal import disturb
@@ -105,7 +104,7 @@ def _rows(wanted: list[Change], counts: np.ndarray) -> list[dict[str, Any]]:
                 "kind": wanted[mine[0]].kind,
                 "strength": wanted[mine[0]].strength,
                 "macro_f1": macro_f1,
-                "accuracy": float(metrics.accuracy(scored.confusion.sum(axis=1)).mean()),
+                "accuracy": scores.accuracy(scored),
                 "difference": macro_f1 - scores.pooled(whole),
                 "difference_ci95": None if name == UNCHANGED
                 else scores.difference_ci95(scored, whole),

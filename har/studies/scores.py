@@ -70,9 +70,19 @@ def tested(*scored: Scored) -> list[int]:
     return np.flatnonzero(np.logical_and.reduce(has)).tolist()
 
 
+def among(scored: Scored, people: Sequence[int]) -> Scored:
+    """Of some people only, by their places."""
+    return Scored(scored.name, scored.confusion[:, people], scored.subject_f1[people])
+
+
 def pooled(scored: Scored) -> float:
     """Macro-F1 over all people, the mean over seeds."""
     return float(metrics.macro_f1(scored.confusion.sum(axis=1)).mean())
+
+
+def accuracy(scored: Scored) -> float:
+    """Over all people, the mean over seeds."""
+    return float(metrics.accuracy(scored.confusion.sum(axis=1)).mean())
 
 
 def difference_ci95(a: Scored, b: Scored) -> list[float] | None:

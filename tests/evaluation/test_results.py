@@ -170,24 +170,25 @@ def test_selection_looks_at_validation_people_of_what_can_be_exported():
 
 def test_the_first_line_says_if_what_cannot_be_exported_is_as_good(tmp_path):
     r, _ = compare(tmp_path, made.windows(), {"cnn": 0.7, "extra_trees": 0.95})
-    assert r["headline"][0].startswith("extra_trees cannot be exported and is better than cnn")
-    assert comparison_table(r).startswith("extra_trees cannot be exported and is better than cnn")
+    said = "extra_trees cannot be exported and scores higher than cnn"
+    assert r["headline"][0].startswith(said)
+    assert comparison_table(r).startswith(said)
 
 
 @pytest.mark.parametrize(
     ("difference", "ci95", "how"),
     [
-        (-0.02, [-0.03, -0.01], "better than"),
-        (-0.01, [-0.03, 0.01], "as good as"),
-        (0.0, None, "as good as"),
-        (0.01, [-0.01, 0.03], "not shown to be worse than"),
+        (-0.02, [-0.03, -0.01], "scores higher than"),
+        (-0.01, [-0.03, 0.01], "scores no lower than"),
+        (0.0, None, "scores no lower than"),
+        (0.01, [-0.01, 0.03], "is not shown to be worse than"),
     ],
 )
 def test_the_first_line_says_no_more_than_the_interval(tmp_path, difference, ci95, how):
     r, _ = compare(tmp_path, made.windows(), {"cnn": 0.7, "extra_trees": 0.7})
     (row,) = r["comparisons"]
     said = words.headline(r | {"comparisons": [row | {"difference": difference, "ci95": ci95}]})
-    assert said[0].startswith(f"extra_trees cannot be exported and is {how} cnn")
+    assert said[0].startswith(f"extra_trees cannot be exported and {how} cnn")
     better = words.headline(r | {"comparisons": [row | {"difference": 0.02, "ci95": [0.01, 0.03]}]})
     assert better[0].startswith("cnn is selected")
 
@@ -196,7 +197,7 @@ def test_a_model_without_epochs_that_is_as_good_is_preferred_even_if_it_ships(tm
     skills = {"cnn": 0.7, "rocket": 0.7}
     r, _ = compare(tmp_path / "a", made.windows(), skills)
     assert r["selected"] == "cnn"
-    assert r["headline"][0].startswith("rocket is no deep network and is ")
+    assert r["headline"][0].startswith("rocket is no deep network and ")
     assert "Prefer it" in r["headline"][0]
     worse, _ = compare(tmp_path / "b", made.windows(), {"cnn": 0.95, "rocket": 0.4})
     assert worse["headline"][0].startswith("cnn is selected")

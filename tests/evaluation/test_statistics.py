@@ -176,6 +176,17 @@ def test_equal_scores_leave_fewer_people_to_give_a_p():
     assert row["verdict"] == "better"
 
 
+def test_no_p_is_below_the_smallest_even_where_differences_are_equal():
+    # Of 20 equal differences only the number above 0 tells, and the test is no longer exact.
+    a, b = counts([60] * 20), counts([50] * 20)
+    first, second = (
+        statistics.Scored(n, c, macro_f1(c).mean(axis=0)) for n, c in zip("ab", (a, b), strict=True)
+    )
+    (row,) = statistics.compare(first, [second], statistics.resampled_people(20))
+    assert row["p_attainable"] == row["p"] == scipy.stats.wilcoxon(np.full(20, 0.1)).pvalue
+    assert row["p_attainable"] > statistics.smallest_p(20)
+
+
 def test_no_verdict_where_people_and_the_pool_point_different_ways():
     # Eleven are a little better with a, and one so much worse that a's pooled score is lower.
     a, b = counts([71 + i for i in range(11)] + [10]), counts([70] * 11 + [95])

@@ -129,14 +129,14 @@ def test_disturbed_windows_are_asked_of_the_same_networks(tmp_path):
     assert whole == pytest.approx(plain)  # a whole turn is none
     turned, said = scores("recipe-disturbed", "--disturb", "rotation=90")
     assert turned[None] < plain[None]
-    assert "rotated by 90° about x, y, z in turn before they are scored" in said
+    assert "Where they are scored, their windows are rotated by ±90° about x, y and z" in said
     assert set((tmp_path / "data/cache/job").iterdir()) == jobs  # nothing is trained for it
 
 
 @pytest.mark.parametrize(
     ("text", "kinds", "strengths"),
     [
-        ("rotation=15", "xyz", (15, 15, 15)),
+        ("rotation=15", "xxyyzz", (-15, 15) * 3),
         ("scale=0.1", ("", ""), (0.9, 1.1)),
         ("rate=0.05", ("", ""), (-0.05, 0.05)),
         ("noise=0.3", ("",), (0.3,)),
@@ -150,8 +150,21 @@ def test_what_disturbs(text, kinds, strengths):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "rotation", "rotation=x", "scale=0", "rate=1", "noise=nan", "flip=1"]
+    "text", ["", "rotation", "rotation=x", "scale=0", "rate=1", "noise=nan", "noise=inf", "flip=1"]
 )
 def test_what_disturbs_nothing(text):
     with pytest.raises(ConfigError, match="rotation=DEGREES"):
         asking.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rotation=15", "rotated by ±15° about x, y and z in turn"),
+        ("scale=0.1", "of a sensor whose scale is off by ±10%"),
+        ("rate=0.05", "of a sensor whose rate is off by ±5%"),
+        ("noise=0.3", "of a sensor with noise of 0.3 m/s²"),
+    ],
+)
+def test_what_disturbs_is_said(text, said):
+    assert recipe._how(asking.parse(text)) == said

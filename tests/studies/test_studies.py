@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
+from sklearn.metrics import f1_score
 
 from har import session
 from har.cli import main
 from har.config import Align, Signal
 from har.evaluation.optimism import TITLE
+from har.signal import stored
 from har.studies import people as learning
 from har.studies import robustness
 
@@ -233,6 +235,33 @@ def test_the_runs_own_length_is_the_run_and_the_others_have_its_people(run):
     folds = published(run)["folds"]
     assert sorted(v["test"] for v in trained) == sorted(sorted(f["test"]) for f in folds)
     assert {p.name for p in (run / "reports").iterdir() if p.is_dir()} == {"own"}
+
+
+def test_of_named_test_people_both_scores_are_theirs(tmp_path):
+    run = finish(
+        tmp_path,
+        split={"subjects": {"test": ["p2", "p5"]}},
+        models=[{"extra_trees": {"trees": 20}}],
+    )
+    ask(run, "optimism", "own", "--model", "extra_trees")
+    section = published(run)["optimism"]
+    entry = section["scores"]["extra_trees"]
+    (leaky,) = (k for k, v in jobs(run).items() if str(v["fold"]).startswith("leaky"))
+    (prepared,) = run.glob("data/cache/prepare/[!.]*")
+    windows = stored.load(prepared)
+    with np.load(run / "data/cache/job" / leaky / "predictions.npz") as z:
+        index, said = z["test_index"], z["test_probabilities"].argmax(axis=1)
+    theirs = np.isin(windows.subjects[index], ["p2", "p5"])
+    assert 0 < theirs.sum() < len(theirs)
+    true, said = windows.labels[index][theirs], said[theirs]
+    assert entry["leaky"]["macro_f1"] == pytest.approx(f1_score(true, said, average="macro"))
+    assert entry["leaky"]["accuracy"] == pytest.approx((true == said).mean())
+    honest = published(run)["models"]["extra_trees"]
+    for key in ("macro_f1", "accuracy"):
+        assert entry["honest"][key] == honest[key]
+        assert entry["gap"][key] == pytest.approx(entry["leaky"][key] - honest[key])
+    assert "of the 2 people whom the honest one is about" in section["protocol"]
+    assert "folds" not in section["protocol"]
 
 
 # Robustness --------------------------------------------------------------------------------------
