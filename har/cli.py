@@ -126,7 +126,13 @@ def models(as_json: bool) -> None:
     metavar="ADDRESS",
     help="Listen here (default: 127.0.0.1, this machine alone; with --https the local network).",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="0: any free one.",
+)
 @click.option(
     "--https", is_flag=True,
     help="For a phone on the local network: makes a local certificate authority and shows how to "
@@ -175,8 +181,10 @@ def track(ctx: click.Context, pipeline: str, overrides: tuple[str, ...]) -> None
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=int, default=5000, show_default=True)
+@click.option(
+    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Listen here."
+)
+@click.option("--port", type=int, default=5000, show_default=True, help="Of MLflow's pages.")
 @click.pass_context
 def ui(ctx: click.Context, host: str, port: int) -> None:
     """Show this workspace's tracked runs in MLflow's own pages, until interrupted.

@@ -202,19 +202,25 @@ class Augment(Section):
 
 
 class Training(Section):
-    epochs: int = Field(15, ge=1)
-    batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(2e-3, gt=0)
-    schedule: Literal["cosine", "constant"] = "cosine"
+    epochs: int = Field(15, ge=1, description="at most")
+    batch_size: int = Field(64, ge=1, description="windows of a step")
+    learning_rate: float = Field(2e-3, gt=0, description="of Adam, its highest")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="of the learning rate, after its warm-up"
+    )
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps with a rising rate")
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0, description="of AdamW; 0: not")
     average: float = Field(
         0.0, ge=0, description="epochs over which weights are averaged, exponentially; 0: not"
     )
     clip_norm: float = Field(1.0, gt=0, description="global norm of the gradient")
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    class_weights: Literal["balanced", "none"] = "balanced"
-    augment: Augment = Augment()
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of a label that is dealt out over all activities"
+    )
+    class_weights: Literal["balanced", "none"] = Field(
+        "balanced", description="balanced: every activity weighs the same, however rare"
+    )
+    augment: Augment = Field(Augment(), description="of training windows; all of it off by default")
     calibration: Literal["temperature", "none"] = Field(
         "temperature", description="of the probabilities, on validation people"
     )
@@ -224,7 +230,9 @@ class Training(Section):
         description="once validation people have chosen epoch and temperature, train anew on them "
         "too, for as many epochs: that is what is tested and kept",
     )
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[int, ...] = Field(
+        (0,), min_length=1, description="each trains every model on every fold once"
+    )
     backend: Literal["auto", "tensorflow", "jax"] = Field(
         "auto", description="what trains; auto: for each model the faster one of those installed"
     )

@@ -281,7 +281,8 @@ def measure(options: argparse.Namespace) -> str:
         "windows in turn: median (least–most). *har* is the project's own training: windows "
         "gathered in the graph, sample weights, clipping, a schedule. *Plain Keras* is `compile` "
         "and `fit` with their defaults (which compile with XLA) on an array of windows, without "
-        "any of these. PyTorch's networks have the same layers, and no more than plain Keras does.",
+        "any of these. PyTorch's networks have the same layers, and no more than plain Keras does. "
+        "The last column is the median of the ratios in each turn, not the ratio of the medians.",
         "",
         *table_of_steps(measured),
         "",
