@@ -235,6 +235,7 @@ def _figure(rows: Sequence[Mapping[str, Any]], ink: Ink) -> Figure:
         ax.scatter([d["difference"]], [y], s=36, color=color, linewidths=0, zorder=2)
     ax.axvline(0, color=ink.faint, linewidth=1, zorder=0)
     ax.set_yticks(range(len(rows)), [f"{d['change']} · {d['model']}" for d in reversed(rows)])
+    ax.set_ylim(-0.5, len(rows) - 0.5)
     ax.set_xlabel("difference of macro-F1 on validation people", fontsize=9)
     ax.grid(axis="x", color=ink.faint, linewidth=0.4)
     return figure
