@@ -15,6 +15,7 @@ from har.evaluation.table import (
     count,
     duration,
     interval,
+    markdown,
     ordered,
     signed,
     signed_interval,
@@ -116,11 +117,6 @@ def render(results: Mapping[str, Any], *, command: str, kinds: list[str]) -> str
     return "\n\n".join(b for b in blocks if b) + "\n\n"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    ruler = [":--", *["--:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(r) + " |" for r in (head, ruler, *rows))
-
-
 def _scores(results: Mapping[str, Any]) -> str:
     rows = []
     for name in ordered(results):
@@ -142,7 +138,7 @@ def _scores(results: Mapping[str, Any]) -> str:
                 duration(m["train_seconds"]),
             ]
         )
-    return _table(
+    return markdown(
         ["model", "macro-F1", "95 % over people", "SD over seeds", "SD over people", "accuracy",
          "validation macro-F1", "parameters", "training"],
         rows,
@@ -161,7 +157,7 @@ def _comparisons(results: Mapping[str, Any]) -> str:
         ]
         for c in results["comparisons"]
     ]
-    return _table(
+    return markdown(
         ["pair", "difference", "95 % over people", "p (Holm)", "smallest possible p", "verdict"],
         rows,
     )
@@ -180,7 +176,7 @@ def _optimism(results: Mapping[str, Any]) -> list[str]:
     return [
         f"## {optimism.TITLE}",
         optimism.headline(section),
-        _table(list(optimism.HEAD), optimism.rows(section)),
+        markdown(list(optimism.HEAD), optimism.rows(section)),
         *optimism.why(section),
     ]
 

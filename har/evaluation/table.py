@@ -48,17 +48,26 @@ def comparison_table(results: Mapping[str, Any]) -> str:
                 duration(m["train_seconds"]),
             )
         )
+    head = [textwrap.fill(line, WIDTH) for line in results["headline"]]
+    return "\n".join([*head, "", *padded(rows, text=2)])
+
+
+def padded(rows: Sequence[Sequence[str]], *, text: int) -> list[str]:
+    """Lines of equal columns: the first `text` of them to the left, numbers to the right."""
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
-    left = {0, 1}
-    lines = [
+    return [
         "  ".join(
-            c.ljust(w) if i in left else c.rjust(w)
+            c.ljust(w) if i < text else c.rjust(w)
             for i, (c, w) in enumerate(zip(r, widths, strict=True))
         ).rstrip()
         for r in rows
     ]
-    head = [textwrap.fill(line, WIDTH) for line in results["headline"]]
-    return "\n".join([*head, "", *lines])
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first column is text."""
+    ruler = [":--", *["--:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(r) + " |" for r in (head, ruler, *rows))
 
 
 def interval(ci: Sequence[float] | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from har.evaluation import figures
 from har.evaluation.figures import LIGHT, Ink
-from har.evaluation.table import WIDTH
+from har.evaluation.table import WIDTH, markdown, padded
 from har.store import replace_file
 from har.studies.republish import as_json
 
@@ -36,15 +36,7 @@ class Outcome:
 
     def as_text(self) -> str:
         """For the terminal."""
-        table = [list(self.head), *(list(r) for r in self.rows)]
-        widths = [max(len(r[i]) for r in table) for i in range(len(self.head))]
-        lines = [
-            "  ".join(
-                c.rjust(w) if i else c.ljust(w)
-                for i, (c, w) in enumerate(zip(r, widths, strict=True))
-            ).rstrip()
-            for r in table
-        ]
+        lines = padded([self.head, *self.rows], text=1)
         words = [textwrap.fill(line, WIDTH) for line in self.says]
         return "\n".join([*words, "", *lines, "", textwrap.fill(self.protocol, WIDTH)])
 
@@ -58,13 +50,11 @@ class Outcome:
         picture : str
             Where the picture is, from the page.
         """
-        ruler = [":--", *["--:"] * (len(self.head) - 1)]
-        table = "\n".join("| " + " | ".join(r) + " |" for r in (self.head, ruler, *self.rows))
         blocks = [
             f"# {self.title}",
             *self.says,
             f"```sh\n{command}\n```",
-            table,
+            markdown(self.head, self.rows),
             f"![{self.title}]({picture})",
             self.protocol,
         ]

@@ -55,7 +55,7 @@ def run_tasks(
     took = dict(zip(todo, estimate([tasks[i] for i in todo]), strict=True))
     todo = longest_first(tasks, took)
     slots = min(fanout.slots(jobs, dask), len(todo))
-    about = duration(sum(took.values()) / slots)
+    about = roughly(sum(took.values()) / slots)
     already = f", {len(tasks) - len(todo)} stored already" if len(todo) < len(tasks) else ""
     where = f" on {dask}" if dask else ""
     console.print(f"  {len(todo)} jobs{already}; {slots} at a time{where}, about {about}")
@@ -184,7 +184,7 @@ def _windows_per_s(store: Path, name: str) -> float | None:
     return None
 
 
-def duration(seconds: float) -> str:
+def roughly(seconds: float) -> str:
     """`40 s`, `3 min`, `2.5 h`."""
     if seconds < 90:
         return f"{max(round(seconds, -1), 10):.0f} s"

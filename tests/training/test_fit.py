@@ -10,7 +10,7 @@ from har.signal.features import features, names
 from har.training import job
 from har.training.fit import class_weights, fit
 from har.training.job import Job, Task, run_job
-from har.training.run import WINDOWS_PER_S, duration, estimate, longest_first
+from har.training.run import WINDOWS_PER_S, estimate, longest_first, roughly
 from har.training.splits import make
 from tests.synthetic import make_windows
 
@@ -204,7 +204,7 @@ def test_class_weights_are_those_of_scikit_learn():
 
 
 def test_durations_are_rounded():
-    assert [duration(s) for s in (4, 41, 170, 9000)] == ["10 s", "40 s", "3 min", "2.5 h"]
+    assert [roughly(s) for s in (4, 41, 170, 9000)] == ["10 s", "40 s", "3 min", "2.5 h"]
 
 
 @pytest.mark.parametrize(("name", "passes"), [("cnn", 4), ("rocket", 1), ("extra_trees", 1)])
