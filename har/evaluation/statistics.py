@@ -41,7 +41,8 @@ INTERVALS = (
 TWO_QUESTIONS = (
     "The interval of a difference is of pooled scores, p is of people's own: a small difference "
     "with nearly everybody may have a small p and an interval that holds 0. The verdict is p's, "
-    "and none where the two point different ways. The smallest possible p of a pair is what it "
+    "and none where the two point different ways; what the first lines say of models that need no "
+    "epochs goes by the interval. The smallest possible p of a pair is what it "
     "would be if all of its differences pointed one way; people whose two scores are equal say "
     "nothing."
 )
