@@ -205,12 +205,13 @@ def per_subject(
         values = [of[person] for of in scores.values() if person in of]
         ax.plot([min(values), max(values)], [y, y], color=ink.faint, linewidth=1, zorder=1)
     for i, (name, of) in enumerate(scores.items()):
+        again, colour = divmod(i, len(ink.series))  # more models than colours: other shapes
         here = [(of[p], y) for y, p in enumerate(order) if p in of]
         mine = name == selected
         ax.scatter(
             [x for x, _ in here], [y for _, y in here], s=34 if mine else 16,
-            color=ink.series[i % len(ink.series)], label=name, zorder=3 if mine else 2,
-            marker="D" if mine else "o", alpha=1 if mine else 0.85, linewidths=0,
+            color=ink.series[colour], label=name, zorder=3 if mine else 2,
+            marker="D" if mine else "os^v"[again % 4], alpha=1 if mine else 0.85, linewidths=0,
         )  # fmt: skip
     ax.set_yticks(range(len(order)), order)
     ax.set_ylim(-0.7, len(order) - 0.3)

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from har.cli import main
-from har.evaluation import page
+from har.evaluation import figures, page
 from tests.evaluation import workspace
 
 
@@ -37,6 +37,14 @@ def test_what_people_wrote_stays(results, tmp_path):
     path.write_text(text)
     page.write(tmp_path, results)
     assert path.read_text() == text
+
+
+def test_more_models_than_colours_are_still_told_apart():
+    scores = {f"m{i}": {"1": i / 20, "2": 0.5} for i in range(14)}
+    figure = figures.per_subject(scores, "m3")
+    drawn = figure.axes[0].collections
+    looks = {(tuple(c.get_facecolor()[0][:3]), len(c.get_paths()[0].vertices)) for c in drawn}
+    assert len(drawn) == len(looks) == 14
 
 
 def test_the_command(results, tmp_path):
