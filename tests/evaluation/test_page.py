@@ -43,7 +43,7 @@ def test_more_models_than_colours_are_still_told_apart():
     scores = {f"m{i}": {"1": i / 20, "2": 0.5} for i in range(14)}
     figure = figures.per_subject(scores, "m3")
     drawn = figure.axes[0].collections
-    looks = {(tuple(c.get_facecolor()[0][:3]), len(c.get_paths()[0].vertices)) for c in drawn}
+    looks = {(tuple(c.get_facecolor()[0][:3]), c.get_paths()[0].vertices.tobytes()) for c in drawn}
     assert len(drawn) == len(looks) == 14
 
 
