@@ -63,14 +63,39 @@ class Change:
         }.get(self.kind, self.kind)
 
 
-def parse(text: str) -> tuple[Change, ...]:
-    """What `--disturb` means: changes whose mean is scored.
+@dataclass(frozen=True)
+class Disturbance:
+    """What `--disturb` asks for.
 
-    Parameters
-    ----------
-    text : str
-        `rotation=DEGREES` (about x, y and z), `scale=SHARE`, `rate=SHARE`, each one way and the
-        other in turn, or `noise=M/S2`.
+    kind : rotation, scale, rate or noise. amount : degrees, share or m/s².
+    """
+
+    kind: str
+    amount: float
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Whose mean is scored: one way and the other, a rotation about each axis."""
+        both = (-self.amount, self.amount)
+        return {
+            "rotation": tuple(Change("rotation", s, axis) for axis in disturb.AXES for s in both),
+            "scale": tuple(Change("scale", 1 + s) for s in both),
+            "rate": tuple(Change("rate", s) for s in both),
+            "noise": (Change("noise", self.amount),),
+        }[self.kind]
+
+    def __str__(self) -> str:
+        """`rotated by ±15° about x, y and z in turn`: of windows."""
+        return {
+            "rotation": f"rotated by ±{self.amount:g}° about x, y and z in turn",
+            "scale": f"of a sensor whose scale is off by ±{self.amount:.0%}",
+            "rate": f"of a sensor whose rate is off by ±{self.amount:.0%}",
+            "noise": f"of a sensor with noise of {self.amount:g} m/s²",
+        }[self.kind]
+
+
+def parse(text: str) -> Disturbance:
+    """A disturbance from `rotation=DEGREES`, `scale=SHARE`, `rate=SHARE` or `noise=M/S2`.
 
     Raises
     ------
@@ -78,24 +103,17 @@ def parse(text: str) -> tuple[Change, ...]:
         If it is none of these.
     """
     kind, _, value = text.partition("=")
+    below = {"rotation": math.inf, "scale": 1.0, "rate": 1.0, "noise": math.inf}.get(kind, 0.0)
     try:
-        strength = float(value)
+        amount = float(value)
     except ValueError:
-        strength = math.nan
-    both = (-strength, strength)
-    ways: dict[str, tuple[Change, ...]] = {
-        "rotation": tuple(Change("rotation", s, axis) for axis in disturb.AXES for s in both),
-        "scale": tuple(Change("scale", 1 + s) for s in both),
-        "rate": tuple(Change("rate", s) for s in both),
-        "noise": (Change("noise", strength),),
-    }
-    below = 1.0 if kind in ("scale", "rate") else math.inf
-    if kind not in ways or not 0 < strength < below:
+        amount = math.nan
+    if not 0 < amount < below:
         raise ConfigError(
             "Windows are disturbed by rotation=DEGREES, scale=SHARE, rate=SHARE or noise=M/S2, "
             f"a number above 0, a share below 1; got {text!r}."
         )
-    return ways[kind]
+    return Disturbance(kind, amount)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +204,8 @@ def ask(
         if not (folder / "model.keras").is_file():
             raise TrainingError(
                 f"{folder} holds no stored network (a classical model keeps only its answers), "
-                "so it cannot be asked about other windows: ask about networks."
+                "so it cannot be asked about other windows: name networks, by --model or models in "
+                "--set."
             )
     prepared = context.outputs["prepare"].path
     items = [Item(f, prepared, tuple(people), tuple(changes), part) for f in folders]

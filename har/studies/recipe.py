@@ -22,7 +22,7 @@ from har.models import registry
 from har.signal import stored as prepared
 from har.stages import Context
 from har.studies import asking
-from har.studies.asking import UNCHANGED, Change
+from har.studies.asking import UNCHANGED, Change, Disturbance
 from har.studies.outcome import Outcome
 from har.training import stored as training
 
@@ -55,13 +55,13 @@ def run(context: Context, changes: Sequence[str], disturb: str | None = None) ->
         If a job failed, or a model that cannot be asked again is to be asked about other windows.
     """
     arms = {change: changed(context.pipeline, change) for change in changes}
-    disturbed = asking.parse(disturb) if disturb else ()
-    base, n_windows = _validation(context, disturbed)
+    disturbance = asking.parse(disturb) if disturb else None
+    base, n_windows = _validation(context, disturbance)
     data: list[dict[str, Any]] = []
     for model, by_person in base.items():
         data.append({"change": None, "model": model, "macro_f1": _mean(by_person)})
     for change, arm in arms.items():
-        found, _ = _validation(replace(context, pipeline=arm, outputs={}), disturbed)
+        found, _ = _validation(replace(context, pipeline=arm, outputs={}), disturbance)
         for model, by_person in found.items():
             data.append(
                 {"change": change, "model": model, "macro_f1": _mean(by_person)}
@@ -70,10 +70,10 @@ def run(context: Context, changes: Sequence[str], disturb: str | None = None) ->
     t = context.pipeline.training
     name = context.pipeline.name
     return Outcome(
-        study="recipe-disturbed" if disturbed else "recipe",
+        study="recipe-disturbed" if disturbance else "recipe",
         pipeline=name,
         title=f"{name}: what a change of the recipe does"
-        + (f", on windows {_how(disturbed)}" if disturbed else ""),
+        + (f", on windows {disturbance}" if disturbance else ""),
         says=[_says(data)],
         head=HEAD,
         rows=[_row(d) for d in data],
@@ -81,7 +81,7 @@ def run(context: Context, changes: Sequence[str], disturb: str | None = None) ->
             f"Each change is made alone, to the recipe of the pipeline {name}; folds, people, "
             f"windows, seeds ({', '.join(map(str, t.seeds))}) and the rest are equal. Scores are "
             f"of {len(next(iter(base.values())))} validation people, who choose the epoch and "
-            f"nothing else of a job; no test score is looked at. {_said_of(disturbed)}A person's "
+            f"nothing else of a job; no test score is looked at. {_said_of(disturbance)}A person's "
             "macro-F1 is the mean over the seeds and the folds in which that person validates; the "
             "difference is paired "
             "by person, its interval a bootstrap over people. It helps, or harms, if the interval "
@@ -122,29 +122,17 @@ def changed(base: Pipeline, change: str) -> Pipeline:
     return config.parse(config.values(values, plain), where=change)
 
 
-def _how(disturbed: Sequence[Change]) -> str:
-    """`rotated by ±15° about x, y, z`, `of a sensor whose rate is off by ±10 %`."""
-    (kind,) = {c.kind for c in disturbed}
-    by = abs(disturbed[-1].strength)
-    return {
-        "rotation": f"rotated by ±{by:g}° about x, y and z in turn",
-        "scale": f"of a sensor whose scale is off by ±{by - 1:.0%}",
-        "rate": f"of a sensor whose rate is off by ±{by:.0%}",
-        "noise": f"of a sensor with noise of {by:g} m/s²",
-    }[kind]
-
-
-def _said_of(disturbed: Sequence[Change]) -> str:
-    if not disturbed:
+def _said_of(disturbance: Disturbance | None) -> str:
+    if disturbance is None:
         return ""
     return (
-        f"Where they are scored, their windows are {_how(disturbed)}; where the epoch is chosen, "
+        f"Where they are scored, their windows are {disturbance}; where the epoch is chosen, "
         "they are as recorded. "
     )
 
 
 def _validation(
-    context: Context, disturbed: Sequence[Change]
+    context: Context, disturbance: Disturbance | None
 ) -> tuple[dict[str, dict[str, float]], int]:
     """Of each model, each validation person's macro-F1, the mean over seeds and folds; of how many
     windows."""
@@ -160,9 +148,12 @@ def _validation(
             raise TrainingError(f"{model.name}: {model.failed[0]['reason']}")
     of_jobs = [(name, job) for name, jobs in models.items() for job in jobs.done]
     people = sorted(set(windows.subjects.tolist()))
-    if disturbed:
+    if disturbance:
         folders = [job.folder for _, job in of_jobs]
-        asked = (Change(UNCHANGED), *disturbed)  # which shows that it is the network of the scores
+        asked = (
+            Change(UNCHANGED),
+            *disturbance.changes,
+        )  # which shows that it is the network of the scores
         counts = [c[1:] for c in asking.ask(context, folders, people, asked, part="validation")]
     else:
         counts = [

@@ -143,7 +143,7 @@ def test_disturbed_windows_are_asked_of_the_same_networks(tmp_path):
     ],
 )
 def test_what_disturbs(text, kinds, strengths):
-    changes = asking.parse(text)
+    changes = asking.parse(text).changes
     assert [c.axis for c in changes] == list(kinds)
     assert [c.strength for c in changes] == pytest.approx(strengths)
     assert {c.kind for c in changes} == {text.split("=")[0]}
@@ -167,4 +167,4 @@ def test_what_disturbs_nothing(text):
     ],
 )
 def test_what_disturbs_is_said(text, said):
-    assert recipe._how(asking.parse(text)) == said
+    assert str(asking.parse(text)) == said
