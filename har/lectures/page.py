@@ -15,6 +15,7 @@ from typing import Any
 
 from har import tracking
 from har.errors import StoreError
+from har.evaluation.table import padded
 from har.lectures import registry
 from har.lectures.result import Lecture, Result, Row, Setting
 from har.store import Workspace, replace_file, versions, write_json
@@ -133,13 +134,8 @@ def as_text(lecture: Lecture, result: Result, quick: bool) -> str:
         lines[2:2] = [f"({QUICK})", ""]
     cells = [("quantity", "expected", "obtained", "rule", "")]
     cells += [(r.quantity, r.expected, r.obtained, r.how, r.verdict) for r in result.rows]
-    widths = [max(len(c[i]) for c in cells) for i in range(5)]
     if result.rows:
-        lines += [
-            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-            for row in cells
-        ]
-        lines.append("")
+        lines += [*padded(cells, text=len(cells[0])), ""]
     if result.listing:
         lines += [result.listing, ""]
     return "\n".join([*lines, result.explanation])
