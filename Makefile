@@ -22,7 +22,7 @@ bench: $(VENV)/.dev
 
 # The phone page's libraries, into an ignored folder; needs Node and npm.
 web:
-	cd har/deploy/web && npm ci --no-audit --no-fund && node vendor.mjs
+	cd har/phone/web && npm ci --no-audit --no-fund && node vendor.mjs
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

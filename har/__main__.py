@@ -1,4 +1,4 @@
-from har.cli import main
+from har.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from har.errors import ConfigError, StoreError
+from har.files import digest, replace_file
 from har.stages import Context, Stage
-from har.store import Output, digest, replace_file
+from har.store import Output
 
 # Where each stage is, in order. Imported one by one: a stage's module is light, its work is not.
 STAGES: tuple[tuple[str, str], ...] = (
@@ -21,7 +22,7 @@ STAGES: tuple[tuple[str, str], ...] = (
     ("har.training.stage", "STAGE"),
     ("har.evaluation.stage", "COMPARE"),
     ("har.evaluation.stage", "REPORT"),
-    ("har.deploy.stage", "STAGE"),
+    ("har.export.stage", "STAGE"),
 )
 
 MARKER = ".published.json"

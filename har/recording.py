@@ -118,3 +118,19 @@ class Recording:
                     f"one before it (which ends at {end}) or lies outside the {len(a)} samples."
                 )
             end = note.end
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Samples of a recording, in order.
+
+    Parameters
+    ----------
+    time_s : ndarray of float64, shape (n,)
+        Seconds since the recording's first sample, strictly increasing, also across chunks.
+    samples : ndarray of float32, shape (n, 3)
+        m/s².
+    """
+
+    time_s: np.ndarray
+    samples: np.ndarray

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from har import config, fanout, pipeline, tracking
 from har.errors import TrainingError
+from har.models.saved import load_model
 from har.stages import Context
-from har.store import Store, Workspace
+from har.store import Store
 from har.studies import republish
+from har.workspace import Workspace
 
 CLOSING = ("compare", "report", "export")
 """Stages whose summaries close a run."""
@@ -114,29 +112,3 @@ def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> str:
     pipeline.run(context, dry_run=True)  # finds the finished outputs
     sent = tracking.track(context, load_model=load_model, required=True)
     return sent or "MLflow has all of it already."
-
-
-def load_model(path: Path) -> Any:
-    """A saved Keras model, with the layers of this package."""
-    import importlib
-
-    with _without_start_up_noise():
-        import keras
-
-        importlib.import_module("har.models.layers")  # registers them
-        return keras.saving.load_model(path, compile=False)
-
-
-@contextlib.contextmanager
-def _without_start_up_noise() -> Iterator[None]:
-    """TensorFlow's C++ prints to stderr while it is imported, whatever its log level says."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -8,8 +8,10 @@ from typing import Any
 
 from rich.console import Console
 
+from har.code import code_version
 from har.config import Pipeline
-from har.store import Output, Store, Workspace, Writing, code_version
+from har.store import Output, Store, Writing
+from har.workspace import Workspace
 
 
 def _nothing(_: Any) -> dict[str, Any]:

@@ -11,17 +11,14 @@ thing: the first rename wins and the other's work is thrown away.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
-import hashlib
-import importlib.metadata
 import json
 import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,108 +31,9 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 from har.errors import StoreError
-
-# A change of these can change results.
-VERSIONED = ("numpy", "scipy", "keras", "tensorflow")
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """Where things land: the current folder, `--workspace` or `HAR_WORKSPACE`."""
-
-    root: Path
-
-    @property
-    def raw(self) -> Path:
-        return self.root / "data" / "raw"
-
-    @property
-    def cache(self) -> Path:
-        return self.root / "data" / "cache"
-
-    @property
-    def reports(self) -> Path:
-        return self.root / "reports"
-
+from har.files import canonical, contents, digest, sync, sync_folder, write_json
 
 # Keys ----------------------------------------------------------------------------------------
-
-
-def canonical(value: Any) -> str:
-    """JSON with sorted keys: the same value always has the same text."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-
-
-def digest(value: Any, length: int = 16) -> str:
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
-
-
-def _module_file(name: str) -> Path | None:
-    """The source of a `har` module, found without importing it."""
-    base = Path(__file__).parent.joinpath(*name.split(".")[1:])
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file():
-            return path
-    return None
-
-
-@functools.cache
-def imports_of(module: str) -> frozenset[str]:
-    """The `har` modules that a module's source imports, at the top or inside functions."""
-    path = _module_file(module)
-    if path is None:
-        raise StoreError(f"No source for module {module!r}.")
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {a.name for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            if node.level:
-                raise StoreError(f"{path}: relative imports are not followed; write them out.")
-            found.add(node.module)
-            found |= {f"{node.module}.{a.name}" for a in node.names}
-    return frozenset(m for m in found if m.split(".")[0] == "har" and _module_file(m))
-
-
-@functools.cache
-def code_version(*modules: str) -> str:
-    """Hash of the sources of modules and of every `har` module that they import, and of versions.
-
-    Modules that move results about and change none are left out, so that work on the machinery
-    does not throw away days of training; of `har.config`, the registry and the choice of a
-    backend only the values count, and those stand in the key by themselves.
-    """
-    moves_only = {
-        *("har", "har.errors", "har.store", "har.fanout", "har.stages", "har.tracking"),
-        *("har.config", "har.models.registry", "har.training.backend"),
-    }
-    packages = ("har.fanout.", "har.tracking.")
-    seen: set[str] = set()
-    todo = list(modules)
-    while todo:
-        module = todo.pop()
-        if module in seen or module in moves_only or module.startswith(packages):
-            continue
-        seen.add(module)
-        todo += imports_of(module)
-    sources = {}
-    for module in sorted(seen):
-        path = _module_file(module)
-        assert path is not None
-        sources[module] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return digest({"sources": sources, "versions": versions()})
-
-
-@functools.cache
-def versions(packages: tuple[str, ...] = VERSIONED) -> dict[str, str]:
-    """Installed versions, read from metadata: nothing is imported."""
-    out = {}
-    for name in packages:
-        try:
-            out[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            out[name] = "absent"
-    return out
 
 
 # The store -----------------------------------------------------------------------------------
@@ -237,7 +135,7 @@ class Store:
                 **writing.extra,
             }
             write_json(scratch / "meta.json", meta)
-            _sync(scratch)
+            sync(scratch)
             self._publish(scratch, folder / key, replace)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -258,7 +156,7 @@ class Store:
         except OSError:
             if not (target / "meta.json").is_file():  # not a race with an equal writer
                 raise
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def _sweep(self, folder: Path) -> None:
         """Remove what dead processes of this machine left behind; others may share the folder."""
@@ -342,88 +240,3 @@ def _lock(path: Path, wait: bool) -> int | None:
 
 
 # Files ---------------------------------------------------------------------------------------
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Readable JSON; NaN is refused, since JSON has none."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by relative name."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    return {p.relative_to(folder).as_posix(): sha256_file(p) for p in files}
-
-
-def _sync(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-class FileHashes:
-    """Content hashes of files, remembered by (path, size, mtime) so that raw data is read once.
-
-    Parameters
-    ----------
-    memory : Path
-        A JSON file; a lost or damaged one only costs time.
-    """
-
-    def __init__(self, memory: Path) -> None:
-        self._memory = memory
-        try:
-            self._known: dict[str, list[Any]] = json.loads(memory.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            self._known = {}
-
-    def of(self, paths: Iterable[Path]) -> dict[str, str]:
-        """SHA-256 by path, in the order of the sorted paths."""
-        out, fresh = {}, False
-        for path in sorted(paths):
-            name, stat = str(path), path.stat()
-            entry = self._known.get(name)
-            if not entry or entry[:2] != [stat.st_size, stat.st_mtime_ns]:
-                entry = [stat.st_size, stat.st_mtime_ns, sha256_file(path)]
-                self._known[name] = entry
-                fresh = True
-            out[name] = entry[2]
-        if fresh:
-            replace_file(self._memory, canonical(self._known).encode())
-        return out
-
-
-def sha256_file(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()

@@ -12,6 +12,8 @@ from hypothesis import settings
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("HAR_TEST_DATA", ROOT.parent / "shared" / "data"))
 
+pytest_plugins = ["tests.small_bundles"]
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 settings.register_profile("har", deadline=None)  # a busy machine is no failure

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import har
-from har.cli import main
+from har.cli.app import main
 
 
 def commands(group, path=()):

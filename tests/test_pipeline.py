@@ -13,7 +13,7 @@ import pytest
 
 from har import config, session
 from har.errors import TrainingError
-from har.signal import stored
+from har.signal import window_files
 from tests.noise import MLFLOW
 
 pytestmark = MLFLOW
@@ -177,7 +177,7 @@ def test_a_job_that_fails_is_named_and_the_others_are_compared(tmp_path):
 def test_until_and_single_stages_stop_there(tmp_path):
     context = session.run(tmp_path, "watch", echo=str, overrides=SMALL, until="prepare")
     assert set(context.outputs) == {"ingest", "prepare"}
-    windows = stored.load(context.outputs["prepare"].path)
+    windows = window_files.load(context.outputs["prepare"].path)
     assert len(set(windows.subjects)) == 10
 
 
@@ -201,7 +201,7 @@ def test_uci_har_windows_are_as_many_as_published(data_mirror, tmp_path, monkeyp
     """7,415 windows of the 21 training people and 2,996 of the 9 official test people."""
     monkeypatch.setenv("HAR_DATA_MIRROR", str(data_mirror))
     context = session.run(tmp_path, "uci-har", echo=str, until="prepare")
-    windows = stored.load(context.outputs["prepare"].path)
+    windows = window_files.load(context.outputs["prepare"].path)
     test = set(config.load("uci-har").split.test)
     is_test = [s in test for s in windows.subjects]
     assert (len(windows) - sum(is_test), sum(is_test)) == (7415, 2996)
@@ -215,6 +215,6 @@ def test_uci_har_windows_are_as_many_as_published(data_mirror, tmp_path, monkeyp
 def test_public_sets_prepare(name, subjects, data_mirror, tmp_path, monkeypatch):
     monkeypatch.setenv("HAR_DATA_MIRROR", str(data_mirror))
     context = session.run(tmp_path, name, echo=str, until="prepare")
-    windows = stored.load(context.outputs["prepare"].path)
+    windows = window_files.load(context.outputs["prepare"].path)
     assert len(set(windows.subjects)) == subjects
     assert len(windows) > 5000

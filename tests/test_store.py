@@ -8,7 +8,8 @@ import pytest
 
 from har import store as stores
 from har.errors import StoreError
-from har.store import FileHashes, Store, digest
+from har.files import FileHashes, digest
+from har.store import Store
 
 
 @pytest.fixture

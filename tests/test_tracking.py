@@ -13,8 +13,8 @@ import pytest
 
 from har import tracking
 from har.errors import TrackingError
-from har.store import Workspace
 from har.tracking import once, pages, send
+from har.workspace import Workspace
 from tests.evaluation import workspace
 from tests.noise import MLFLOW
 

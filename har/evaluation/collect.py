@@ -148,7 +148,7 @@ def collect(records: Iterable[Any], order: Sequence[str]) -> dict[str, ModelJobs
     Parameters
     ----------
     records : iterable
-        Each with `.model .fold .seed .folder .status .reason`, as `har.training.stored` gives.
+        Each with `.model .fold .seed .folder .status .reason`, as `har.training.job_files` gives.
     order : sequence of str
         The models' keys, as in the pipeline file.
 

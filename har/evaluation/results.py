@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from har.code import versions
 from har.config import Pipeline
 from har.errors import TrainingError
-from har.evaluation import metrics, nested, statistics, words
+from har.evaluation import metrics, nested, protocol, statistics
 from har.evaluation.collect import JobResult, ModelJobs
 from har.evaluation.statistics import Scored
+from har.files import digest
 from har.signal.windows import Windows
-from har.store import digest, versions
 from har.training.splits import natural
 
 SCHEMA = "har/results/1"
@@ -89,16 +90,16 @@ def assemble(
         "schema": SCHEMA,
         "pipeline": pipeline.name,
         "dataset": pipeline.dataset_name,
-        "protocol": words.protocol(
+        "protocol": protocol.protocol(
             pipeline,
             people=len(people),
             folds=len(folds),
             fold_sizes=[len(f["validation"]) for f in folds],
         ),
         "headline": [],
-        "statistics": words.cautions(len(tested), len(comparisons), pipeline)
-        + ([words.nested(each_fold)] if each_fold else [])
-        + ([words.aligned(**aligned)] if aligned else []),
+        "statistics": protocol.cautions(len(tested), len(comparisons), pipeline)
+        + ([protocol.nested(each_fold)] if each_fold else [])
+        + ([protocol.aligned(**aligned)] if aligned else []),
         "config": config,
         "config_key": digest(config),
         "data_fingerprint": fingerprint(windows),
@@ -117,7 +118,7 @@ def assemble(
         "critical_difference": diagram,
         "leakage": {"ok": proof["ok"], "folds": proof["folds"]},
     }
-    results["headline"] = words.headline(results)
+    results["headline"] = protocol.headline(results)
     return results
 
 
@@ -331,7 +332,7 @@ def _chosen_in_each_fold(
     """The scores with a choice in each fold (`har.evaluation.nested`); nothing where the folds do
     not test other people, or there is no choice."""
     eligible = {name: models[name] for name in _eligible(entries)}
-    if len(eligible) < 2 or pipeline.split.scheme not in words.EVERYONE_TESTED:
+    if len(eligible) < 2 or pipeline.split.scheme not in protocol.EVERYONE_TESTED:
         return {}
     chosen = nested.choose(eligible, windows.labels, len(windows.activities), folds)
     counts = np.stack(

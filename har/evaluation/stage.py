@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from har.code import code_version
 from har.config import Pipeline
+from har.files import digest, write_json
 from har.stages import Context, Stage
-from har.store import Output, Writing, code_version, digest, write_json
+from har.store import Output, Writing
 
 
 def _config(pipeline: Pipeline) -> dict[str, Any]:
@@ -19,10 +21,10 @@ def _compare(context: Context, writing: Writing) -> None:
     from har.evaluation import leakage, predictions, results
     from har.evaluation.artefacts import artefacts
     from har.evaluation.collect import collect
-    from har.signal import stored
-    from har.training.stored import load
+    from har.signal import window_files
+    from har.training.job_files import load
 
-    windows = stored.load(context.outputs["prepare"].path)
+    windows = window_files.load(context.outputs["prepare"].path)
     trained = load(context.outputs["train"], context.store)
     models = collect(trained.jobs, [m.key for m in context.pipeline.models])
     proof = leakage.prove(
@@ -47,13 +49,15 @@ def _code(context: Context) -> str:
 
 
 def _report(context: Context, writing: Writing) -> None:
-    from har.evaluation import report
     from har.evaluation.collect import collect
-    from har.training.stored import load
+    from har.report import comparison_page
+    from har.training.job_files import load
 
     trained = load(context.outputs["train"], context.store)
     models = collect(trained.jobs, [m.key for m in context.pipeline.models])
-    report.write(writing.path, read_results(context.outputs["compare"]), report.histories(models))
+    comparison_page.write(
+        writing.path, read_results(context.outputs["compare"]), comparison_page.histories(models)
+    )
 
 
 def read_results(output: Output) -> dict[str, Any]:
@@ -63,7 +67,7 @@ def read_results(output: Output) -> dict[str, Any]:
 
 
 def _table(_: Context, output: Output) -> str:
-    from har.evaluation.table import comparison_table
+    from har.report.table import comparison_table
 
     return comparison_table(read_results(output))
 
@@ -86,7 +90,7 @@ REPORT = Stage(
     name="report",
     summary="draw the report",
     needs=("train", "compare"),
-    modules=("har.evaluation.report",),
+    modules=("har.report.comparison_page",),
     run=_report,
     summarise=_where,
     publish=("index.html", "confusion"),

@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from har.errors import DataError
-from har.ingest.datasets.base import Dataset, PublishedFile
-from har.store import replace_file, sha256_file
+from har.files import replace_file, sha256_file
+from har.ingest.datasets.dataset import Dataset, PublishedFile
 
 RECORD = "fetched.json"
 MIRROR = "HAR_DATA_MIRROR"

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from har.config import did_you_mean
 from har.errors import ConfigError
-from har.ingest.formats.base import decode
+from har.ingest.formats.format import decode
 
 FIELDS = ("subject", "activity", "session", "placement")
 

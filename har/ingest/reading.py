@@ -14,13 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from har import fanout
 from har.errors import DataError
-from har.ingest import datasets, own, stored, summary
+from har.files import write_json
+from har.ingest import datasets, discovery, recording_files, summary
 from har.ingest.clean import Account, clean
-from har.ingest.doctor.treat import treat
+from har.ingest.examine.treat import treat
 from har.ingest.raw import Raw, Source
 from har.recording import Recording
 from har.stages import Context
-from har.store import write_json
 
 # Below this many bytes of raw files, starting processes costs more than it saves.
 WORTH_PROCESSES_BYTES = 64 << 20
@@ -40,7 +40,7 @@ class Part:
 
 
 # A published data set by name, or a user's own files with what was found out of them.
-Spec = str | own.Resolved
+Spec = str | discovery.Resolved
 
 
 def ingest(context: Context, folder: Path) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def ingest(context: Context, folder: Path) -> dict[str, Any]:
     name = context.pipeline.dataset_name
     spec, sources, account = _plan(context)
     tally = summary.Tally()
-    with stored.Writer(folder) as writer, _progress(context, len(sources)) as advance:
+    with recording_files.Writer(folder) as writer, _progress(context, len(sources)) as advance:
         for part in _parts(spec, sources, context.jobs, folder / "parts", advance):
             for recording in part.recordings:
                 writer.add(recording)
@@ -70,7 +70,7 @@ def ingest(context: Context, folder: Path) -> dict[str, Any]:
         _stop_if_needed(account)
         writer.finish(account)
     placement = context.pipeline.placement or sources[0].placement
-    result = summary.make(name, placement, tally, account, stored.digests(folder))
+    result = summary.make(name, placement, tally, account, recording_files.digests(folder))
     write_json(folder / "summary.json", result)
     if not result["recordings"]:
         failed = account["files_rejected"]
@@ -91,7 +91,7 @@ def _plan(context: Context) -> tuple[Spec, list[Source], dict[str, Any]]:
             raise DataError(f"{table} has no recordings for placement {placement!r} in its files.")
         account["missing"] = dataset.missing(sources)
         return table, sources, account
-    found = own.find(table, context.workspace.root)
+    found = discovery.find(table, context.workspace.root)
     account["files_rejected"] = [{"file": f, "reason": r} for f, r in found.rejected]
     account["not_used"] = [{"file": f, "reason": r} for f, r in found.not_used]
     sources = found.sources
@@ -100,7 +100,7 @@ def _plan(context: Context) -> tuple[Spec, list[Source], dict[str, Any]]:
     if not sources:
         reasons = "; ".join(f"{f}: {r}" for f, r in found.rejected[:3])
         raise DataError(f"{table.path}: nothing that can be read. {reasons}")
-    return own.resolve(table, sources), sources, account
+    return discovery.resolve(table, sources), sources, account
 
 
 def _stop_if_needed(account: dict[str, Any]) -> None:
@@ -195,7 +195,7 @@ def read_batch(item: tuple[Spec, list[Source], Path], _report: Any = None) -> No
     spec, sources, folder = item
     accounts: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
-    with stored.Writer(folder) as writer:
+    with recording_files.Writer(folder) as writer:
         for source in sources:
             part = read_source(spec, source)
             for recording in part.recordings:
@@ -209,7 +209,7 @@ def _load(folder: Path) -> Part:
     account = json.loads((folder / "account.json").read_text(encoding="utf-8"))
 
     def recordings() -> Iterator[Recording]:
-        yield from stored.iterate(folder)
+        yield from recording_files.iterate(folder)
         shutil.rmtree(folder)
 
     return Part(recordings(), account["sources"], account["files_rejected"])

@@ -7,10 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from har.code import code_version
 from har.config import Pipeline, Table
+from har.files import FileHashes
 from har.ingest import datasets, formats
 from har.stages import Context, Stage
-from har.store import FileHashes, Output, Writing, code_version
+from har.store import Output, Writing
 
 
 def config(pipeline: Pipeline) -> dict[str, Any]:
@@ -30,10 +32,10 @@ def inputs(context: Context) -> dict[str, Any]:
     raw = context.workspace.raw
     memory = FileHashes(context.workspace.cache / "file-hashes.json")
     if isinstance(dataset, Table):
-        from har.ingest import own
+        from har.ingest import discovery
 
         root = context.workspace.root
-        found = own.find(dataset, root)
+        found = discovery.find(dataset, root)
         files = {source.path for source in found.sources}
         # Sidecars and metadata beside a recording count too.
         files |= {p for f in files for p in f.parent.glob("*.csv") if p.is_file()}

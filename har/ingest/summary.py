@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from har.ingest.doctor import labels
+from har.ingest.examine import labels
 from har.ingest.raw import Finding
 from har.recording import Recording
 

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from har import tracking
+from har.code import versions
 from har.errors import StoreError
-from har.evaluation.table import padded
-from har.lectures import registry
+from har.files import replace_file, write_json
+from har.lectures import catalogue
 from har.lectures.result import Lecture, Result, Row, Setting
-from har.store import Workspace, replace_file, versions, write_json
+from har.report.table import padded
+from har.workspace import Workspace
 
 QUICK = "quick run: small, short, on built-in or generated data; not the lecture's numbers"
 
@@ -85,9 +87,9 @@ def render(out: Path, quick: bool) -> str:
         "*ok* means that the obtained number keeps the rule beside it, *differs* that it does "
         "not, *not yet run* that data are missing here.",
     ]
-    records = {x.name: stored(out, x.name) for x in registry.lectures()}
+    records = {x.name: stored(out, x.name) for x in catalogue.lectures()}
     parts.append(_contents(records))
-    for lecture in registry.lectures():
+    for lecture in catalogue.lectures():
         parts += [f"## {lecture.title}", f"`har lecture {lecture.name}`. {lecture.teaches}"]
         record = records[lecture.name]
         if record is None:
@@ -108,7 +110,7 @@ def render(out: Path, quick: bool) -> str:
 def _contents(records: dict[str, dict[str, Any] | None]) -> str:
     lines = ["| lecture | ok | differs | not yet run |", "| --- | --- | --- | --- |"]
     for name, record in records.items():
-        title = registry.get(name).title
+        title = catalogue.get(name).title
         anchor = "".join(c for c in title.lower().replace(" ", "-") if c.isalnum() or c == "-")
         if record is None:
             lines.append(f"| [{name}](#{anchor}) | | | all |")

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from har.errors import DataError
+from har.files import sha256_file
 from har.lectures.word_numbers import START, UNKNOWN, WORDS, numbered, padded, vocabulary
-from har.store import sha256_file
 
 FOLDER = Path("data") / "raw" / "imdb"
 ARCHIVE, NPZ = "aclImdb_v1.tar.gz", "imdb.npz"

@@ -1,6 +1,6 @@
 """Every layer of our own: import this before a saved model is loaded."""
 
-from har.models.conditioning import FIR, Channels, Frames, Standardize
+from har.models.input_layers import FIR, Channels, Frames, Standardize
 from har.models.kernels import Kernels
 from har.models.peephole_cell import PeepholeLSTMCell
 

@@ -10,7 +10,7 @@ from har.models.spec import ModelSpec
 def peephole_lstm(x: Any, *, units: int = 64, frame: int = 4, dropout: float = 0.2) -> Any:
     import keras
 
-    from har.models.conditioning import Frames
+    from har.models.input_layers import Frames
     from har.models.peephole_cell import PeepholeLSTMCell
 
     if frame > 1:

@@ -12,7 +12,7 @@ from har.models.spec import ModelSpec
 
 
 def _steps(x: Any, frame: int) -> Any:
-    from har.models.conditioning import Frames
+    from har.models.input_layers import Frames
 
     return Frames(frame, name="frames")(x) if frame > 1 else x
 

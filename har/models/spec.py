@@ -161,7 +161,7 @@ class ModelSpec:
         """
         import keras
 
-        from har.models.conditioning import FIR, Channels, Standardize
+        from har.models.input_layers import FIR, Channels, Standardize
 
         resolved = self.resolve(params or {})
         kind = resolved.pop("channels")

@@ -16,7 +16,7 @@ def stacked_lstm(
 ) -> Any:
     import keras
 
-    from har.models.conditioning import Frames
+    from har.models.input_layers import Frames
 
     cells = [keras.layers.LSTMCell(units, name=f"cell_{i}") for i in range(layers)]
     if frame > 1:

@@ -1,5 +1,5 @@
 """Channels that a model sees, computed from filtered acceleration: the plain-array twin of
-`har.models.conditioning`.
+`har.models.input_layers`.
 
 | kind | channels |
 | --- | --- |

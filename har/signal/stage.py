@@ -22,19 +22,19 @@ def _keeps_null(pipeline: Pipeline) -> bool:
 
 
 def _run(context: Context, writing: Writing) -> None:
-    from har.ingest import stored as ingested
-    from har.signal import stored
+    from har.ingest import recording_files
+    from har.signal import window_files
     from har.signal.prepare import prepare
 
     p = context.pipeline
     windows = prepare(
-        ingested.read(context.outputs["ingest"].path),
+        recording_files.read(context.outputs["ingest"].path),
         signal=p.signal,
         windows=p.windows,
         activities=p.activities,
         keep_null=_keeps_null(p),
     )
-    stored.write(writing.path, windows)
+    window_files.write(writing.path, windows)
     writing.note(windows=len(windows), subjects=len(set(windows.subjects)))
 
 

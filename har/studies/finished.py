@@ -13,15 +13,16 @@ from rich.console import Console
 from har import config, fanout, pipeline
 from har.config import ModelConfig
 from har.errors import TrainingError
-from har.signal import stored as prepared
+from har.signal import window_files
 from har.signal.windows import Windows
 from har.stages import Context
-from har.store import Store, Workspace
+from har.store import Store
 from har.studies import republish
+from har.training import job_files as training
 from har.training import splits
-from har.training import stored as training
+from har.training.job_files import JobRecord
 from har.training.splits import Split
-from har.training.stored import JobRecord
+from har.workspace import Workspace
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,7 @@ def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None 
     pipeline.run(context, until="export" if exported else "report")
     republish.attach(context)
     results = json.loads(path.read_text(encoding="utf-8"))
-    windows = prepared.load(context.outputs["prepare"].path)
+    windows = window_files.load(context.outputs["prepare"].path)
     return Finished(
         context,
         results,

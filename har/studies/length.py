@@ -9,12 +9,12 @@ from har import pipeline
 from har.config import ModelConfig
 from har.errors import HarError
 from har.evaluation.statistics import Scored
-from har.evaluation.table import interval, signed, signed_interval
-from har.signal import stored as prepared
+from har.report.table import interval, signed, signed_interval
+from har.signal import window_files
 from har.studies import pictures, scores
+from har.studies.answer import Outcome
 from har.studies.finished import Finished
-from har.studies.outcome import Outcome
-from har.studies.tasks import Point, apart, train
+from har.studies.points import Point, apart, train
 from har.training import splits
 
 
@@ -46,7 +46,7 @@ def _point(finished: Finished, length_s: float) -> Point:
     """Windows of a length, with the people of the run in the folds that the run had them in."""
     context = finished.with_pipeline(windows={"length_s": length_s})
     pipeline.run(context, until="prepare")
-    windows = prepared.load(context.outputs["prepare"].path)
+    windows = window_files.load(context.outputs["prepare"].path)
     if finished.same_people:  # recordings are kept apart, not people
         return Point(context, windows, splits.make(windows, context.pipeline.split))
     return Point(context, windows, apart(windows, finished.results["folds"]))

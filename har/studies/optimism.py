@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from har.errors import TrainingError
-from har.evaluation import optimism as words
 from har.evaluation import results
 from har.evaluation.collect import ModelJobs, read_job
+from har.report import gap as words
 from har.studies import pictures, republish, scores
+from har.studies.answer import Outcome
 from har.studies.finished import Finished
-from har.studies.outcome import Outcome
 from har.training import leaky
 from har.training.leaky import LeakySplit
 from har.training.run import run_tasks

@@ -9,11 +9,11 @@ import numpy as np
 
 from har.config import ModelConfig
 from har.errors import SplitError
-from har.evaluation.table import signed
+from har.report.table import signed
 from har.studies import pictures, scores
+from har.studies.answer import Outcome
 from har.studies.finished import Finished
-from har.studies.outcome import Outcome
-from har.studies.tasks import Point, apart, train
+from har.studies.points import Point, apart, train
 
 DRAWS = 3
 

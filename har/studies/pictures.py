@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from har.evaluation.figures import Ink, blank
+from har.report.figures import Ink, blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

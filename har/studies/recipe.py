@@ -16,15 +16,15 @@ from har.config import Pipeline
 from har.errors import ConfigError, TrainingError
 from har.evaluation import metrics, results, statistics
 from har.evaluation.collect import collect
-from har.evaluation.figures import Ink, blank
-from har.evaluation.table import signed, signed_interval
 from har.models import registry
-from har.signal import stored as prepared
+from har.report.figures import Ink, blank
+from har.report.table import signed, signed_interval
+from har.signal import window_files
 from har.stages import Context
-from har.studies import asking
-from har.studies.asking import UNCHANGED, Change, Disturbance
-from har.studies.outcome import Outcome
-from har.training import stored as training
+from har.studies import disturbances
+from har.studies.answer import Outcome
+from har.studies.disturbances import UNCHANGED, Change, Disturbance
+from har.training import job_files as training
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,8 @@ def run(context: Context, changes: Sequence[str], disturb: str | None = None) ->
         are joined by semicolons.
     disturb : str, optional
         How validation people's windows are disturbed before they are scored, as of
-        `har.studies.asking.parse`: what augmentation is for may not show on windows as they are.
+        `har.studies.disturbances.parse`: what augmentation is for may not show on windows as they
+        are.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def run(context: Context, changes: Sequence[str], disturb: str | None = None) ->
         If a job failed, or a model that cannot be asked again is to be asked about other windows.
     """
     arms = {change: changed(context.pipeline, change) for change in changes}
-    disturbance = asking.parse(disturb) if disturb else None
+    disturbance = disturbances.parse(disturb) if disturb else None
     base, n_windows = _validation(context, disturbance)
     data: list[dict[str, Any]] = []
     for model, by_person in base.items():
@@ -140,7 +141,7 @@ def _validation(
     training_of = p.training.model_copy(update={"refit": False})  # it changes no validation score
     context = replace(context, pipeline=p.model_copy(update={"training": training_of}))
     pipeline.run(context, until="train")
-    windows = prepared.load(context.outputs["prepare"].path)
+    windows = window_files.load(context.outputs["prepare"].path)
     trained = training.load(context.outputs["train"], context.store)
     models = collect(trained.jobs, [m.key for m in context.pipeline.models])
     for model in models.values():
@@ -154,7 +155,9 @@ def _validation(
             Change(UNCHANGED),
             *disturbance.changes,
         )  # which shows that it is the network of the scores
-        counts = [c[1:] for c in asking.ask(context, folders, people, asked, part="validation")]
+        counts = [
+            c[1:] for c in disturbances.ask(context, folders, people, asked, part="validation")
+        ]
     else:
         counts = [
             results.counts_of(j.validation_index, j.validation_probabilities, windows, people)[None]

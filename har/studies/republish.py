@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from har import pipeline
+from har.files import digest, replace_file
 from har.stages import Context
-from har.store import digest, replace_file
 
 NAME = "optimism"
 RECORD = f"{NAME}.json"
@@ -65,7 +65,7 @@ def still_of(
         None if nothing is left.
     list of str
     """
-    from har.evaluation.optimism import belongs_to
+    from har.report.gap import belongs_to
 
     scores = {
         name: s
@@ -91,10 +91,10 @@ def _keep(record: Path, section: dict[str, Any] | None) -> None:
 
 
 def _page(context: Context, results: dict[str, Any]) -> str:
-    from har.evaluation import report
     from har.evaluation.collect import collect
-    from har.training.stored import load
+    from har.report import comparison_page
+    from har.training.job_files import load
 
     trained = load(context.outputs["train"], context.store)
     models = collect(trained.jobs, [m.key for m in context.pipeline.models])
-    return report.render(results, report.histories(models))
+    return comparison_page.render(results, comparison_page.histories(models))

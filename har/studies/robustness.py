@@ -8,12 +8,12 @@ import numpy as np
 
 from har.errors import TrainingError
 from har.evaluation.statistics import Scored
-from har.evaluation.table import signed, signed_interval
+from har.report.table import signed, signed_interval
 from har.signal import disturb
-from har.studies import asking, pictures, scores
-from har.studies.asking import UNCHANGED, Change
+from har.studies import disturbances, pictures, scores
+from har.studies.answer import Outcome
+from har.studies.disturbances import UNCHANGED, Change
 from har.studies.finished import Finished
-from har.studies.outcome import Outcome
 
 ANGLES_DEG = (5, 15, 30, 45, 90, 180)
 FACTORS = (0.8, 0.9, 1.1, 1.2)
@@ -63,7 +63,7 @@ def run(finished: Finished) -> Outcome:
         folders.append(job.folder)
     wanted = changes()
     people = finished.results["subjects"]
-    counts = asking.ask(finished.context, folders, people, wanted, part="test")
+    counts = disturbances.ask(finished.context, folders, people, wanted, part="test")
     by_change = np.zeros((len(wanted), len(finished.seeds), *counts[0].shape[1:]), np.int64)
     for job, of_job in zip(jobs, counts, strict=True):  # a person is tested in one fold
         by_change[:, finished.seeds.index(job.seed)] += of_job

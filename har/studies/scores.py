@@ -13,7 +13,7 @@ from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import collect
 from har.evaluation.statistics import Scored
 from har.signal.windows import Windows
-from har.training.stored import JobRecord
+from har.training.job_files import JobRecord
 
 SCORES = ("macro_f1", "macro_f1_ci95", "macro_f1_seed_sd", "accuracy", "validation_macro_f1")
 

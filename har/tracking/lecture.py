@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from har.store import Workspace, digest
+from har.files import digest
 from har.tracking.once import first_line, is_trouble_of_the_store, one_at_a_time
 from har.tracking.send import metric_name, opened, user
 from har.tracking.where import sqlite_file, tracking_uri
+from har.workspace import Workspace
 
 
 def track_lecture(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from har.files import digest
 from har.stages import Context
-from har.store import digest
 
 
 @dataclass(frozen=True)

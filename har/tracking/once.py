@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from har.errors import TrackingError
+from har.files import digest, replace_file
 from har.stages import Context
-from har.store import digest, replace_file
 from har.tracking.material import material
 from har.tracking.send import LoadModel, send
 from har.tracking.where import sqlite_file, tracking_uri

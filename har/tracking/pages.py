@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from har.errors import TrackingError
-from har.store import Workspace
 from har.tracking.where import quiet_environment, sqlite_file, tracking_uri
+from har.workspace import Workspace
 
 
 def ui(

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from har.files import digest
 from har.stages import Context
-from har.store import Workspace, digest
 from har.tracking.material import Material
 from har.tracking.where import quiet_environment, sqlite_file
+from har.workspace import Workspace
 
 RUNS_PER_JOB_UP_TO = 200
 """With more jobs, their curves are artefacts of the model's run: the UI's charts take 500 runs."""

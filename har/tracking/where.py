@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from har.store import Workspace
+from har.workspace import Workspace
 
 
 def tracking_uri(workspace: Workspace) -> str:

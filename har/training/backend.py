@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 
+from har.code import versions
 from har.errors import ConfigError
 from har.models import registry
-from har.store import versions
 
 TENSORFLOW, JAX = "tensorflow", "jax"
 

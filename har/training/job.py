@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from har.code import code_version, versions
 from har.config import ModelConfig, Training
 from har.errors import StoreError, TrainingError
+from har.files import digest, write_json
 from har.models import registry
-from har.signal import stored
+from har.signal import window_files
 from har.signal.windows import Windows
-from har.store import Output, Store, code_version, digest, versions, write_json
+from har.store import Output, Store
 from har.training import backend
 from har.training.workshop import Workshop
 
@@ -112,7 +114,7 @@ class Task:
 
 @functools.lru_cache(maxsize=2)
 def _windows(prepared: Path) -> Windows:
-    return stored.load(prepared)
+    return window_files.load(prepared)
 
 
 def run_job(task: Task, report: Callable[[Any], None]) -> str | None:

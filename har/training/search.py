@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import yaml
 
+from har.code import code_version
 from har.config import ModelConfig, Pipeline
 from har.errors import ConfigError, TrainingError
+from har.files import digest
 from har.models import registry
-from har.signal import stored
+from har.signal import window_files
 from har.signal.windows import Windows
 from har.stages import Context
-from har.store import code_version, digest
 from har.training import spaces, splits
 from har.training.job import Job, Task
 from har.training.run import run_tasks
@@ -118,7 +119,7 @@ def search(context: Context, name: str | None, *, trials: int, seed: int = 0) ->
     spec = registry.get(base.name)
     spec.require()
     space = spaces.space(base.name, by_epochs=spec.by_epochs)
-    windows = stored.load(context.outputs["prepare"].path)
+    windows = window_files.load(context.outputs["prepare"].path)
     rungs = _rungs(windows, context.pipeline)
     study = _study(context, base, space, seed)
     _carry_on(study)

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from har.config import ModelConfig, Pipeline
+from har.files import write_json
 from har.stages import Context, Stage
-from har.store import Output, Writing, write_json
+from har.store import Output, Writing
 from har.training.job import FINAL, Job, Task
 
 
@@ -26,7 +27,7 @@ def _config(pipeline: Pipeline) -> dict[str, Any]:
 
 def _run(context: Context, writing: Writing) -> None:
     from har.models import registry
-    from har.signal import stored
+    from har.signal import window_files
     from har.training import splits
     from har.training.run import run_tasks
 
@@ -35,7 +36,7 @@ def _run(context: Context, writing: Writing) -> None:
         registry.get(model.name).resolve(model.params)
         registry.get(model.name).require()
     prepared = context.outputs["prepare"]
-    windows = stored.load(prepared.path)
+    windows = window_files.load(prepared.path)
     folds = splits.make(windows, p.split)
     jobs = [
         Job(model, fold, seed)
@@ -95,10 +96,10 @@ def final_task(
     """
     import numpy as np
 
-    from har.signal import stored
+    from har.signal import window_files
 
     prepared = context.outputs["prepare"]
-    windows = stored.load(prepared.path)
+    windows = window_files.load(prepared.path)
     nobody = np.empty(0, np.int64)
     return Task(
         job=Job(model, FINAL, seed),

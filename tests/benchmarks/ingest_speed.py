@@ -44,12 +44,12 @@ def readers(path: Path) -> dict[str, Callable[[], object]]:
     import pyarrow.csv as arrow
 
     from har.config import Table
-    from har.ingest import own
+    from har.ingest import discovery
     from har.ingest.clean import clean
-    from har.ingest.doctor.treat import treat
+    from har.ingest.examine.treat import treat
 
     table = Table(path=path.name, **SETTINGS)
-    (source,) = own.find(table, path.parent).sources
+    (source,) = discovery.find(table, path.parent).sources
     one_thread = arrow.ReadOptions(use_threads=False)
 
     def by_hand() -> list[list[float]]:
@@ -57,12 +57,12 @@ def readers(path: Path) -> dict[str, Callable[[], object]]:
             return [[float(v) for v in row[:4]] for row in csv.reader(f) if row[0] != "t"]
 
     def checked() -> None:
-        for raw in own.read(source, table):
+        for raw in discovery.read(source, table):
             clean(treat(raw))
 
     return {
         "pyarrow.csv alone": lambda: arrow.read_csv(path, read_options=one_thread),
-        "har: read": lambda: list(own.read(source, table)),
+        "har: read": lambda: list(discovery.read(source, table)),
         "har: read, examined, cleaned": checked,
         "pandas.read_csv": lambda: pd.read_csv(path),
         "csv.reader and float()": by_hand,

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from har.deploy.bundle import Bundle
-from har.deploy.streaming import Aligner, Chunk, Resampler, uniform
+from har.recording import Chunk
+from har.runtime.bundle import Bundle
+from har.runtime.streaming import Aligner, Resampler, uniform
 from tests.benchmarks import untrained
 
 MODELS = {"cnn": 5000, "gru": 2500, "lstm": 2500, "bilstm": 2500, "rocket": 2500}

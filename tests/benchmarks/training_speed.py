@@ -145,13 +145,13 @@ def prepared(folder: Path) -> Any:
 def tasks(context: Any, store: Path, *, backend: str, folds: int, epochs: int) -> list[Any]:
     """The jobs of `watch` on its first folds; on JAX only of the models that it trains faster."""
     from har.config import Training
-    from har.signal import stored
+    from har.signal import window_files
     from har.training.backend import FASTER_ON_JAX
     from har.training.job import Job, Task
     from har.training.splits import make
 
     windows = context.outputs["prepare"]
-    splits = make(stored.load(windows.path), context.pipeline.split)[:folds]
+    splits = make(window_files.load(windows.path), context.pipeline.split)[:folds]
     return [
         Task(
             job=Job(model, fold, 0),
@@ -253,7 +253,7 @@ def machine() -> str:
 
 
 def measure(options: argparse.Namespace) -> str:
-    from har.store import versions
+    from har.code import versions
 
     busy = os.getloadavg()[0]
     measured = {model: of_model(model, options.rounds) for model in options.models}

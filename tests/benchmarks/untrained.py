@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from har.config import parse
-from har.deploy import bundle, litert, manifest
-from har.deploy.interpreter import LiteModel
+from har.export import convert, description, writer
 from har.models import registry
+from har.runtime.interpreter import LiteModel
 from har.signal.filters import taps_of
 from har.signal.windows import Windows
 
@@ -46,8 +46,8 @@ def write(folder: Path, name: str) -> Path:
         np.stack([starts, starts + n_raw], axis=1), ACTIVITIES, 50.0, {},
     )  # fmt: skip
     probe = windows.gather(np.arange(n))
-    (made,) = litert.convert(
-        [litert.Request(folder / "m.keras", folder, ("float32",), None, probe)]
+    (made,) = convert.convert(
+        [convert.Request(folder / "m.keras", folder, ("float32",), None, probe)]
     )
     score = {
         "accuracy": 0,
@@ -61,10 +61,10 @@ def write(folder: Path, name: str) -> Path:
         ("latency_ms_p50", "latency_ms_p99", "peak_memory_bytes", "n_windows", "max_abs_diff",
          "mean_abs_diff", "label_agreement", "macro_f1"), 0,
     )  # fmt: skip
-    path = litert.required(made)
-    bundle.write(
+    path = convert.required(made)
+    writer.write(
         folder / "bundle",
-        manifest.describe(
+        description.describe(
             context,
             context.pipeline.models[0],
             {"fit": "final", "subjects": ["s"], "epochs": 1, "seed": 0},

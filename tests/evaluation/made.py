@@ -9,7 +9,7 @@ import numpy as np
 
 from har.config import Pipeline, parse
 from har.signal.windows import Windows, sliding_starts
-from har.training.stored import JobRecord
+from har.training.job_files import JobRecord
 
 ACTIVITIES = ("walk", "sit", "jump")
 N_SAMPLES, STEP, TAPS = 16, 8, np.array([0.25, 0.5, 0.25])

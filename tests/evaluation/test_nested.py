@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from har.evaluation import leakage, predictions, results
 from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import ModelJobs, collect
-from har.training.stored import JobRecord
+from har.training.job_files import JobRecord
 from tests.evaluation import made
 from tests.evaluation.test_results import schema
 

@@ -9,12 +9,12 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from har.config import Split
 from har.errors import TrainingError
-from har.evaluation import leakage, predictions, results, words
+from har.evaluation import leakage, predictions, protocol, results
 from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import collect
-from har.evaluation.table import comparison_table, duration
+from har.report.table import comparison_table, duration
 from har.training import splits
-from har.training.stored import JobRecord
+from har.training.job_files import JobRecord
 from tests.evaluation import made
 
 SKILLS = {"lstm": 0.6, "cnn": 0.9, "extra_trees": 0.5}
@@ -133,7 +133,7 @@ def test_what_is_known_of_the_run(compared):
 
 def test_the_protocol_says_who_validates():
     p = made.pipeline(["cnn"], split={"scheme": "subject-folds", "validation": "next-fold"})
-    text = words.protocol(p, people=6, folds=3, fold_sizes=[2, 2, 2])
+    text = protocol.protocol(p, people=6, folds=3, fold_sizes=[2, 2, 2])
     assert "(2 in each fold, those whom the next fold tests)" in text
 
 
@@ -187,9 +187,11 @@ def test_the_first_line_says_if_what_cannot_be_exported_is_as_good(tmp_path):
 def test_the_first_line_says_no_more_than_the_interval(tmp_path, difference, ci95, how):
     r, _ = compare(tmp_path, made.windows(), {"cnn": 0.7, "extra_trees": 0.7})
     (row,) = r["comparisons"]
-    said = words.headline(r | {"comparisons": [row | {"difference": difference, "ci95": ci95}]})
+    said = protocol.headline(r | {"comparisons": [row | {"difference": difference, "ci95": ci95}]})
     assert said[0].startswith(f"extra_trees cannot be exported and {how} cnn")
-    better = words.headline(r | {"comparisons": [row | {"difference": 0.02, "ci95": [0.01, 0.03]}]})
+    better = protocol.headline(
+        r | {"comparisons": [row | {"difference": 0.02, "ci95": [0.01, 0.03]}]}
+    )
     assert better[0].startswith("cnn is selected")
 
 

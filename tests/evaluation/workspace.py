@@ -9,9 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from har.evaluation import stage
-from har.signal import stored
+from har.files import write_json
+from har.signal import window_files
 from har.stages import Context
-from har.store import Store, Workspace, write_json
+from har.store import Store
+from har.workspace import Workspace
 from tests.evaluation import made
 
 
@@ -24,7 +26,7 @@ def context(
     w = made.windows()
     parts = {"config": {}, "inputs": {}, "code": "c0de"}
     with store.writing("prepare", "p0", parts) as writing:
-        stored.write(writing.path, w)
+        window_files.write(writing.path, w)
     jobs = root / "jobs"
     if not jobs.exists():
         made.train(jobs, w, skills=skills, seeds=seeds)

@@ -17,13 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from har import config
-from har.cli import main
-from har.ingest import datasets
+from har.cli.app import main
+from har.ingest import datasets, show
+from har.ingest.check import check
 from har.ingest.clean import clean
-from har.ingest.doctor import defects, labels, show, study, timing, values
-from har.ingest.doctor.check import check
-from har.ingest.doctor.treat import treat
+from har.ingest.examine import labels, timing, values
+from har.ingest.examine.treat import treat
 from har.ingest.raw import Raw
+from har.studies import defects, detection
 
 sys.path.insert(0, str(Path(__file__).parent))
 import exports
@@ -170,9 +171,9 @@ def test_whatever_is_wrong_every_sample_is_accounted_for(which, seed):
 
 @pytest.mark.dataset
 def test_untouched_recordings_raise_no_error(data_mirror):
-    recordings = list(study.sample(data_mirror, 12))
+    recordings = list(detection.sample(data_mirror, 12))
     assert len(recordings) == 48
-    assert study.false_errors(recordings) == 0
+    assert detection.false_errors(recordings) == 0
 
 
 @pytest.mark.dataset

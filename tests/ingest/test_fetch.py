@@ -14,7 +14,7 @@ from rich.console import Console
 
 from har.errors import DataError
 from har.ingest import fetch
-from har.ingest.datasets.base import Dataset, PublishedFile
+from har.ingest.datasets.dataset import Dataset, PublishedFile
 
 QUIET = Console(quiet=True)
 

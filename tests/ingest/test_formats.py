@@ -11,9 +11,9 @@ import pytest
 
 from har.config import Columns, Table
 from har.errors import ConfigError, DataError
-from har.ingest import fields, own
+from har.ingest import discovery, fields
 from har.ingest.clean import clean
-from har.ingest.doctor.treat import treat
+from har.ingest.examine.treat import treat
 
 sys.path.insert(0, str(Path(__file__).parent))
 import exports
@@ -24,8 +24,8 @@ def read(root: Path, path="**/*.csv", **settings):
     """Recordings of a folder, as the ingest stage would read them."""
     settings = {"subject": "ann"} | settings
     table = Table(path=path, **settings)
-    found = own.find(table, root)
-    resolved = own.resolve(table, found.sources)
+    found = discovery.find(table, root)
+    resolved = discovery.resolve(table, found.sources)
     out = []
     for source in found.sources:
         for raw in resolved.read(source):
@@ -79,7 +79,7 @@ def test_sensor_logger_takes_the_view_with_gravity(tmp_path):
     removed = one(tmp_path, gravity="removed")
     np.testing.assert_allclose(removed.acceleration, linear, atol=1e-5)
     assert removed.provenance["gravity"] == "removed by the recorder"
-    not_used = dict(own.find(Table(path="**/*.csv"), tmp_path).not_used)
+    not_used = dict(discovery.find(Table(path="**/*.csv"), tmp_path).not_used)
     assert "another view" in not_used["s1/Accelerometer.csv"]
     assert "no acceleration" in not_used["s1/Gyroscope.csv"]
 
@@ -320,8 +320,8 @@ def test_words_among_the_numbers_are_counted_not_fatal(tmp_path):
     path = exports.table(tmp_path / "a.csv", "time,x,y,z", rows)
     path.write_text(path.read_text() + "1,2\n")  # and a line that broke off
     table = Table(path="*.csv", subject="ann", **PLAIN)
-    (source,) = own.find(table, tmp_path).sources
-    (raw,) = own.read(source, table)
+    (source,) = discovery.find(table, tmp_path).sources
+    (raw,) = discovery.read(source, table)
     _, account = clean(raw)
     assert account.samples_in == 1001
     assert account.kept == 999
@@ -332,7 +332,7 @@ def test_a_table_without_a_header_line(tmp_path):
     t, a = walk()
     text = "\n".join(f"{s:.3f},{x:.6f},{y:.6f},{z:.6f}" for s, (x, y, z) in zip(t, a, strict=True))
     (tmp_path / "a.csv").write_text(text + "\n")
-    (rejected,) = own.find(Table(path="*.csv"), tmp_path).rejected
+    (rejected,) = discovery.find(Table(path="*.csv"), tmp_path).rejected
     assert "_0, _1" in rejected[1]
     got = one(tmp_path, columns=Columns(time="_0", x="_1", y="_2", z="_3"), **PLAIN)
     np.testing.assert_allclose(got.acceleration, a, atol=1e-5)
@@ -373,7 +373,7 @@ def test_what_does_not_match_is_listed(tmp_path):
     exports.table(tmp_path / "p1" / "walk.csv", "time,x,y,z", rows)
     exports.table(tmp_path / "loose.csv", "time,x,y,z", rows)
     exports.table(tmp_path / "p1" / "notes.csv", "when,what,why", [("a", "b", "c")])
-    found = own.find(Table(path="**/*.csv", pattern="{subject}/{activity}.csv"), tmp_path)
+    found = discovery.find(Table(path="**/*.csv", pattern="{subject}/{activity}.csv"), tmp_path)
     assert [s.extra["fields"]["subject"] for s in found.sources] == ["p1"]
     reasons = dict(found.rejected)
     assert "does not match dataset.pattern" in reasons["loose.csv"]
@@ -382,7 +382,7 @@ def test_what_does_not_match_is_listed(tmp_path):
 
 def test_nothing_there():
     with pytest.raises(ConfigError, match="no file matches"):
-        own.find(Table(path="nowhere/*.csv"), Path("/tmp"))
+        discovery.find(Table(path="nowhere/*.csv"), Path("/tmp"))
 
 
 def test_unknown_column_names_the_nearest(tmp_path):

@@ -18,7 +18,7 @@ from scipy.io import savemat
 from har.config import did_you_mean
 from har.ingest import datasets
 from har.ingest.clean import clean
-from har.ingest.doctor.treat import treat
+from har.ingest.examine.treat import treat
 
 G = 9.80665
 

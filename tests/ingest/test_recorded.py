@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from har.deploy.uploads import Uploads
 from har.errors import DataError
 from har.ingest import datasets, fetch
+from har.phone.uploads import Uploads
 
 DATASET = datasets.get("recorded")
 

@@ -12,10 +12,12 @@ from rich.console import Console
 
 from har import config
 from har.errors import ConfigError, DataError, HarError
-from har.ingest import reading, stored
+from har.files import digest
+from har.ingest import reading, recording_files
 from har.ingest.stage import STAGE
 from har.stages import Context
-from har.store import Store, Workspace, digest
+from har.store import Store
+from har.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parent))
 import exports
@@ -57,7 +59,7 @@ def people(root: Path, *, sessions=(1,), **changes) -> dict:
 
 def test_own_recordings(tmp_path):
     output = ingest(context(tmp_path, people(tmp_path)))
-    found = stored.read(output.path)
+    found = recording_files.read(output.path)
     assert [r.id for r in found[:3]] == ["ann/run-1/wrist", "ann/walk-1/wrist", "bob/run-1/wrist"]
     assert [r.annotations[0].label for r in found] == ["run", "walk"] * 3
 
@@ -67,7 +69,7 @@ def test_the_same_from_one_process_or_two(tmp_path, monkeypatch, jobs):
     monkeypatch.setattr(reading, "WORTH_PROCESSES_BYTES", 0)
     monkeypatch.setattr(reading, "BATCH", 2)
     output = ingest(context(tmp_path, people(tmp_path), jobs=jobs))
-    found = stored.read(output.path)
+    found = recording_files.read(output.path)
     assert [r.provenance["source"] for r in found] == [
         f"my/{who}/{what}_1.csv" for who in ("ann", "bob", "cy") for what in ("run", "walk")
     ]
@@ -79,7 +81,7 @@ def test_the_same_from_one_process_or_two(tmp_path, monkeypatch, jobs):
 
 def test_without_a_session_the_files_name_stands_in(tmp_path):
     dataset = people(tmp_path, sessions=(1, 2)) | {"pattern": "{subject}/{activity}_{_}.csv"}
-    found = stored.read(ingest(context(tmp_path, dataset)).path)
+    found = recording_files.read(ingest(context(tmp_path, dataset)).path)
     assert len({r.id for r in found}) == 12
 
 
@@ -99,7 +101,7 @@ def test_a_process_that_dies_takes_one_file_with_it(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "BATCH", 3)
     monkeypatch.setattr(reading, "read_batch", dying.read_batch)
     output = ingest(context(tmp_path, people(tmp_path), jobs=2))
-    assert len(stored.read(output.path)) == 5
+    assert len(recording_files.read(output.path)) == 5
     (rejected,) = json.loads((output.path / "account.json").read_text())["files_rejected"]
     assert rejected["file"] == "my/bob/run_1.csv"
     assert "SIGKILL" in rejected["reason"]
@@ -155,14 +157,14 @@ def test_watch_and_its_summary(tmp_path):
         "  ER           12.5        10",
         "  FEL          13.5        10",
     ]
-    assert len(stored.read(output.path)) == 140
+    assert len(recording_files.read(output.path)) == 140
 
 
 @pytest.mark.dataset
 def test_a_set_that_is_not_there_is_fetched_from_the_mirror(tmp_path, data_mirror, monkeypatch):
     monkeypatch.setenv("HAR_DATA_MIRROR", str(data_mirror))
     output = ingest(context(tmp_path, "uci-hapt"))
-    assert len(stored.read(output.path)) == 61
+    assert len(recording_files.read(output.path)) == 61
     assert (tmp_path / "data/raw/uci-hapt/HAPT Data Set.zip").is_file()
 
 
@@ -191,7 +193,7 @@ def test_memory_is_flat(tmp_path):
 
     def peak(n):
         tracemalloc.start()
-        with stored.Writer(tmp_path / str(n)) as writer:
+        with recording_files.Writer(tmp_path / str(n)) as writer:
             for i in range(n):
                 t = np.zeros((20_000, 3), np.float32)
                 writer.add(make(t, i))

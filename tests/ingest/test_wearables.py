@@ -14,7 +14,7 @@ import pytest
 
 from har.config import Table
 from har.errors import DataError
-from har.ingest import own
+from har.ingest import discovery
 from har.ingest.clean import clean
 from har.ingest.formats import cwa, geneactiv
 
@@ -23,9 +23,9 @@ G = 9.80665
 
 def read(path, **settings):
     table = Table(path=str(path), subject="ann", placement="wrist", **settings)
-    (source,) = own.find(table, path.parent).sources
+    (source,) = discovery.find(table, path.parent).sources
     recordings, rejected, total = [], Counter(), 0
-    for raw in own.read(source, table):
+    for raw in discovery.read(source, table):
         found, account = clean(raw)
         recordings += found
         rejected += account.rejected

@@ -3,8 +3,8 @@
 import pytest
 
 from har import tracking
-from har.lectures import page, registry
-from har.store import Workspace
+from har.lectures import catalogue, page
+from har.workspace import Workspace
 from tests.noise import MLFLOW
 
 pytestmark = MLFLOW
@@ -15,7 +15,7 @@ def test_a_lecture_is_logged_once(workspace):
 
     said = []
     for _ in range(2):
-        page.run(registry.get("shapes"), workspace, say=said.append)
+        page.run(catalogue.get("shapes"), workspace, say=said.append)
     client = MlflowClient(tracking_uri=tracking.tracking_uri(Workspace(workspace)))
     experiment = client.get_experiment_by_name("lectures")
     (run,) = client.search_runs([experiment.experiment_id])
@@ -28,7 +28,7 @@ def test_a_lecture_is_logged_once(workspace):
 def test_a_store_that_is_down_costs_no_result(workspace, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     said = []
-    result = page.run(registry.get("shapes"), workspace, say=said.append)
+    result = page.run(catalogue.get("shapes"), workspace, say=said.append)
     assert not result.differs
     assert any("did not take it" in line for line in said)
     assert (workspace / "reports" / "lectures" / "shapes.json").is_file()
@@ -36,7 +36,7 @@ def test_a_store_that_is_down_costs_no_result(workspace, monkeypatch):
 
 @pytest.mark.slow
 def test_the_lab_runs_the_pipeline(workspace):
-    result = page.run(registry.get("har"), workspace, quick=True)
+    result = page.run(catalogue.get("har"), workspace, quick=True)
     assert not result.differs
     assert (workspace / "reports" / "lecture-har-quick" / "index.html").is_file()
     assert "people" in result.explanation

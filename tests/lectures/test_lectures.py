@@ -8,13 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 from har import lectures, tracking
-from har.cli import main
+from har.cli.app import main
 from har.errors import ConfigError, DataError
-from har.lectures import page, registry
+from har.lectures import catalogue, page
 from har.lectures.result import Setting
 from tests import naive_lstm
 
-NAMES = registry.names()
+NAMES = catalogue.names()
 
 
 def numbers(result):
@@ -29,7 +29,7 @@ def setting(tmp_path):
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "har"])
 def test_quick_run(name, workspace):
     """Each gives its numbers and its figures, and keeps its quick results apart."""
-    result = page.run(registry.get(name), workspace, quick=True)
+    result = page.run(catalogue.get(name), workspace, quick=True)
     assert not result.differs
     assert len(result.explanation) > 100
     out = workspace / "reports" / "lectures" / "quick"
@@ -52,7 +52,7 @@ def test_every_module_stays_short():
 
 
 def test_rnn_by_hand_against_the_slide(setting):
-    got = numbers(registry.get("rnn-by-hand").run(setting))
+    got = numbers(catalogue.get("rnn-by-hand").run(setting))
     for who in ("by hand", "Keras' SimpleRNN"):
         assert got[f"h1, {who}"] == "(3, 1, 5)"
         assert got[f"h2, {who}"] == "(8, 9, 12)"
@@ -169,7 +169,7 @@ def test_a_pickle_in_place_of_mnist_is_refused(tmp_path):
 
 def test_an_unknown_lecture_is_named_with_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'alphabet'"):
-        registry.get("alfabet")
+        catalogue.get("alfabet")
 
 
 def test_command_line(workspace, monkeypatch):

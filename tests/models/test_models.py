@@ -81,7 +81,7 @@ def test_network_learns_one_batch(name, keras, rng):
 
 @pytest.mark.parametrize("kind", N_CHANNELS)
 def test_conditioning_layers_equal_their_plain_twins(kind, keras, rng):
-    from har.models.conditioning import FIR, Channels
+    from har.models.input_layers import FIR, Channels
 
     x = rng.normal(size=(5, 80, 3)).astype(np.float32) * 5 + [0, 0, 9.8]
     filtered = filter_valid(x, TAPS)
@@ -107,14 +107,14 @@ def test_vertical_motion_does_not_depend_on_how_the_device_lies(rng):
 
 
 def test_an_asymmetric_kernel_is_convolved_not_correlated(keras, rng):
-    from har.models.conditioning import FIR
+    from har.models.input_layers import FIR
 
     taps, x = np.array([1.0, 2.0, 4.0]), rng.normal(size=(1, 10, 3)).astype(np.float32)
     np.testing.assert_allclose(np.asarray(FIR(taps)(x)), filter_valid(x, taps), atol=1e-5)
 
 
 def test_frames_put_neighbours_side_by_side(keras):
-    from har.models.conditioning import Frames
+    from har.models.input_layers import Frames
 
     x = np.arange(2 * 7 * 3, dtype=np.float32).reshape(2, 7, 3)
     out = np.asarray(Frames(3)(x))

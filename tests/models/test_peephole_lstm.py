@@ -59,7 +59,7 @@ def test_a_new_cell_remembers():
 
 def test_every_module_with_a_layer_is_imported_by_layers():
     """Otherwise a saved model of that kind could not be loaded."""
-    from har.store import imports_of
+    from har.code import imports_of
     from tests.conftest import ROOT
 
     with_layers = {

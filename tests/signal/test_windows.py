@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from har.config import Filter, Signal, WindowsConfig
 from har.errors import ConfigError, WindowError
 from har.recording import Annotation, Recording
-from har.signal import stored
+from har.signal import window_files
 from har.signal.filters import filter_valid
 from har.signal.prepare import class_of, prepare
 from har.signal.windows import cut, sliding_starts
@@ -80,9 +80,9 @@ def test_disk_grows_with_the_recordings_not_with_the_overlap(tmp_path):
         w = prepare([recording(n=20000)], signal=Signal(), windows=WindowsConfig(overlap=overlap))
         folder = tmp_path / str(overlap)
         folder.mkdir()
-        stored.write(folder, w)
+        window_files.write(folder, w)
         sizes[overlap] = (folder / "samples.npy").stat().st_size
-        again = stored.load(folder)
+        again = window_files.load(folder)
         assert len(again) == len(w)
         np.testing.assert_array_equal(again.gather(np.arange(5)), w.gather(np.arange(5)))
         assert again.activities == w.activities

@@ -6,9 +6,9 @@ import yaml
 from click.testing import CliRunner
 
 from har import config
-from har.cli import main
+from har.cli.app import main
 from har.errors import ConfigError
-from har.studies import asking, recipe
+from har.studies import disturbances, recipe
 
 BASE = config.parse(
     {"name": "own", "dataset": "watch", "models": ["cnn", {"lstm": {"units": 8}}, "extra_trees"]}
@@ -143,7 +143,7 @@ def test_disturbed_windows_are_asked_of_the_same_networks(tmp_path):
     ],
 )
 def test_what_disturbs(text, kinds, strengths):
-    changes = asking.parse(text).changes
+    changes = disturbances.parse(text).changes
     assert [c.axis for c in changes] == list(kinds)
     assert [c.strength for c in changes] == pytest.approx(strengths)
     assert {c.kind for c in changes} == {text.split("=")[0]}
@@ -154,7 +154,7 @@ def test_what_disturbs(text, kinds, strengths):
 )
 def test_what_disturbs_nothing(text):
     with pytest.raises(ConfigError, match="rotation=DEGREES"):
-        asking.parse(text)
+        disturbances.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -167,4 +167,4 @@ def test_what_disturbs_nothing(text):
     ],
 )
 def test_what_disturbs_is_said(text, said):
-    assert str(asking.parse(text)) == said
+    assert str(disturbances.parse(text)) == said

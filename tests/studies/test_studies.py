@@ -16,10 +16,10 @@ from click.testing import CliRunner
 from sklearn.metrics import f1_score
 
 from har import session
-from har.cli import main
+from har.cli.app import main
 from har.config import Align, Signal
-from har.evaluation.optimism import TITLE
-from har.signal import stored
+from har.report.gap import TITLE
+from har.signal import window_files
 from har.studies import people as learning
 from har.studies import robustness
 
@@ -248,7 +248,7 @@ def test_of_named_test_people_both_scores_are_theirs(tmp_path):
     entry = section["scores"]["extra_trees"]
     (leaky,) = (k for k, v in jobs(run).items() if str(v["fold"]).startswith("leaky"))
     (prepared,) = run.glob("data/cache/prepare/[!.]*")
-    windows = stored.load(prepared)
+    windows = window_files.load(prepared)
     with np.load(run / "data/cache/job" / leaky / "predictions.npz") as z:
         index, said = z["test_index"], z["test_probabilities"].argmax(axis=1)
     theirs = np.isin(windows.subjects[index], ["p2", "p5"])

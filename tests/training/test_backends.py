@@ -11,7 +11,7 @@ from har import fanout
 from har.config import ModelConfig, Split, Training
 from har.errors import ConfigError, TrainingError
 from har.models import registry
-from har.signal import stored
+from har.signal import window_files
 from har.signal.filters import lowpass_taps
 from har.store import Store
 from har.training import backend, job, run
@@ -74,12 +74,12 @@ def test_augmentation_runs_on_jax():
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
-    stored.write(folder, make_windows(subjects=6))
+    window_files.write(folder, make_windows(subjects=6))
     return folder
 
 
 def task(prepared, store, name="gru", params=None, on="auto", **changes):
-    fold = make(stored.load(prepared), Split(folds=3))[0]
+    fold = make(window_files.load(prepared), Split(folds=3))[0]
     model = ModelConfig(name=name, params=params or {})
     return job.Task(
         job=job.Job(model, 0, 0), training=Training(epochs=2, batch_size=16, backend=on),
@@ -97,7 +97,7 @@ def test_jobs_of_both_backends_in_one_run(prepared, tmp_path, capsys):
     import har.models.layers  # noqa: F401
 
     small = {"units": 8, "frame": 8}
-    windows = stored.load(prepared)
+    windows = window_files.load(prepared)
     kept = []
     for store in (tmp_path / "a", tmp_path / "b"):
         tasks = [

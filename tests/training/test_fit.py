@@ -5,7 +5,7 @@ import pytest
 
 from har.config import ModelConfig, Training
 from har.models import registry
-from har.signal import stored
+from har.signal import window_files
 from har.signal.features import features, names
 from har.training import job
 from har.training.fit import class_weights, fit
@@ -20,14 +20,14 @@ SMALL = {"filters": 8, "blocks": 2}
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
-    stored.write(folder, make_windows(subjects=6))
+    window_files.write(folder, make_windows(subjects=6))
     return folder
 
 
 def task(prepared, store, **changes):
     from har.config import Split
 
-    windows = stored.load(prepared)
+    windows = window_files.load(prepared)
     fold = make(windows, Split(folds=3))[0]
     options = dict(
         job=Job(ModelConfig(name="cnn", params=SMALL), 0, 0),
@@ -63,7 +63,7 @@ def test_a_network_learns_to_tell_activities_of_people_it_never_saw(name):
 def test_the_weights_kept_are_those_of_the_best_epoch(prepared):
     from sklearn.metrics import f1_score
 
-    windows = stored.load(prepared)
+    windows = window_files.load(prepared)
     t = task(prepared, prepared)
     fitted = fit(
         registry.get("cnn"), windows, t.train, t.validation, params=SMALL,
@@ -76,7 +76,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch(prepared):
 
 
 def test_early_stopping_ends_after_patience(prepared):
-    windows = stored.load(prepared)
+    windows = window_files.load(prepared)
     t = task(prepared, prepared)
     fitted = fit(
         registry.get("cnn"), windows, t.train, t.validation, params=SMALL,
@@ -86,7 +86,7 @@ def test_early_stopping_ends_after_patience(prepared):
 
 
 def test_a_final_fit_runs_the_given_epochs_without_validation(prepared):
-    windows = stored.load(prepared)
+    windows = window_files.load(prepared)
     nobody = np.empty(0, np.int64)
     fitted = fit(
         registry.get("cnn"), windows, np.arange(len(windows)), nobody, params=SMALL,
@@ -144,7 +144,7 @@ def test_the_classical_baseline_runs_the_same_way(prepared, tmp_path):
         prepared, tmp_path, job=Job(ModelConfig(name="extra_trees", params={"trees": 30}), 0, 0)
     )
     key = run_job(t, lambda message: None)
-    out, windows = read(tmp_path, key), stored.load(prepared)
+    out, windows = read(tmp_path, key), window_files.load(prepared)
     guess = out["test_probabilities"].argmax(axis=1)
     assert (guess == windows.labels[out["test_index"]]).mean() > 0.9
 
@@ -154,7 +154,7 @@ def test_minirocket_runs_the_same_way_and_its_probabilities_are_calibrated(prepa
 
     pytest.importorskip("sktime", reason="the extra rocket is not installed")
     job = Job(ModelConfig(name="minirocket", params={"kernels": 168, "channels": "raw"}), 0, 3)
-    windows, found = stored.load(prepared), {}
+    windows, found = window_files.load(prepared), {}
     for calibration in ("temperature", "none"):
         t = task(
             prepared, tmp_path, job=job,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from har.config import ModelConfig, Split, Training
-from har.evaluation import leakage, scaler, words
+from har.evaluation import leakage, protocol, scaler
 from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import ModelJobs, read_job
 from har.models import registry
-from har.signal import stored
+from har.signal import window_files
 from har.store import Store
 from har.training import fit, job
 from har.training.job import Job, Task, run_job
@@ -35,7 +35,7 @@ def windows():
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory, windows):
     folder = tmp_path_factory.mktemp("prepared")
-    stored.write(folder, windows)
+    window_files.write(folder, windows)
     return folder
 
 
@@ -116,8 +116,8 @@ def test_the_proof_knows_whom_the_saved_model_was_fitted_to(trained, windows, fo
 
 def test_the_protocol_says_so():
     p = made.pipeline(["cnn"], training={"refit": True})
-    assert words.REFIT in words.protocol(p, people=6, folds=3, fold_sizes=[2])
-    assert words.REFIT not in words.protocol(
+    assert protocol.REFIT in protocol.protocol(p, people=6, folds=3, fold_sizes=[2])
+    assert protocol.REFIT not in protocol.protocol(
         made.pipeline(["cnn"]), people=6, folds=3, fold_sizes=[2]
     )
 

@@ -10,11 +10,12 @@ from rich.console import Console
 from har.config import parse
 from har.errors import ConfigError
 from har.models import registry
-from har.signal import stored
+from har.signal import window_files
 from har.stages import Context
-from har.store import Output, Store, Workspace
+from har.store import Output, Store
 from har.training import search as searching
 from har.training import spaces
+from har.workspace import Workspace
 from tests.synthetic import make_windows
 
 optuna = pytest.importorskip("optuna", reason="the extra search is not installed")
@@ -33,7 +34,7 @@ def context(root, windows=None, **changes):
     windows = windows or make_windows(subjects=6)
     prepared = root / "prepared"
     prepared.mkdir(parents=True, exist_ok=True)
-    stored.write(prepared, windows)
+    window_files.write(prepared, windows)
     workspace = Workspace(root)
     made = Context(
         workspace, parse({**PIPELINE, **changes}), Store(workspace.cache), 2, Console(quiet=True)

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from har import fanout
-from har.cli import main
+from har.cli.app import main
 from har.config import ModelConfig, Split, Training
-from har.signal import stored
+from har.signal import window_files
 from har.store import Store
 from har.training import run
 from har.training.job import Job, Task, run_job
@@ -28,12 +28,12 @@ TREES = ModelConfig(name="extra_trees", params={"trees": 20})
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
-    stored.write(folder, make_windows(subjects=6))
+    window_files.write(folder, make_windows(subjects=6))
     return folder
 
 
 def tasks(prepared, store, models=(CNN, TREES), seeds=(0, 1)):
-    fold = make(stored.load(prepared), Split(folds=3))[0]
+    fold = make(window_files.load(prepared), Split(folds=3))[0]
     training = Training(epochs=3, batch_size=16, backend="tensorflow")
     return [
         Task(

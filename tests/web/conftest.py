@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 
 from har.config import Align
-from har.deploy import bundle, litert, manifest
-from har.deploy.bundle import Bundle
-from har.deploy.interpreter import LiteModel
-from har.deploy.server import Server
-from har.deploy.site import WEB, build_site
-from har.deploy.uploads import Uploads
+from har.export import convert, description, writer
 from har.ingest import datasets
+from har.phone.server import Server
+from har.phone.site import WEB, build_site
+from har.phone.uploads import Uploads
 from har.recording import Recording
-from tests.deploy import conftest as small
-from tests.deploy.serving import running
+from har.runtime.bundle import Bundle
+from har.runtime.interpreter import LiteModel
+from tests import small_bundles as small
+from tests.phone.serving import running
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -87,9 +87,9 @@ def bundles(
         target.mkdir()
         model = small.save_keras(folder, name, 0)
         even_out(model, probe)
-        requests.append(litert.Request(model, target, ("float32",), probe=probe))
+        requests.append(convert.Request(model, target, ("float32",), probe=probe))
     made = {}
-    for name, result in zip(("cnn", "gru"), litert.convert(requests, jobs=2), strict=True):
+    for name, result in zip(("cnn", "gru"), convert.convert(requests, jobs=2), strict=True):
         context: Any = small.FakeContext()
         config = next(m for m in context.pipeline.models if m.key == name)
         trained_on = {"fit": "final", "subjects": ["s0", "s1"], "epochs": 3, "seed": 0}
@@ -104,7 +104,7 @@ def bundles(
             "label_agreement": 1.0,
             "macro_f1": 0.5,
         }
-        described = manifest.describe(
+        described = description.describe(
             context, config, trained_on, {}, small.windows_of(small.walk(6000)), small.RESULTS
         )
         described["abstention"] = {"threshold": 0.5, "answer": "unknown", "how": "for this test"}
@@ -113,7 +113,7 @@ def bundles(
             "probabilities": result.keras,
             "labels": np.arange(len(probe)) % 4,
         }
-        bundle.write(folder / name, described, result.files, {"float32": figures}, golden)
+        writer.write(folder / name, described, result.files, {"float32": figures}, golden)
         Bundle.open(folder / name)
         made[name] = folder / name
     made["turned"] = turning(made["cnn"], folder / "turned")
@@ -124,7 +124,7 @@ def turning(plain: Path, target: Path) -> Path:
     """A bundle's copy that wants samples turned upright; a few seconds of walking are enough."""
     shutil.copytree(plain, target)
     described = json.loads((target / "model.json").read_text())
-    described |= manifest._align(Align(kind="walking", seconds=10, axis="z"))
+    described |= description._align(Align(kind="walking", seconds=10, axis="z"))
     (target / "model.json").write_text(json.dumps(described))
     Bundle.open(target)
     return target

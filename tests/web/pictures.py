@@ -16,11 +16,11 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from har.deploy.bundle import Bundle
-from har.deploy.server import Server
-from har.deploy.site import build_site
-from har.deploy.uploads import Uploads
-from tests.deploy.serving import running
+from har.phone.server import Server
+from har.phone.site import build_site
+from har.phone.uploads import Uploads
+from har.runtime.bundle import Bundle
+from tests.phone.serving import running
 from tests.web.conftest import CHROMIUM, FLAGS, Phone
 
 WALKED_S = 12.0

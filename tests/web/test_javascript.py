@@ -14,8 +14,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from har.config import Align
-from har.deploy import manifest, smoothing, streaming
-from har.deploy.predict import _bouts
+from har.export import description
+from har.recording import Chunk
+from har.runtime import smoothing, streaming
+from har.runtime.predict import _bouts
 from har.signal import align, resampling
 from tests.conftest import ROOT
 from tests.web.worn import worn
@@ -75,7 +77,7 @@ def golden_windows(
 ) -> list[dict[str, Any]]:
     out = []
     for batch in streaming.batches(
-        [streaming.Chunk(time, samples)],
+        [Chunk(time, samples)],
         rate_hz=rate_hz,
         max_gap_s=MAX_GAP_S,
         n_raw=N_RAW,
@@ -111,7 +113,7 @@ def golden_aligned(name: str, seed: int) -> dict[str, Any]:
     time, samples = worn(acts, sat, seed=seed)
     aligner = streaming.Aligner(rate_hz=rate_hz, seconds=seconds, axis=axis)
     windows = golden_windows(time, samples, rate_hz=rate_hz, aligner=aligner)
-    written = manifest._align(Align(kind="walking", seconds=seconds, axis=axis))
+    written = description._align(Align(kind="walking", seconds=seconds, axis=axis))
     return {
         "name": name,
         "manifest": {**MANIFEST, **written, "rate_hz": rate_hz},

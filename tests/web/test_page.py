@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from har.deploy import serve, smoothing, sources, streaming
-from har.deploy.bundle import Bundle
-from har.deploy.predict import predict
-from har.deploy.site import build_site
-from har.store import Workspace
-from tests.deploy.serving import running
+from har.ingest import opening
+from har.phone import serve
+from har.phone.site import build_site
+from har.recording import Chunk
+from har.runtime import smoothing, streaming
+from har.runtime.bundle import Bundle
+from har.runtime.predict import predict
+from har.workspace import Workspace
+from tests.phone.serving import running
 from tests.web.conftest import CHROMIUM, FLAGS
 from tests.web.worn import worn
 
@@ -38,7 +41,7 @@ def timed(recordings: list[Any], *, rate_hz: float, jitter: float, gaps: bool) -
 def in_python(bundle: Bundle, log: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """The phone pipeline: `model.json` and the `.tflite` alone."""
     model, rows, answers = bundle.model(), [], []
-    whole = streaming.Chunk(log[:, 0], log[:, 1:].astype(np.float32))
+    whole = Chunk(log[:, 0], log[:, 1:].astype(np.float32))
     stretches: list[list[np.ndarray]] = []
     for batch in streaming.batches(
         [whole],
@@ -225,7 +228,7 @@ def test_a_files_samples_are_turned_as_har_predict_does(
     path = tmp_path / "walk.csv"
     np.savetxt(path, log, delimiter=",", header="time_s,x,y,z", comments="", fmt="%.6f")
     opened = Bundle.open(bundles["turned"])
-    predicted = predict(opened, next(iter(sources.open_path(path))))
+    predicted = predict(opened, next(iter(opening.open_path(path))))
     page = phone(serving("turned")).open()
     page.set_input_files("#file", path)
     page.wait_for_selector("#save-log:visible")

@@ -10,7 +10,7 @@ import importlib
 
 from har.config import did_you_mean
 from har.errors import ConfigError
-from har.ingest.datasets.base import Dataset
+from har.ingest.datasets.dataset import Dataset
 
 # Name of the set: its module (and the name in it, if not DATASET), imported when it is asked for.
 MODULES = {

@@ -19,9 +19,9 @@ import numpy as np
 from har.config import Columns, Table
 from har.errors import DataError
 from har.ingest import text
-from har.ingest.datasets.base import Dataset, PublishedFile, need
+from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.formats import tables
-from har.ingest.formats.base import Hints
+from har.ingest.formats.format import Hints
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "capture24.zip"

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from har.ingest import text
-from har.ingest.datasets.base import Dataset, PublishedFile, need
+from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "PAMAP2_Dataset.zip"

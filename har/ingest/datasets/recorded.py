@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from har.errors import DataError
+from har.files import sha256_file
 from har.ingest import text
-from har.ingest.datasets.base import Dataset
+from har.ingest.datasets.dataset import Dataset
 from har.ingest.raw import Raw, Source
-from har.store import sha256_file
 
 FOLDER = "recorded"
 SCHEMA = "har-recorded/1"

@@ -14,7 +14,7 @@ import numpy as np
 
 from har.errors import DataError
 from har.ingest import text
-from har.ingest.datasets.base import Dataset, PublishedFile, need
+from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source
 
 FILE = "USC-HAD.zip"

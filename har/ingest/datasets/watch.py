@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from har.errors import DataError
-from har.ingest.datasets.base import Dataset, PublishedFile, need
+from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source
 
 FILE = "watch_dataset.npy"

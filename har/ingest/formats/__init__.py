@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 
-from har.ingest.formats.base import Format, Head
+from har.ingest.formats.format import Format, Head
 
 MODULES = (
     "har.ingest.formats.wearables",

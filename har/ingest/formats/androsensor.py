@@ -13,7 +13,7 @@ import numpy as np
 
 from har.ingest import text
 from har.ingest.formats import tables
-from har.ingest.formats.base import Format, Head, Hints
+from har.ingest.formats.format import Format, Head, Hints
 from har.ingest.raw import Gravity, Raw, Source
 
 _ACCELEROMETER = re.compile(r"ACCELEROMETER ([XYZ])\b.*", re.IGNORECASE)

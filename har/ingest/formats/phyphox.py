@@ -23,7 +23,7 @@ import numpy as np
 
 from har.ingest import text
 from har.ingest.formats import tables
-from har.ingest.formats.base import Format, Head, Hints, beside, small_table
+from har.ingest.formats.format import Format, Head, Hints, beside, small_table
 from har.ingest.raw import Gravity, Raw, Source
 
 _AXIS = re.compile(r"(?:(.*accel\w*)\s+)?([xyz])\s*\(m/s(?:\^2|²|2)\)", re.IGNORECASE)

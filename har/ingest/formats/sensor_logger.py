@@ -23,7 +23,7 @@ import numpy as np
 from har.errors import DataError
 from har.ingest import text
 from har.ingest.formats import tables
-from har.ingest.formats.base import Format, Head, Hints, beside, small_table
+from har.ingest.formats.format import Format, Head, Hints, beside, small_table
 from har.ingest.raw import Convention, Finding, Gravity, Raw, Source, Unit
 
 KINDS: dict[str, tuple[int, Gravity]] = {

@@ -12,7 +12,7 @@ import numpy as np
 from har.config import Columns, did_you_mean
 from har.errors import DataError
 from har.ingest import text
-from har.ingest.formats.base import Format, Head, Hints
+from har.ingest.formats.format import Format, Head, Hints
 from har.ingest.raw import Convention, Finding, Gravity, Raw, Source, Unit, runs
 
 # Seconds in a unit of time, and the steps (in that unit) of sensors that run at 5 to 1000 Hz.

@@ -25,7 +25,7 @@ import numpy as np
 from har.errors import DataError
 from har.ingest import text
 from har.ingest.formats import cwa, geneactiv, tables
-from har.ingest.formats.base import Format, Head, Hints, NotAcceleration, decode
+from har.ingest.formats.format import Format, Head, Hints, NotAcceleration, decode
 from har.ingest.raw import Finding, Raw, Source, runs
 
 _INSTALL = "Install the extra: pip install 'har-accelerometer[wearables]'"

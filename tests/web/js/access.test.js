@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ask, takeKey } from "../../../har/deploy/web/js/access.js";
+import { ask, takeKey } from "../../../har/phone/web/js/access.js";
 
 test("the key is kept, leaves the address bar, and goes with requests", async () => {
   const kept = new Map();

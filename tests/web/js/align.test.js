@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Aligner, Reference, shortest, unit } from "../../../har/deploy/web/js/align.js";
-import { Classifier, readManifest } from "../../../har/deploy/web/js/classifier.js";
+import { Aligner, Reference, shortest, unit } from "../../../har/phone/web/js/align.js";
+import { Classifier, readManifest } from "../../../har/phone/web/js/classifier.js";
 
 const golden = JSON.parse(readFileSync(process.env.HAR_GOLDEN, "utf8"));
 const near = (got, want, what) => assert.ok(Math.abs(got - want) <= 1e-5, `${what}: ${got} ${want}`);

@@ -1,10 +1,10 @@
-// Smoothing and bouts against har/deploy/smoothing.py and predict.py, and the classifier's order.
+// Smoothing and bouts against har/runtime/smoothing.py and predict.py, and the classifier's order.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Bouts } from "../../../har/deploy/web/js/bouts.js";
-import { Classifier, readManifest } from "../../../har/deploy/web/js/classifier.js";
-import { Smoother } from "../../../har/deploy/web/js/smoothing.js";
+import { Bouts } from "../../../har/phone/web/js/bouts.js";
+import { Classifier, readManifest } from "../../../har/phone/web/js/classifier.js";
+import { Smoother } from "../../../har/phone/web/js/smoothing.js";
 
 const golden = JSON.parse(readFileSync(process.env.HAR_GOLDEN, "utf8"));
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseCsv } from "../../../har/deploy/web/js/csv.js";
+import { parseCsv } from "../../../har/phone/web/js/csv.js";
 
 const lines = (header, row, n = 6) => [header, ...Array.from({ length: n }, (_, i) => row(i))].join("\n");
 

@@ -1,7 +1,7 @@
 // Events to samples: signs, permission, what is missing.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Motion, MotionError, isApple, sampleOf } from "../../../har/deploy/web/js/motion.js";
+import { Motion, MotionError, isApple, sampleOf } from "../../../har/phone/web/js/motion.js";
 
 const event = (ms, x, y, z) => {
   const e = new Event("devicemotion");

@@ -1,12 +1,12 @@
 // Pieces on their way, over a connection that drops: exactly one recording lands.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MemoryStore, Outbox, newId } from "../../../har/deploy/web/js/outbox.js";
-import { Recorder } from "../../../har/deploy/web/js/recorder.js";
+import { MemoryStore, Outbox, newId } from "../../../har/phone/web/js/outbox.js";
+import { Recorder } from "../../../har/phone/web/js/recorder.js";
 
 const ABOUT = { name: "ada", activity: "walking", placement: "wrist" };
 
-/** The server's rules in small: har/deploy/uploads.py. */
+/** The server's rules in small: har/phone/uploads.py. */
 function server({ drop = () => false } = {}) {
   const state = { begun: new Map(), chunks: new Map(), landed: new Map(), requests: 0 };
   const answer = (status, body) => ({ ok: status < 300, status, json: async () => body });

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Resampler, TooSlow, decimationTaps, median, resample } from "../../../har/deploy/web/js/resampling.js";
-import { Windower } from "../../../har/deploy/web/js/windows.js";
+import { Resampler, TooSlow, decimationTaps, median, resample } from "../../../har/phone/web/js/resampling.js";
+import { Windower } from "../../../har/phone/web/js/windows.js";
 
 const golden = JSON.parse(readFileSync(process.env.HAR_GOLDEN, "utf8"));
 // float32 holds 24 bits: two ways to sum the same terms end within a few of the last one.

@@ -1,1 +1,0 @@
-"""Groups of commands that would make `cli.py` too long."""

@@ -1,0 +1,226 @@
+"""What was done, how sure it is and what follows, in words that a paper could use."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from har.config import Pipeline
+from har.evaluation import metrics, statistics
+from har.report.table import signed, signed_interval
+
+# Schemes in which everybody is tested, by models that never saw them.
+EVERYONE_TESTED = ("subject-folds", "leave-one-subject-out")
+
+
+def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequence[int]) -> str:
+    """The protocol of a comparison.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    people : int
+        Who have windows.
+    folds : int
+    fold_sizes : sequence of int
+        Validation people of each fold.
+    """
+    split, training = pipeline.split, pipeline.training
+    validators = f"{_span(fold_sizes)} in each fold, taken from the others"
+    if split.validation == "next-fold":
+        validators = f"{_span(fold_sizes)} in each fold, those whom the next fold tests"
+    chosen = (
+        f"Validation people ({validators}) train nothing: they choose the epoch and, by the mean "
+        "macro-F1 on them, the model."
+    )
+    unseen = "everyone is tested once, by models that never saw them."
+    if split.scheme == "subject-folds":
+        who = f"{folds} subject folds over {people} people: {unseen} {chosen}"
+    elif split.scheme == "leave-one-subject-out":
+        who = f"Leave one subject out over {people} people: {unseen} {chosen}"
+    elif split.scheme == "subjects":
+        names = ", ".join(split.test)
+        who = f"Tested on {len(split.test)} named people ({names}) out of {people}. {chosen}"
+    else:
+        who = (
+            f"Recordings of the same {people} people are kept apart ({folds} folds of whole "
+            "recordings, or of blocks of one with a gap of at least a window). This score tells "
+            "nothing about other people."
+        )
+    if split.exclude:
+        who += f" Left out altogether: {', '.join(split.exclude)}."
+    w, s = pipeline.windows, pipeline.signal
+    signal = f"Signals at {s.rate_hz:g} Hz in m/s²"
+    if s.filter.kind != "none":
+        signal += f", low-pass {s.filter.cutoff_hz:g} Hz inside the model"
+    if s.align.kind != "none":
+        signal += (
+            "; each recording turned so that gravity during its first seconds of walking, "
+            f"at most {s.align.seconds}, points along {s.align.axis} (walking is found by how much "
+            "it moves: no label is used, but recordings of the people tested on are, without their "
+            "labels)"
+        )
+    cut = "inside each annotated interval" if w.within == "annotation" else "over whole recordings"
+    windows = (
+        f"{signal}; windows of {w.length_s:g} s with {w.overlap:.0%} overlap, cut {cut}, never "
+        f"across a gap, a recording or a person; a window's label is that of most of its samples, "
+        f"and windows under {w.min_purity:.0%} purity are left out."
+    )
+    seeds = ", ".join(map(str, training.seeds))
+    budget = (
+        f"Every model has the same folds and seeds ({seeds}), every network the same budget "
+        f"(at most {training.epochs} epochs of batches of {training.batch_size}, stopped after "
+        f"{training.patience} without a better validation score{_averaged(training.average)}). "
+        f"{REFIT if training.refit else ''}"
+        + (
+            "Nothing is chosen on test people."
+            if split.scheme == "subjects"
+            else "No job's epoch or temperature is chosen on what it tests."
+        )
+    )
+    scores = "Scores are pooled over the out-of-fold predictions of a seed and averaged over seeds."
+    return " ".join([who, windows, budget, scores])
+
+
+REFIT = (
+    "Once a fold's validation people have chosen the epoch and the temperature, they train too: "
+    "each model is trained anew for as many epochs, and tested; its validation score is of before. "
+)
+
+
+def _averaged(epochs: float) -> str:
+    if not epochs:
+        return ""
+    reach = "epoch" if epochs == 1 else f"{epochs:g} epochs"
+    return f"; weights averaged over about the last {reach} are what is scored and kept"
+
+
+def _span(sizes: Sequence[int]) -> str:
+    low, high = min(sizes, default=0), max(sizes, default=0)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def cautions(people: int, tests: int, pipeline: Pipeline) -> list[str]:
+    """What a reader must know to read the numbers."""
+    out = [metrics.ABSENT_CLASSES]
+    if people >= statistics.MIN_PEOPLE_INTERVAL:
+        out.append(statistics.INTERVALS)
+    else:
+        out.append(f"No interval over people can be given from {people}.")
+    out.append(
+        "Spread over seeds (the same people, other initial weights) and spread over people (their "
+        "own macro-F1) are given apart: they answer different questions."
+    )
+    if tests:
+        p = statistics.smallest_p(people)
+        text = (
+            f"The selected model is compared with each other one, paired by person, by Wilcoxon's "
+            f"signed-rank test with Holm's correction over {tests} "
+            f"{'test' if tests == 1 else 'tests'}. {people} people cannot give a p below {p:.2g}"
+        )
+        if tests * p > statistics.ALPHA:
+            text += (
+                f", or {min(1.0, tests * p):.2g} after correction: too few people to tell, "
+                "whatever the models are; read the interval of the difference."
+            )
+        else:
+            text += f" ({tests * p:.2g} after correction)."
+        out.append(f"{text} {statistics.TWO_QUESTIONS}")
+    if pipeline.split.scheme in EVERYONE_TESTED:
+        out.append(statistics.DEPENDENCE)
+    return out
+
+
+def nested(found: Mapping[str, Any]) -> str:
+    """The score with a choice in each fold, `nested` of `results.json`."""
+    chosen: Sequence[str] = found["chosen"]
+    times = Counter(chosen).most_common()
+    who = ", ".join(f"{name} in {n}" for name, n in times) + f" of {len(chosen)} folds"
+    interval = (
+        ""
+        if not found["macro_f1_ci95"]
+        else " (95 % over people {:.3f} to {:.3f})".format(*found["macro_f1_ci95"])
+    )
+    return (
+        "Who validates in one fold is tested in another, and the model is selected by the mean "
+        "over all folds. With each fold's model selected by that fold's validation people alone "
+        f"({who}) the macro-F1 is {found['macro_f1']:.3f}{interval}, the accuracy "
+        f"{found['accuracy']:.3f}: the score of the whole procedure, choice of a model included "
+        "(Varma and Simon 2006)."
+    )
+
+
+def aligned(recordings: int, as_recorded: Sequence[str]) -> str:
+    """How many recordings were turned by their walking (`har.signal.align`)."""
+    turned = recordings - len(as_recorded)
+    said = f"{turned} of {recordings} recordings were turned by their walking"
+    if not as_recorded:
+        return f"{said}."
+    return f"{said}; too little walking, and so as recorded: {', '.join(as_recorded)}."
+
+
+def _how_good(row: Mapping[str, Any]) -> str:
+    """Of a model whose difference to the selected one has an interval that is not above 0."""
+    if row["difference"] > 0:
+        return "is not shown to be worse than"
+    beyond = row["ci95"] is not None and row["ci95"][1] < 0
+    return "scores higher than" if beyond else "scores no lower than"
+
+
+def headline(results: Mapping[str, Any]) -> list[str]:
+    """The first lines of the report: what to ship, and what speaks against it."""
+    name, models = results["selected"], results["models"]
+    if name is None:
+        return ["No model is selected: none that can be exported finished all of its jobs."]
+    mine = models[name]
+    lines = []
+    for row in results["comparisons"]:
+        other = models[row["b"]]
+        solved = other["exportable"] and not other["by_epochs"] and mine["by_epochs"]
+        if other["exportable"] and not solved:
+            continue
+        if row["ci95"] is None or row["ci95"][0] <= 0:
+            interval = "" if row["ci95"] is None else f" ({signed_interval(row['ci95'])})"
+            what, then = (
+                ("is no deep network", "Prefer it, unless its size or time on the phone forbids")
+                if solved
+                else ("cannot be exported", "Where no phone is needed, prefer it")
+            )
+            lines.append(
+                f"{row['b']} {what} and {_how_good(row)} {name}: macro-F1 "
+                f"{other['macro_f1']:.3f} against {mine['macro_f1']:.3f}, difference "
+                f"{signed(row['difference'])}{interval}. {then}."
+            )
+    sessions = results["config"]["split"]["scheme"] == "sessions"
+    what = "recordings" if sessions else "people"
+    text = (
+        f"{name} is selected: it has the best macro-F1 on validation {what} "
+        f"({mine['validation_macro_f1']:.3f}) of the models that can be exported. On {what} it "
+        f"never saw its macro-F1 is {mine['macro_f1']:.3f}"
+    )
+    if mine["macro_f1_ci95"]:
+        text += " (95 % interval over people {:.3f} to {:.3f})".format(*mine["macro_f1_ci95"])
+    text += f", its accuracy {mine['accuracy']:.3f}."
+    if each := results.get("nested"):
+        text += (
+            f" Where each fold selects by its own validation people alone: {each['macro_f1']:.3f}."
+        )
+    if several := mine["seed_ensemble"]:
+        over = several["macro_f1_ci95"]
+        text += (
+            f" The mean of its {len(results['seeds'])} seeds' probabilities, which export.seeds: "
+            f"all ships as one file, has {several['macro_f1']:.3f}"
+            + (" ({:.3f} to {:.3f})." if over else ".").format(*over or ())
+        )
+    lines.append(text)
+    if sessions:
+        lines.append("These are other recordings of the same people: nothing is said of others.")
+    failed = {n: len(m["failed_jobs"]) for n, m in models.items() if m["failed_jobs"]}
+    if failed:
+        lines.append(
+            "Failed jobs: "
+            + ", ".join(f"{n} {k}" for n, k in failed.items())
+            + ". Seeds with a missing fold are not scored, and such a model is not selected."
+        )
+    return lines

@@ -1,0 +1,65 @@
+"""The seeds of one recipe as one model: the mean of their probabilities, in one graph.
+
+Seeds differ in what they get wrong; their mean is right more often, at n times the size and work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har.training.job_files import JobRecord
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold's models, one for each seed that ships; usually a single one.
+
+    All have the same people, so what is said of one of them is true of all.
+    """
+
+    members: tuple[JobRecord, ...]
+
+    @property
+    def number(self) -> int:
+        return self.members[0].fold
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Of Keras, in order of seeds."""
+        return tuple(j.folder / "model.keras" for j in self.members if j.folder is not None)
+
+    @property
+    def train(self) -> list[str]:
+        """The people whom the models know."""
+        people: list[str] = self.members[0].about()["train"]
+        return people
+
+    def predictions(self) -> dict[str, np.ndarray]:
+        """Stored indices, and the mean of the stored probabilities."""
+        each = [j.predictions() for j in self.members]
+        out = dict(each[0])
+        for name in ("validation_probabilities", "test_probabilities"):
+            out[name] = np.stack([p[name] for p in each]).mean(axis=0, dtype=np.float32)
+        return out
+
+
+def average(models: Sequence[Any]) -> Any:
+    """A Keras model whose probabilities are the mean of those of models of one shape.
+
+    Parameters
+    ----------
+    models : sequence of keras.Model
+        Their layers are used as they are.
+    """
+    import keras
+
+    inputs = keras.Input(shape=models[0].input_shape[1:], dtype="float32", name="acceleration")
+    for i, model in enumerate(models):
+        model.name = f"member_{i}"
+    outputs = keras.layers.Average(name="mean")([model(inputs) for model in models])
+    return keras.Model(inputs, outputs, name="ensemble")

@@ -1,0 +1,70 @@
+"""The `export` stage: from trained folds to a bundle that is proven equal to what was scored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from har.config import Pipeline
+from har.files import write_json
+from har.stages import Context, Stage
+from har.store import Output, Writing
+
+
+def _config(pipeline: Pipeline) -> dict[str, Any]:
+    return pipeline.model_dump(mode="json", include={"export"})
+
+
+def _run(context: Context, writing: Writing) -> None:
+    from har.evaluation.collect import collect
+    from har.evaluation.stage import read_results
+    from har.export import shipping
+    from har.report import comparison_page, pareto
+    from har.training.job_files import load
+
+    results = read_results(context.outputs["compare"])
+    trained = load(context.outputs["train"], context.store)
+    shipped = shipping.fit(context, trained, shipping.choose(context, results))
+    manifests = shipping.build(context, shipped, results, writing.path / "bundle")
+    for name, manifest in manifests.items():
+        results["models"][name]["export"] = shipping.entries(manifest)
+    models = collect(trained.jobs, [m.key for m in context.pipeline.models])
+    comparison_page.write(writing.path, results, comparison_page.histories(models))
+    write_json(writing.path / "results.json", results)
+    pareto.draw(results, writing.path / "pareto.png")
+    writing.note(models=list(manifests))
+
+
+def _summarise(context: Context, output: Output) -> str:
+    from har.runtime.bundle import Bundle
+
+    folder = context.workspace.reports / context.pipeline.name / "bundle"
+    lines = []
+    for name in output.meta["models"]:
+        manifest = Bundle.open(output.path / "bundle" / name).manifest
+        members = len(manifest["trained_on"].get("members", ()))
+        lines.append(f"Bundle: {folder / name}" + (f" (mean of {members} seeds)" * (members > 0)))
+        for variant, v in manifest["variants"].items():
+            lines.append(
+                f"  {variant:<8} {v['bytes'] / 1024:6.0f} kB  {v['latency_ms_p50']:.2f} ms  "
+                f"macro-F1 {v['macro_f1']:.3f}  labels as Keras {v['label_agreement']:.2%} of "
+                f"{v['n_windows']} windows"
+            )
+        if stream := manifest.get("streaming"):
+            lines.append(
+                f"  {'stream':<8} {stream['bytes'] / 1024:6.0f} kB  {stream['step_samples']} "
+                "samples at a time"
+            )
+        lines += [f"  {v:<8} withheld: {why}" for v, why in manifest["withheld"].items()]
+    return "\n".join(lines)
+
+
+STAGE = Stage(
+    name="export",
+    summary="fit on everyone, convert, prove it equal, write the bundle",
+    needs=("ingest", "prepare", "train", "compare", "report"),
+    modules=("har.export.stage", "har.export.shipping"),
+    config=_config,
+    run=_run,
+    summarise=_summarise,
+    publish=("results.json", "index.html", "confusion", "bundle", "pareto.png"),
+)

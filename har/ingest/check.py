@@ -1,0 +1,313 @@
+"""`har data check`: examine files or a folder, and say what is wrong with them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from har.config import Table, load
+from har.errors import ConfigError, DataError, HarError
+from har.ingest import datasets, discovery
+from har.ingest.clean import clean
+from har.ingest.datasets.dataset import Dataset
+from har.ingest.examine import labels, timing
+from har.ingest.examine.treat import treat
+from har.ingest.formats import tables
+from har.ingest.formats.format import NotAcceleration
+from har.ingest.raw import Finding, Raw, Source
+
+UNKNOWN = "unknown"
+MIXED = "mixed"
+
+
+@dataclass
+class Checked:
+    """One file (or a whole folder): what it is and what is wrong with it."""
+
+    path: str
+    format: str = UNKNOWN
+    rate_hz: float | None = None
+    unit: str = UNKNOWN
+    gravity: str = UNKNOWN
+    convention: str = UNKNOWN
+    findings: list[Finding] = field(default_factory=list)
+    recordings: int = 0
+    samples_in: int = 0
+    kept: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "path": self.path,
+            "format": self.format,
+            "rate_hz": None if self.rate_hz is None else round(self.rate_hz, 3),
+            "unit": self.unit,
+            "gravity": self.gravity if self.gravity != MIXED else UNKNOWN,
+            "convention": self.convention,
+            "recordings": self.recordings,
+            "samples": {
+                "in": self.samples_in,
+                "kept": self.kept,
+                "rejected": dict(sorted(self.rejected.items())),
+            },
+            "findings": [f.as_dict() for f in self.findings],
+        }
+
+
+@dataclass
+class Report:
+    """The whole of what was examined, and each file of it."""
+
+    whole: Checked
+    files: list[Checked]
+    not_used: list[tuple[str, str]]
+    table: Table | None  # None for a published data set
+    subjects: set[str]
+    activities: dict[str, set[str]]
+    columns: dict[str, str] | None = None
+    """Of plain tables: what was read as what, `FILL_IN` where that is not known."""
+    other_columns: tuple[str, ...] = ()
+
+    def errors(self, *, strict: bool = False) -> int:
+        bad = {"error", "warning"} if strict else {"error"}
+        return sum(f.severity in bad for f in self.findings())
+
+    def findings(self) -> Iterator[Finding]:
+        yield from self.whole.findings
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **self.whole.as_dict(),
+            "files": [f.as_dict() for f in self.files],
+            "not_used": [{"file": f, "reason": r} for f, r in self.not_used],
+        }
+
+
+def check(
+    path: Path, *, root: Path, placement: str | None = None, dataset: Dataset | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Report:  # fmt: skip
+    """Examine a file, a folder, a published data set's folder, or a pipeline file's data.
+
+    Parameters
+    ----------
+    path : Path
+    root : Path
+        The workspace; a pipeline file's paths start from it.
+    placement : str, optional
+        Of a published data set with several.
+    dataset : Dataset, optional
+        What lies at `path`, if it is known.
+    on_progress : callable
+        `(files done, files in all)`.
+
+    Raises
+    ------
+    HarError
+        If there is nothing at `path` that can be examined.
+    """
+    if dataset is not None:
+        return _published(dataset, path, placement, dataset.name, on_progress)
+    if path.suffix in {".yaml", ".yml"}:
+        pipeline = load(path)
+        if isinstance(pipeline.dataset, Table):
+            return _own(pipeline.dataset, root, path.as_posix(), on_progress)
+        known = datasets.get(pipeline.dataset)
+        return _published(known, known.folder(root / "data" / "raw"), pipeline.placement,
+                          path.as_posix(), on_progress)  # fmt: skip
+    if not path.exists():
+        raise ConfigError(f"There is nothing at {path}.")
+    if found := published_at(path):
+        known, folder = found
+        return _published(known, folder, placement, path.as_posix(), on_progress)
+    table = Table(path=str(path.resolve()))
+    return _own(table, root, path.as_posix(), on_progress)
+
+
+def published_at(path: Path) -> tuple[Dataset, Path] | None:
+    """The published data set whose files lie in a folder (or whose file this is)."""
+    for name in datasets.names():
+        dataset = datasets.get(name)
+        folder = path if path.is_dir() else path.parent
+        named = path.is_dir() or any(f.name == path.name for f in dataset.files)
+        if (
+            named
+            and dataset.files
+            and not dataset.packaged
+            and all((folder / f.name).is_file() for f in dataset.files)
+        ):
+            return dataset, folder
+    return None
+
+
+def _published(
+    dataset: Dataset, folder: Path, placement: str | None, shown: str,
+    on_progress: Callable[[int, int], None],
+) -> Report:  # fmt: skip
+    sources = dataset.sources(folder, dataset.placement(placement))
+    read = _reading(sources, dataset.read, lambda _s: dataset.name, lambda s: s.name, on_progress)
+    report = _report(shown, read, [], [], None)
+    if missing := dataset.missing(sources):
+        message = f"Not in this copy: {', '.join(missing)}."
+        report.whole.findings.append(Finding("missing", "info", "none", message, dataset.name))
+    return report
+
+
+def _own(table: Table, root: Path, shown: str, on_progress: Callable[[int, int], None]) -> Report:
+    found = discovery.find(table, root)
+    resolved = discovery.resolve(table, found.sources)
+    read = _reading(
+        found.sources, resolved.read, lambda s: s.extra["format"], lambda s: s.extra["shown"],
+        on_progress,
+    )  # fmt: skip
+    report = _report(shown, read, found.rejected, found.not_used, table)
+    _columns(report, found)
+    return report
+
+
+FILL_IN = "FILL_IN"
+
+
+def _columns(report: Report, found: discovery.Found) -> None:
+    """The columns of the plain tables, for the pipeline file that is written of them."""
+    assert report.table is not None
+    if report.table.columns:
+        report.columns = {k: v for k, v in report.table.columns.model_dump().items() if v}
+        return
+    plain = [s for s in found.sources if s.extra["format"] == tables.FORMAT.name]
+    heads = [discovery.head_of(plain[0])] if plain else found.unknown[:1]
+    for head in heads:
+        guess = tables.guess_columns(head) if head.columns else None
+        if guess:
+            report.columns = {k: v for k, v in guess.model_dump().items() if v}
+        elif not plain:
+            report.columns = dict.fromkeys(("time", "x", "y", "z"), FILL_IN)
+        used = set((report.columns or {}).values())
+        report.other_columns = tuple(c for c in head.names if c not in used)
+
+
+Read = Iterator[tuple[str, str, "list[Raw] | HarError"]]
+
+
+def _reading(
+    sources: list[Source], read: Callable[[Source], Iterable[Raw]],
+    form: Callable[[Source], str], shown: Callable[[Source], str],
+    on_progress: Callable[[int, int], None],
+) -> Read:  # fmt: skip
+    for number, source in enumerate(sources):
+        outcome: list[Raw] | HarError
+        try:
+            outcome = list(read(source))
+        except DataError as e:
+            outcome = e
+        on_progress(number + 1, len(sources))
+        yield shown(source), form(source), outcome
+
+
+def _report(
+    shown: str, read: Read, rejected: list[tuple[str, str]], not_used: list[tuple[str, str]],
+    table: Table | None,
+) -> Report:  # fmt: skip
+    files: list[Checked] = []
+    people: dict[str, set[str]] = defaultdict(set)
+    subjects: set[str] = set()
+    hashes: dict[str, list[str]] = defaultdict(list)
+    for name, reason in rejected:
+        finding = Finding("unreadable-file", "warning", "rejected", reason, name)
+        files.append(Checked(name, findings=[finding]))
+    for name, form, outcome in read:
+        checked = Checked(name, form)
+        if isinstance(outcome, HarError):
+            severity: Any = "warning" if isinstance(outcome, NotAcceleration) else "error"
+            finding = Finding("unreadable-file", severity, "rejected", str(outcome), name)
+            checked.findings.append(finding)
+            files.append(checked)
+            continue
+        for raw in outcome:
+            _examine(raw, checked, people, hashes)
+            subjects.add(raw.subject)
+        files.append(checked)
+    whole = _together(shown, files)
+    whole.findings += labels.names(people)
+    whole.findings += labels.coverage(people, subjects - {""})
+    whole.findings += labels.twins(hashes)
+    if not any(f.recordings for f in files):
+        message = "No recording could be read here."
+        whole.findings.insert(0, Finding("nothing", "error", "none", message, shown))
+    elif not people:
+        message = "No activity is named anywhere: enough to predict on, not to train on."
+        whole.findings.append(Finding("no-labels", "info", "none", message, shown))
+    return Report(whole, files, not_used, table, subjects - {""}, people)
+
+
+def _examine(
+    raw: Raw, checked: Checked, people: dict[str, set[str]], hashes: dict[str, list[str]]
+) -> None:
+    import hashlib
+
+    treat(raw)
+    rate = timing.rate_hz(raw)
+    _merge(checked, "unit", raw.unit)
+    _merge(checked, "gravity", raw.gravity)
+    _merge(checked, "convention", raw.convention)
+    if rate is not None and checked.rate_hz is None:
+        checked.rate_hz = rate
+    for label, _, _ in raw.notes:
+        people[label].add(raw.subject)
+    # Unknown unit and sign do not keep us from counting what would be kept.
+    whole = replace(
+        raw, unit=raw.unit or "m/s2", convention=raw.convention or "android",
+        rate_hz=raw.rate_hz or 50.0,
+    )  # fmt: skip
+    recordings, account = clean(whole)
+    checked.findings += account.findings
+    checked.recordings += len(recordings)
+    checked.samples_in += account.samples_in
+    checked.kept += account.kept
+    checked.rejected.update(account.rejected)
+    for r in recordings:
+        key = hashlib.sha256(r.acceleration.tobytes()).hexdigest()
+        hashes[key].append(f"{raw.source}" if r.session == raw.session else f"{raw.source}~")
+
+
+def _merge(checked: Checked, name: str, value: str | None) -> None:
+    before = getattr(checked, name)
+    now = value or UNKNOWN
+    if before in (UNKNOWN, now) and not (before == UNKNOWN and checked.recordings):
+        setattr(checked, name, now)
+    elif before != now:
+        setattr(checked, name, MIXED if UNKNOWN not in (before, now) else UNKNOWN)
+
+
+def _together(shown: str, files: list[Checked]) -> Checked:
+    read = [f for f in files if f.recordings or f.samples_in]
+
+    def common(name: str) -> Any:
+        values = {getattr(f, name) for f in read}
+        return values.pop() if len(values) == 1 else (MIXED if values else UNKNOWN)
+
+    rates = sorted(f.rate_hz for f in read if f.rate_hz)
+    whole = Checked(
+        shown,
+        common("format"),
+        rates[len(rates) // 2] if rates else None,
+        common("unit"),
+        common("gravity"),
+        common("convention"),
+        recordings=sum(f.recordings for f in files),
+        samples_in=sum(f.samples_in for f in files),
+        kept=sum(f.kept for f in files),
+    )
+    for f in files:
+        whole.rejected.update(f.rejected)
+        whole.findings += f.findings
+    if whole.gravity == MIXED:
+        message = (
+            "Some files have gravity in them and some have not. Read them apart, by two paths, or "
+            "set dataset.gravity: present to take those views that have it."
+        )
+        whole.findings.append(Finding("gravity-mixed", "error", "none", message, shown))
+    return whole

@@ -1,0 +1,292 @@
+"""A user's own recordings: which files there are, who and what each is, how each is read."""
+
+from __future__ import annotations
+
+import glob
+import re
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from har.config import Table
+from har.errors import ConfigError, DataError
+from har.ingest import fields, formats, text
+from har.ingest.examine import timing, values
+from har.ingest.examine.treat import FALLBACK_RATE_HZ
+from har.ingest.formats import tables
+from har.ingest.formats.format import HEAD_BYTES, Head, Hints, look
+from har.ingest.raw import Gravity, Raw, Source, Unit
+
+# Folders that many loggers put in the way of a name that tells.
+_VAGUE = {"", ".", "data", "raw", "csv", "export", "recordings"}
+
+
+@dataclass
+class Found:
+    """What a path holds.
+
+    Parameters
+    ----------
+    sources : list of Source
+        To be read; each knows its format and fields in `extra`.
+    not_used : list of (str, str)
+        Files that are not read, with the reason.
+    rejected : list of (str, str)
+        Files that should have been read and cannot be.
+    unknown : list of Head
+        Of those, the tables whose columns are not known.
+    """
+
+    sources: list[Source] = field(default_factory=list)
+    not_used: list[tuple[str, str]] = field(default_factory=list)
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+    unknown: list[Head] = field(default_factory=list)
+
+
+def find(table: Table, root: Path) -> Found:
+    """The sources that a pipeline's `dataset.path` names.
+
+    Parameters
+    ----------
+    table : Table
+    root : Path
+        The workspace, which a relative path starts from.
+
+    Raises
+    ------
+    ConfigError
+        If the path names nothing, or a pattern or sidecar cannot be used.
+    """
+    files = _files(table.path, root)
+    if not files:
+        raise ConfigError(f"dataset.path: no file matches {table.path!r} in {root}.")
+    pattern = fields.compile_pattern(table.pattern) if table.pattern else None
+    sidecar = fields.read_sidecar(root / table.sidecar) if table.sidecar else {}
+    skip = {(root / table.sidecar).resolve()} if table.sidecar else set()
+    found = Found()
+    sessions: dict[str, list[tuple[Source, Head]]] = defaultdict(list)
+    for path in files:
+        if path.resolve() in skip:
+            continue
+        try:
+            for source, head in _heads(path):
+                folder = str(path) if source.member else str(path.parent)
+                if source.member:
+                    folder += "/" + str(PurePosixPath(source.member).parent)
+                sessions[folder].append((source, head))
+        except (DataError, OSError) as e:
+            found.rejected.append((_shown(Source(path), root), str(e)))
+    for folder in sorted(sessions):
+        _one_folder(sessions[folder], table, root, pattern, sidecar, found)
+    return found
+
+
+def _one_folder(
+    entries: list[tuple[Source, Head]],
+    table: Table,
+    root: Path,
+    pattern: re.Pattern[str] | None,
+    sidecar: dict[str, dict[str, str]],
+    found: Found,
+) -> None:
+    """The recordings of one folder: of several views of one movement, the best."""
+    views: dict[str, list[tuple[int, Source, Head]]] = defaultdict(list)
+    chosen: list[tuple[str, Source]] = []
+    for source, head in entries:
+        form = formats.recognise(head)
+        if table.columns and tables.recognise_with(head, table.columns):
+            form = tables.FORMAT
+        if form is None or (form is tables.FORMAT and not table.columns
+                            and formats.is_companion(head)):  # fmt: skip
+            if form is not None or formats.is_companion(head):
+                found.not_used.append((_shown(source, root), "no acceleration in it"))
+            elif head.suffix in {".csv", ".tsv", ".parquet"} or table.columns:
+                found.rejected.append((_shown(source, root), _unknown(head)))
+                found.unknown.append(head)
+            else:
+                found.not_used.append((_shown(source, root), "not a format that is known"))
+        elif form.rank is None:
+            chosen.append((form.name, source))
+        else:
+            views[form.name].append((form.rank(head), source, head))
+    for name, ranked in views.items():
+        ranked.sort(key=lambda v: (v[0], v[1].name))
+        best = ranked[0]
+        if table.gravity == "removed" and len(ranked) > 1:
+            best = ranked[-1]
+        chosen.append((name, best[1]))
+        for view in ranked:
+            if view is not best:
+                reason = f"another view of the same movement; {best[2].name} is read"
+                found.not_used.append((_shown(view[1], root), reason))
+    alone = len(chosen) == 1
+    for name, source in chosen:
+        shown = _shown(source, root)
+        known = {k: v for k in ("subject", "activity", "placement") if (v := getattr(table, k))}
+        if pattern is not None:
+            match = pattern.fullmatch(shown)
+            if match is None:
+                found.rejected.append((shown, f"does not match dataset.pattern {table.pattern!r}"))
+                continue
+            known |= {k: v for k, v in match.groupdict().items() if v}
+        known |= fields.sidecar_row(sidecar, shown)
+        if "session" in known and "activity" in known and not table.activity:
+            # walk_1.csv and run_1.csv are two recordings.
+            known["session"] = f"{known['activity']}-{known['session']}"
+        has_views = formats.get(name).rank is not None
+        known.setdefault("session", _session(shown, folder=alone and has_views))
+        extra = {"format": name, "fields": known, "shown": shown}
+        found.sources.append(Source(source.path, source.member, known.get("placement", ""), extra))
+
+
+def _unknown(head: Head) -> str:
+    have = ", ".join(c for c in head.columns[:12] if c)
+    if not have:
+        return (
+            "not a format that is known (no header line). If it is a table, its columns are called "
+            "_0, _1, … in dataset.columns"
+        )
+    return f"not a format that is known (its columns are {have}). Name them in dataset.columns"
+
+
+def read(source: Source, table: Table) -> Iterator[Raw]:
+    """The recordings of one source, as they stand in it."""
+    head = head_of(source)
+    form = formats.get(source.extra["format"])
+    for raw in form.read(source, head, Hints(table)):
+        raw.source = raw.source.replace(source.name, source.extra["shown"], 1)
+        raw.findings = [
+            replace(f, where=f.where.replace(source.name, source.extra["shown"], 1))
+            for f in raw.findings
+        ]
+        raw.provenance.setdefault("format", form.name)
+        yield raw
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A user's table, with what was found out from some of its files and holds for all.
+
+    One file of vigorous arm movement may not tell whether gravity is in it; its neighbours of the
+    same format do.
+
+    Parameters
+    ----------
+    table : Table
+    by_format : dict
+        `(unit, gravity)` for each format whose files do not say.
+    """
+
+    table: Table
+    by_format: dict[str, tuple[Unit | None, Gravity | None]] = field(default_factory=dict)
+
+    def read(self, source: Source) -> Iterator[Raw]:
+        for raw in read(source, self.table):
+            unit, gravity = self.by_format.get(source.extra["format"], (None, None))
+            if raw.unit is None and unit is not None:
+                raw.unit = unit
+                raw.provenance["unit_from"] = "the files read together"
+            if raw.gravity is None and gravity is not None:
+                raw.gravity = gravity
+            yield raw
+
+
+# Files of each format that are looked at to find out what none of them says.
+PROBES = 8
+
+
+def resolve(table: Table, sources: list[Source]) -> Resolved:
+    """Find out unit and gravity, where nobody says, from a few files spread over all."""
+    by_format: dict[str, list[Source]] = defaultdict(list)
+    for source in sources:
+        by_format[source.extra["format"]].append(source)
+    answers: dict[str, tuple[Unit | None, Gravity | None]] = {}
+    for name, group in by_format.items():
+        step = max(1, len(group) // PROBES)
+        units: set[Any] = set()
+        gravities: set[Any] = set()
+        silent = False
+        told = table.unit or table.counts_per_g
+        for source in [] if told and table.gravity else group[::step][:PROBES]:
+            try:
+                raws = list(read(source, table))
+            except DataError:
+                continue
+            for raw in raws:
+                if raw.unit is not None and raw.gravity is not None:
+                    continue
+                silent = True
+                timing.spread(raw)
+                rate = timing.rate_hz(raw) or FALLBACK_RATE_HZ
+                values.examine(raw, rate)
+                units |= {raw.unit} - {None}
+                gravities |= {raw.gravity} - {None}
+        if silent and len(group) > 1:
+            answers[name] = (
+                next(iter(units)) if len(units) == 1 else None,
+                next(iter(gravities)) if len(gravities) == 1 else None,
+            )
+    return Resolved(table, answers)
+
+
+# Files -----------------------------------------------------------------------------------------
+
+
+def _files(path: str, root: Path) -> list[Path]:
+    wanted = Path(path).expanduser()
+    full = wanted if wanted.is_absolute() else root / wanted
+    if full.is_dir():
+        found = [p for p in full.rglob("*") if p.is_file()]
+    elif full.is_file():
+        found = [full]
+    else:
+        found = [Path(p) for p in glob.glob(str(full), recursive=True) if Path(p).is_file()]
+    return sorted(p for p in found if not p.name.startswith((".", "~")))
+
+
+def _heads(path: Path) -> Iterator[tuple[Source, Head]]:
+    if path.suffix.lower() == ".zip":
+        from har.ingest.fetch import check_zip
+
+        check_zip(path, path.name)
+        for member in text.members(path):
+            if not PurePosixPath(member).name.startswith("."):
+                source = Source(path, member)
+                yield source, head_of(source)
+    else:
+        yield Source(path), head_of(Source(path))
+
+
+def head_of(source: Source) -> Head:
+    """The beginning of a source."""
+    if source.member:
+        try:
+            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as f:
+                return look(source.member, f.read(HEAD_BYTES))
+        except text.BROKEN_ARCHIVE as e:
+            raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
+    with source.path.open("rb") as f:
+        return look(source.path.as_posix(), f.read(HEAD_BYTES))
+
+
+def _shown(source: Source, root: Path) -> str:
+    """A path as the user would write it: relative to the workspace where it lies inside."""
+    path = source.path
+    try:
+        shown = path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        shown = path.as_posix()
+    return f"{shown}/{source.member}" if source.member else shown
+
+
+def _session(shown: str, *, folder: bool) -> str:
+    """A folder of a logger is a session; otherwise a file is."""
+    pure = PurePosixPath(shown)
+    parts = [p for p in pure.parent.parts if p not in ("/", ".")]
+    if folder and parts and parts[-1].lower() not in _VAGUE:
+        return "-".join(parts[-2:]) if len(parts) > 1 else parts[-1]
+    near = [parts[-1]] if parts and parts[-1].lower() not in _VAGUE else []
+    return "-".join([*near, pure.stem])

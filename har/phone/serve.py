@@ -1,0 +1,173 @@
+"""`har serve`: make the site and the server, and say how a phone gets there."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from har.phone import certificates
+from har.phone.server import Server
+from har.phone.site import build_site
+from har.phone.uploads import Uploads
+from har.runtime.bundle import find_bundle
+from har.workspace import Workspace
+
+LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
+
+
+def make(
+    bundle: str,
+    workspace: Workspace,
+    *,
+    host: str | None = None,
+    port: int = 8000,
+    https: bool = False,
+    authority_folder: Path | None = None,
+) -> tuple[Server, certificates.Certificates | None]:
+    """A server that listens and does not answer yet.
+
+    Parameters
+    ----------
+    bundle : str
+        Its folder, or the name of a pipeline.
+    workspace : Workspace
+        Recordings land in its `data/raw/recorded`.
+    host : str, optional
+        This machine alone (127.0.0.1) by default; with `https` the local network, which is what
+        that is for.
+    port : int
+        0 takes a free one.
+    https : bool
+    authority_folder : Path, optional
+        Where the local authority is kept: by default in the user's own configuration, since a
+        phone that trusts it trusts it for every workspace.
+
+    Raises
+    ------
+    HarError
+        If there is no bundle, the page's runtime was not installed, or the port is taken.
+    """
+    folder = find_bundle(bundle, workspace.reports)
+    host = host or (EVERYWHERE if https else LOOPBACK)
+    names = tuple(dict.fromkeys([*certificates.local_names(), *_as_name(host)]))
+    tls = None
+    if https:
+        addresses = [LOOPBACK, "::1", *certificates.local_addresses()]
+        if _is_address(host) and host not in {EVERYWHERE, "::", *addresses}:
+            addresses.append(host)
+        tls = certificates.make(
+            authority_folder or default_authority_folder(), addresses=addresses, names=list(names)
+        )
+    site = build_site(folder, authority=tls.authority if tls else None)
+    context = tls.context() if tls else None
+    # Others on the network may look at the page; what was recorded is not theirs to read or add to.
+    key = None if host in {LOOPBACK, "::1", "localhost"} else access_key(authority_folder)
+    uploads = Uploads(workspace.raw)
+    return Server((host, port), site, uploads, tls=context, key=key, names=names), tls
+
+
+def access_key(folder: Path | None = None) -> str:
+    """A secret of this user's, kept so that a phone need not scan a new code every day."""
+    path = (folder or default_authority_folder()) / "access-key"
+    with contextlib.suppress(FileNotFoundError):
+        if key := path.read_text(encoding="ascii").strip():
+            return key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    key = secrets.token_urlsafe(18)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as f:
+        f.write(key)
+    return key
+
+
+def default_authority_folder() -> Path:
+    import click
+
+    return Path(os.environ.get("HAR_HTTPS_FOLDER") or click.get_app_dir("har")) / "https"
+
+
+def urls(server: Server) -> list[str]:
+    """Where the page can be opened, the likeliest for a phone first."""
+    host = str(server.server_address[0])
+    hosts = [*certificates.local_addresses(), "localhost"] if host == EVERYWHERE else [host]
+    end = f"#key={server.key}" if server.key else ""
+    shown = [f"[{h}]" if ":" in h else h for h in hosts]
+    return [f"{server.scheme}://{h}:{server.port}/{end}" for h in shown]
+
+
+def announce(
+    server: Server, tls: certificates.Certificates | None, echo: Callable[[str], None]
+) -> None:
+    """Say where the page is, and how a phone comes to trust it."""
+    first, *others = urls(server)
+    echo(f"The page is at {first}")
+    for other in others:
+        echo(f"            or {other}")
+    if tls is None and server.key is None:
+        echo("Only this machine reaches it. For a phone: har serve BUNDLE --https")
+    elif tls is None:
+        echo("Without --https a phone gives the page no motion: it can open files, not record.")
+    else:
+        if "//localhost" in first:
+            echo("This machine has no address on a local network: join the phone's Wi-Fi first.")
+        else:
+            echo(_qr(first))
+        echo(
+            f"""\
+To trust it on a phone on this network, once:
+  1. open {first.partition("#")[0]}har-ca.crt there, past the browser's warning
+  2. iPhone: Settings > General > VPN & Device Management > install it; then
+     Settings > General > About > Certificate Trust Settings > switch it on
+     Android: Settings > Security > More > Install a certificate > CA certificate
+  3. open {first}
+The authority vouches for private addresses and local names only. It is kept in
+{tls.authority.parent}; its SHA-256 fingerprint is
+{tls.fingerprint()}
+Without step 1 and 2 the page works too, past the warning, but not offline."""
+        )
+    echo("Recordings land in data/raw/recorded. Ctrl-C stops.")
+
+
+def _qr(url: str) -> str:
+    import io
+
+    import segno
+
+    picture = io.StringIO()
+    segno.make(url, micro=False).terminal(out=picture, compact=True)
+    return picture.getvalue().rstrip("\n")
+
+
+def run(
+    bundle: str,
+    workspace: Workspace,
+    *,
+    host: str | None,
+    port: int,
+    https: bool,
+    echo: Callable[[str], None],
+) -> None:
+    """Serve until interrupted."""
+    server, tls = make(bundle, workspace, host=host, port=port, https=https)
+    with server:
+        announce(server, tls, echo)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            echo("Stopped.")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _as_name(host: str) -> list[str]:
+    return [] if _is_address(host) else [host.lower()]

@@ -1,0 +1,117 @@
+"""A `.tflite` file as a function on windows: the interpreter that phones have, and nothing else.
+
+No TensorFlow here. What is measured (latency, memory) is measured in a process of its own, so that
+nothing else that the caller holds is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from har.errors import ExportError
+from har.quiet import quiet
+
+
+class LiteModel:
+    """A classifier in a `.tflite` file, one window at a time on one thread.
+
+    Recurrent models are exported with a batch of 1 (see `har.export.convert`), and a phone asks for
+    one window at a time anyway.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        The file, or what is in it.
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be loaded by built-in operators alone.
+    """
+
+    def __init__(self, source: Path | bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        self.name = "model" if isinstance(source, bytes) else Path(source).name
+        try:
+            with quiet():
+                self._interpreter = Interpreter(model_content=self.content, num_threads=1)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as e:
+            raise ExportError(f"{self.name} does not load in the LiteRT interpreter: {e}") from e
+        (self._input,) = self._interpreter.get_input_details()
+        (self._output,) = self._interpreter.get_output_details()
+
+    @property
+    def input_shape(self) -> tuple[int, int]:
+        """(n_raw, 3): the rows and channels of a window."""
+        return tuple(int(n) for n in self._input["shape"][1:])  # type: ignore[return-value]
+
+    @property
+    def n_classes(self) -> int:
+        return int(self._output["shape"][-1])
+
+    @cached_property
+    def operators(self) -> dict[str, int]:
+        return operators(self.content)
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        """Probabilities of windows.
+
+        Parameters
+        ----------
+        windows : ndarray of float32, shape (n, n_raw, 3)
+            Raw m/s².
+
+        Returns
+        -------
+        ndarray of float32, shape (n, k)
+
+        Raises
+        ------
+        ExportError
+            If the windows are not what the model takes.
+        """
+        if windows.ndim != 3 or windows.shape[1:] != self.input_shape:
+            raise ExportError(
+                f"{self.name} takes windows of shape (n, {self.input_shape[0]}, "
+                f"{self.input_shape[1]}), got {windows.shape}. Resample to the model's rate first."
+            )
+        windows = np.ascontiguousarray(windows, np.float32)
+        out = np.empty((len(windows), self.n_classes), np.float32)
+        run, where, answer = self._interpreter, self._input["index"], self._output["index"]
+        for i in range(len(windows)):
+            run.set_tensor(where, windows[i : i + 1])
+            run.invoke()
+            out[i] = run.get_tensor(answer)[0]
+        return out
+
+
+def operators(content: bytes) -> dict[str, int]:
+    """The operators in a `.tflite` file and how often each stands there, over all subgraphs.
+
+    A custom operator is listed as `CUSTOM:<its name>`; TensorFlow's own kernels (Flex) are custom
+    operators whose name begins with `Flex`.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    counts: Counter[str] = Counter()
+    for subgraph in model.subgraphs:
+        for operator in subgraph.operators or ():
+            code = model.operatorCodes[operator.opcodeIndex]
+            # Old files know only the 8-bit field; new ones put 127 there.
+            number = max(code.builtinCode, code.deprecatedBuiltinCode)
+            if number == schema.BuiltinOperator.CUSTOM:
+                custom = code.customCode
+                text = custom.decode() if isinstance(custom, bytes) else str(custom)
+                counts[f"CUSTOM:{text}"] += 1
+            else:
+                counts[names.get(number, str(number))] += 1
+    return dict(sorted(counts.items()))

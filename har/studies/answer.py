@@ -1,0 +1,76 @@
+"""What a study leaves: a table for the reader, JSON for programs, a picture, Markdown to commit."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from har.files import replace_file
+from har.report import figures
+from har.report.figures import LIGHT, Ink
+from har.report.table import WIDTH, markdown, padded
+from har.studies.republish import as_json
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer to a study's question.
+
+    study, pipeline, title : names and the question. says : the answer, in sentences. head, rows :
+    the table; its first column is text. protocol : what was done, what was equal, and what must
+    not be read from it. data : what `<study>.json` holds besides.
+    """
+
+    study: str
+    pipeline: str
+    title: str
+    says: Sequence[str]
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    protocol: str
+    data: dict[str, Any]
+    draw: Callable[[Ink], Any]
+
+    def as_text(self) -> str:
+        """For the terminal."""
+        lines = padded([self.head, *self.rows], text=1)
+        words = [textwrap.fill(line, WIDTH) for line in self.says]
+        return "\n".join([*words, "", *lines, "", textwrap.fill(self.protocol, WIDTH)])
+
+    def as_markdown(self, command: str, picture: str) -> str:
+        """For a page of the repository.
+
+        Parameters
+        ----------
+        command : str
+            That made it.
+        picture : str
+            Where the picture is, from the page.
+        """
+        blocks = [
+            f"# {self.title}",
+            *self.says,
+            f"```sh\n{command}\n```",
+            markdown(self.head, self.rows),
+            f"![{self.title}]({picture})",
+            self.protocol,
+        ]
+        return "\n\n".join(blocks) + "\n"
+
+    def write(self, folder: Path) -> list[Path]:
+        """`<study>.json` and `<study>.png` in the pipeline's folder of reports."""
+        data, picture = folder / f"{self.study}.json", folder / f"{self.study}.png"
+        replace_file(data, as_json(self.data))
+        replace_file(picture, figures.png(self.draw(LIGHT), ground="white"))
+        return [data, picture]
+
+    def write_page(self, page: Path, command: str) -> list[Path]:
+        """A Markdown page, with its picture in `figures/` beside it."""
+        picture = page.parent / "figures" / f"{self.pipeline}-{self.study}.png"
+        replace_file(picture, figures.png(self.draw(LIGHT), ground="white", dpi=110))
+        text = self.as_markdown(command, f"figures/{picture.name}")
+        replace_file(page, text.encode())
+        return [page, picture]

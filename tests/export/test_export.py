@@ -1,0 +1,248 @@
+"""The whole way: made-up people to a bundle, and what must stop it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from rich.console import Console
+
+import har.evaluation
+from har import pipeline
+from har.config import parse
+from har.errors import ExportError
+from har.export import convert, shipping
+from har.ingest.chunks import of_recording
+from har.models.saved import load_model
+from har.runtime import predict as predicting
+from har.runtime.bundle import Bundle
+from har.signal import resampling
+from har.signal.prepare import prepare
+from har.stages import Context
+from har.store import Store
+from har.workspace import Workspace
+from tests.synthetic import make_recordings
+
+PIPELINE = {
+    "name": "made-up",
+    "dataset": {"path": "none/*.csv"},
+    "signal": {"filter": {"kind": "lowpass", "cutoff_hz": 20}},
+    "windows": {"length_s": 1.28},
+    "split": {"folds": 2, "validation": 0.34},
+    "models": ["cnn", "extra_trees"],
+    "training": {"epochs": 3},
+    "export": {"quantization": ["none", "float16"]},
+}
+
+
+def context(root: Path, **overrides: object) -> Context:
+    workspace = Workspace(root)
+    console = Console(stderr=True, quiet=True)
+    return Context(workspace, parse({**PIPELINE, **overrides}), Store(workspace.cache), 2, console)
+
+
+class Remembered:
+    """Conversions, done once for a model file: the second export of this module is about parity."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.real = folder, convert.convert
+        self.known: dict[tuple[Path, bool], convert.Converted] = {}
+
+    @staticmethod
+    def key(request: convert.Request) -> tuple[Path, bool]:
+        return request.model, request.probe is not None
+
+    def convert(
+        self, requests: Sequence[convert.Request], *, jobs: int = 1
+    ) -> list[convert.Converted]:
+        fresh = [r for r in requests if self.key(r) not in self.known]
+        for request, result in zip(fresh, self.real(fresh, jobs=jobs), strict=True):
+            kept = self.folder / str(len(self.known))
+            shutil.copytree(request.folder, kept)
+            files = {v: kept / p.name for v, p in result.files.items()}
+            self.known[self.key(request)] = convert.Converted(files, result.failed, result.keras)
+        found = [self.known[self.key(r)] for r in requests]
+        return [convert.Converted(dict(c.files), dict(c.failed), c.keras) for c in found]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(convert, "convert", Remembered(tmp_path_factory.mktemp("converted")).convert)
+    patch.setattr(pipeline, "STAGES", (("tests.export.made_up", "STAGE"), *pipeline.STAGES[1:]))
+    ran = context(tmp_path_factory.mktemp("export"))
+    pipeline.run(ran)
+    yield ran
+    patch.undo()
+
+
+def test_results_hold_what_conversion_did(exported: Context) -> None:
+    folder = exported.workspace.reports / "made-up"
+    results = json.loads((folder / "results.json").read_text())
+    schema = Path(har.evaluation.__path__[0]) / "results.schema.json"
+    jsonschema.validate(results, json.loads(schema.read_text()))
+    entry = results["models"]["cnn"]["export"]["float32"]
+    assert entry["max_abs_diff"] < 1e-4
+    assert entry["label_agreement"] == 1
+    # the same windows and, but for ties, the same labels: the score that was quoted
+    assert entry["macro_f1"] == pytest.approx(results["models"]["cnn"]["macro_f1"], abs=1e-6)
+    assert "On the phone" in (folder / "index.html").read_text()
+    assert results["models"]["extra_trees"]["export"] == {}
+
+
+def test_the_bundle_says_whom_it_knows_and_whose_score_it_quotes(exported: Context) -> None:
+    manifest = Bundle.open(exported.workspace.reports / "made-up" / "bundle" / "cnn").manifest
+    people = [str(i) for i in range(1, 7)]
+    assert manifest["trained_on"]["subjects"] == people
+    assert manifest["trained_on"]["fit"] == "final"
+    assert manifest["score_of"]["n_subjects"] == 6
+    assert manifest["variants"]["float32"]["n_windows"] > 200
+    assert manifest["calibration"]["folded"]
+    assert 0 < manifest["abstention"]["threshold"] < 1
+    assert set(manifest["variants"]) | set(manifest["withheld"]) == {"float32", "float16", "stream"}
+
+
+def test_a_recording_through_the_bundle_is_a_recording_through_the_pipeline(
+    exported: Context,
+) -> None:
+    """The published files alone, against prepare and Keras's stored answers on golden windows."""
+    bundle = Bundle.open(exported.workspace.reports / "made-up" / "bundle" / "cnn")
+    recording = make_recordings(1, seconds=16, seed=5)[0]
+    windows = prepare(
+        [recording, *make_recordings(2, seconds=16)],
+        signal=exported.pipeline.signal,
+        windows=exported.pipeline.windows,
+    )
+    mine = np.flatnonzero(windows.recordings == recording.id)
+    n = predicting.predict(bundle, of_recording(recording)).n_windows
+    offline = bundle.model()(windows.gather(mine[:n]))
+    found = predicting.predict(bundle, of_recording(recording))
+    np.testing.assert_allclose(found.probabilities, offline, atol=1e-4)
+    golden = bundle.golden()
+    np.testing.assert_allclose(
+        bundle.model()(golden["windows"]), golden["probabilities"], atol=1e-4
+    )
+
+
+def test_from_raw_recordings_with_their_own_timestamps(exported: Context) -> None:
+    manifest = Bundle.open(exported.workspace.reports / "made-up" / "bundle" / "cnn").manifest
+    found = manifest["raw_parity"]
+    assert found["recordings"] == 6
+    assert found["irregular"] > 0
+    assert found["n_windows"] > 80
+    assert found["max_abs_diff"] < 1e-4
+
+
+def test_another_way_of_resampling_does_not_ship(
+    exported: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the phone took the nearest sample."""
+
+    def nearest(time: np.ndarray, samples: np.ndarray, at: np.ndarray) -> np.ndarray:
+        return samples[np.abs(time[:, None] - at).argmin(0)].astype(float)
+
+    monkeypatch.setattr(resampling, "cubic", nearest)
+    with pytest.raises(ExportError, match="from raw recordings, the phone's way"):
+        pipeline.run(context(exported.workspace.root), force=True)
+
+
+def test_one_folds_model_ships_if_it_is_asked_for(exported: Context) -> None:
+    asked = context(exported.workspace.root, name="one-fold", export={"fit": "fold"})
+    pipeline.run(asked)
+    manifest = Bundle.open(asked.workspace.reports / "one-fold" / "bundle" / "cnn").manifest
+    folds = json.loads((asked.outputs["train"].path / "folds.json").read_text())
+    assert manifest["trained_on"]["fit"] == "fold"
+    assert manifest["trained_on"]["fold"] == 0
+    assert manifest["trained_on"]["subjects"] == folds[0]["train"]
+    assert "one fold's model" in manifest["score_of"]["what"]
+
+
+def test_all_seeds_ship_as_the_mean_of_their_probabilities(exported: Context) -> None:
+    asked = context(
+        exported.workspace.root,
+        name="ensemble",
+        models=["cnn"],
+        training={"epochs": 3, "seeds": [0, 1]},
+        export={"seeds": "all", "quantization": ["none"]},
+    )
+    pipeline.run(asked)
+    bundle = Bundle.open(asked.workspace.reports / "ensemble" / "bundle" / "cnn")
+    results = json.loads((asked.workspace.reports / "ensemble" / "results.json").read_text())
+    # says so, and quotes the score of the ensemble
+    on, score = bundle.manifest["trained_on"], results["models"]["cnn"]["seed_ensemble"]
+    assert [m["seed"] for m in on["members"]] == [0, 1]
+    assert on["seed"] is on["epochs"] is None
+    assert bundle.manifest["parameters"] == 2 * results["models"]["cnn"]["parameters"]
+    quoted = bundle.manifest["score_of"]
+    assert "the mean of 2 seeds' probabilities" in quoted["what"]
+    assert {k: quoted[k] for k in score} == score
+    measured = bundle.manifest["variants"]["float32"]
+    assert measured["n_windows"] > 200
+    assert measured["macro_f1"] == pytest.approx(score["macro_f1"], abs=1e-6)
+    assert "mean of several models" in bundle.manifest["withheld"]["stream"]
+    # is the mean of the two final fits
+    trained = exported.store.root / "job"
+    final = {}
+    for path in trained.glob("*/job.json"):
+        about = json.loads(path.read_text())
+        if about["fold"] == "final" and about["epochs_run"]:
+            final[about["seed"]] = path.parent / "model.keras"
+    windows = bundle.golden()["windows"]
+    each = [load_model(final[s]).predict(windows, verbose=0) for s in (0, 1)]
+    assert np.abs(each[0] - each[1]).max() > 1e-3
+    np.testing.assert_allclose(bundle.golden()["probabilities"], np.mean(each, 0), atol=1e-6)
+    np.testing.assert_allclose(bundle.model()(windows), np.mean(each, 0), atol=1e-6)
+
+
+def test_nothing_changed_nothing_runs(exported: Context) -> None:
+    again = context(exported.workspace.root)
+    assert [s.state for s in pipeline.run(again)] == ["up to date"] * 6
+
+
+def test_a_model_that_is_not_the_one_that_was_scored_does_not_ship(exported: Context) -> None:
+    record = json.loads((exported.outputs["train"].path / "jobs.json").read_text())[0]
+    path = exported.store.root / "job" / record["key"] / "predictions.npz"
+    kept = path.read_bytes()
+    with np.load(path) as f:
+        arrays = dict(f)
+    arrays["test_probabilities"] = np.roll(arrays["test_probabilities"], 1, axis=0)
+    np.savez(path, **arrays)
+    published = exported.workspace.reports / "made-up" / "bundle" / "cnn" / "model.tflite"
+    before = published.read_bytes()
+    try:
+        with pytest.raises(ExportError, match="not the one that was scored .cnn, on unseen"):
+            pipeline.run(context(exported.workspace.root), force=True)
+    finally:
+        path.write_bytes(kept)
+    assert published.read_bytes() == before, "what was there stays"
+
+
+def test_which_models(exported: Context) -> None:
+    results = {
+        "selected": "gru",
+        "models": {
+            "gru": {"macro_f1": 0.8, "exportable": True},
+            "lstm": {"macro_f1": None, "exportable": True},
+            "extra_trees": {"macro_f1": 0.9, "exportable": False},
+        },
+    }
+    models = ["gru", "lstm", "extra_trees"]
+
+    def chosen(wanted: object) -> list[str]:
+        made = context(exported.workspace.root, models=models, export={"models": wanted})
+        return [m.key for m in shipping.choose(made, results)]
+
+    assert chosen("best") == ["gru"]
+    assert chosen("all") == ["gru"]
+    assert chosen(["gru"]) == ["gru"]
+    with pytest.raises(ExportError, match="extra_trees cannot be exported.*These can: gru"):
+        chosen(["extra_trees"])
+    with pytest.raises(ExportError, match="No model can be exported"):
+        shipping.choose(
+            context(exported.workspace.root, models=models), {**results, "selected": None}
+        )

@@ -1,0 +1,98 @@
+"""A server on a free port, for tests: a bundle that is only bytes, and plain HTTP requests."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har.phone.server import Server
+from har.phone.site import build_site
+from har.phone.uploads import Uploads
+
+
+def write_page(folder: Path) -> Path:
+    """A page with the parts that the site asks for."""
+    files = {
+        "index.html": '<script type="importmap">{"imports": {}}</script>',
+        "sw.js": 'const V = "__VERSION__"; const A = ["__ASSETS__"];',
+        "js/app.js": "export const x = 1;",
+        "vendor/litert/index.js": "export {};",
+        "vendor/litert/wasm/a.wasm": "wasm",
+        "package.json": "{}",
+        "node_modules/secret.js": "no",
+    }
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def write_bundle(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.tflite").write_bytes(b"\x00tflite")
+    (folder / "model.json").write_text(json.dumps({"activities": ["sit", "walk"]}))
+    np.savez(
+        folder / "golden.npz",
+        windows=np.ones((2, 4, 3), np.float32),
+        probabilities=np.full((2, 2), 0.5, np.float32),
+        labels=np.array([0, 1]),
+    )
+    return folder
+
+
+@contextlib.contextmanager
+def running(server: Server) -> Iterator[Server]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def small_server(folder: Path, **limits: Any) -> Iterator[Server]:
+    from har.phone.intake import Limits
+
+    site = build_site(write_bundle(folder / "bundle"), web=write_page(folder / "web"))
+    uploads = Uploads(folder / "raw", Limits(**limits))
+    with running(Server(("127.0.0.1", 0), site, uploads)) as server:
+        yield server
+
+
+def request(
+    server: Server,
+    method: str,
+    path: str,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, Any, dict[str, str]]:
+    """Status, body (parsed if it is JSON) and headers. Bytes are sent as they are."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    sent = {"Content-Type": "application/json"} if data is not None else {}
+    try:
+        connection.putrequest(method, path, skip_host="Host" in (headers or {}))
+        every = {**sent, **(headers or {})}
+        if data is not None and "Content-Length" not in every:
+            every["Content-Length"] = str(len(data))
+        for key, value in every.items():
+            connection.putheader(key, value)
+        connection.endheaders(data)
+        response = connection.getresponse()
+        content = response.read()
+    finally:
+        connection.close()
+    kind = response.headers.get("Content-Type", "")
+    found = json.loads(content) if kind.startswith("application/json") and content else content
+    return response.status, found, dict(response.headers)

@@ -1,0 +1,41 @@
+"""The page's part about models: written anew between its marks, the rest left alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from har.errors import ExportError
+from har.report import phone_page
+
+
+def test_the_part_between_the_marks(make_bundle: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = tmp_path / "reports" / "small"
+    for name in ("gru", "cnn"):
+        source = make_bundle(name)
+        target = folder / "bundle" / name
+        target.mkdir(parents=True)
+        for path in source.iterdir():
+            (target / path.name).write_bytes(path.read_bytes())
+    entry = {"bytes": 80_000, "latency_ms_p50": 0.1, "macro_f1": 0.8}
+    results = {"models": {"gru": {"export": {"float32": entry}}, "cnn": {"export": {}}}}
+    (folder / "results.json").write_text(json.dumps(results))
+    page = tmp_path / "reports" / "phone.md"
+    page.write_text("# Mine\n\nbefore\n")
+    phone_page.write(folder, page, command="har run small")
+    once = page.read_text()
+    assert once.startswith("# Mine\n\nbefore\n")
+    assert "| gru | dynamic |" in once
+    assert "- cnn, stream: layer 'conv_0' (Conv1D) needs the whole window" in once
+    assert (page.parent / "figures" / "phone-pareto.png").is_file()
+    page.write_text(once + "\nafter\n")
+    phone_page.write(folder, page, command="har run small")
+    assert page.read_text() == once + "\nafter\n"
+
+
+def test_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="Run: har export watch"):
+        phone_page.write(tmp_path / "watch", tmp_path / "phone.md", command="")

@@ -1,0 +1,225 @@
+"""Small networks with random weights, converted once: as hard to convert as trained ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from har.config import parse
+from har.export import convert, description, writer
+from har.models import registry
+from har.runtime.interpreter import LiteModel
+from har.signal.filters import lowpass_taps
+from har.signal.windows import Windows
+
+RATE_HZ = 50.0
+N_SAMPLES = 64
+ACTIVITIES = ("sit", "walk", "jog", "stairs")
+PARAMS: dict[str, dict[str, Any]] = {
+    "gru": {"units": 8},
+    "lstm": {"units": 8, "frame": 1},
+    "bilstm": {"units": 8},
+    "cnn": {},
+}
+# Whatever else the registry would let a phone have, in its defaults where nothing smaller is said.
+SMALL = {n: {"units": 8} for n in ("simple_rnn", "stacked_lstm", "peephole_lstm")}
+OTHERS = {
+    n: SMALL.get(n, {}) for n in registry.names() if registry.get(n).exportable and n not in PARAMS
+}
+TAPS = lowpass_taps(RATE_HZ, 20.0, 8.0)
+N_RAW = N_SAMPLES + len(TAPS) - 1
+
+
+def walk(n: int, seed: int = 0) -> np.ndarray:
+    """Something like a body that moves: gravity, a few tones whose strength wanders, noise."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n) / RATE_HZ
+    knots = np.arange(0, t[-1] + 4, 4)
+    out = np.zeros((n, 3))
+    for axis in range(3):
+        for hz in (0.7, 1.9, 3.8):
+            strength = np.interp(t, knots, rng.gamma(1, 2, len(knots)))
+            out[:, axis] += strength * np.sin(2 * np.pi * hz * t + rng.uniform(0, 6))
+    out += rng.normal(0, 0.3, out.shape)
+    out[:, 2] += 9.81
+    return out.astype(np.float32)
+
+
+def save_keras(folder: Path, name: str, seed: int) -> Path:
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    spec = registry.get(name)
+    model = spec.build(
+        (N_RAW, 3),
+        len(ACTIVITIES),
+        taps=TAPS,
+        params={**PARAMS, **OTHERS}[name],
+        mean=[0.1, -0.3, 9.6],
+        std=[2.0, 3.0, 2.5],
+    )
+    if spec.solve:
+        x = cut_windows(walk(6000, seed=1), 200)
+        labels = np.arange(len(x)) * len(ACTIVITIES) // len(x)
+        spec.solve(model, lambda rows: x[rows], labels, np.ones(len(x)), seed)
+    else:
+        last = model.layers[-1]  # probabilities that spread over all classes, as trained ones do
+        kernel, bias = last.get_weights()
+        last.set_weights([kernel * 8, bias])
+        each = np.asarray(model.predict_on_batch(cut_windows(walk(6000), 200)))
+        last.set_weights([kernel * 8, bias - np.log(each).mean(0)])
+    path = folder / f"{name}-{seed}.keras"
+    model.save(path)
+    return path
+
+
+def cut_windows(samples: np.ndarray, n: int) -> np.ndarray:
+    starts = np.linspace(0, len(samples) - N_RAW, n).astype(int)
+    return np.stack([samples[s : s + N_RAW] for s in starts])
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """By architecture: the request and what came of it, with Keras's own answers."""
+    return convert_all(list(PARAMS), tmp_path_factory.mktemp("converted"))
+
+
+@pytest.fixture(scope="session")
+def converted_all(
+    converted: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """The same of every architecture that could be exported."""
+    return {**converted, **convert_all(list(OTHERS), tmp_path_factory.mktemp("converted-others"))}
+
+
+def convert_all(names: list[str], folder: Path) -> dict[str, Any]:
+    probe = cut_windows(walk(6000), 200)
+    requests = []
+    for name in names:
+        target = folder / name
+        target.mkdir()
+        variants = ["float32", "dynamic", "float16", "stream"]
+        variants += ["int8"] if name in ("gru", "cnn") else []
+        requests.append(
+            convert.Request(
+                save_keras(folder, name, 0), target, tuple(variants), probe[:50], probe=probe
+            )
+        )
+    results = convert.convert(requests, jobs=2)
+    return {n: (q, r) for n, q, r in zip(names, requests, results, strict=True)}
+
+
+def windows_of(samples: np.ndarray, n_subjects: int = 4) -> Windows:
+    starts = np.arange(0, len(samples) - N_RAW + 1, N_SAMPLES // 2, dtype=np.int64)
+    n = len(starts)
+    subjects = np.array([f"s{i * n_subjects // n}" for i in range(n)])
+    return Windows(
+        samples=samples,
+        starts=starts,
+        n_samples=N_SAMPLES,
+        taps=TAPS,
+        labels=np.arange(n, dtype=np.int64) % len(ACTIVITIES),
+        purity=np.ones(n, np.float32),
+        subjects=subjects,
+        recordings=np.array([f"{s}/0/wrist" for s in subjects]),
+        spans=np.stack([starts, starts + N_RAW], axis=1),
+        activities=ACTIVITIES,
+        rate_hz=RATE_HZ,
+        rejected={},
+    )
+
+
+PIPELINE = {
+    "name": "small",
+    "dataset": {"path": "*.csv", "gravity": "present"},
+    "signal": {"rate_hz": RATE_HZ, "filter": {"kind": "lowpass", "cutoff_hz": 20.0}},
+    "windows": {"length_s": N_SAMPLES / RATE_HZ, "overlap": 0.5},
+    "models": [{"name": n, "params": p} for n, p in PARAMS.items()],
+}
+RESULTS: dict[str, Any] = {
+    "protocol": "4 people, each tested by a model that had not seen them",
+    "config_key": "0123456789abcdef",
+    "data_fingerprint": "fedcba9876543210",
+    "selected": "gru",
+    "models": {
+        n: {
+            "accuracy": 0.5,
+            "macro_f1": 0.5,
+            "macro_f1_ci95": [0.4, 0.6],
+            "per_subject": {f"s{i}": 0.5 for i in range(4)},
+            "parameters": 100,
+            "exportable": True,
+        }
+        for n in PARAMS
+    },
+}
+
+
+class FakeContext:
+    """What `manifest.describe` looks at."""
+
+    def __init__(self, **overrides: Any) -> None:
+        self.pipeline = parse({**PIPELINE, **overrides})
+
+
+@pytest.fixture(scope="session")
+def make_bundle(converted: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """`make_bundle("gru")`: the folder of a whole bundle."""
+    made: dict[str, Path] = {}
+
+    def make(name: str) -> Path:
+        if name in made:
+            return made[name]
+        request, result = converted[name]
+        context: Any = FakeContext()
+        windows = windows_of(walk(6000))
+        model = next(m for m in context.pipeline.models if m.key == name)
+        trained_on = {"fit": "final", "subjects": ["s0", "s1"], "epochs": 3, "seed": 0}
+        figures = {
+            v: {
+                "operators": LiteModel(path).operators,
+                "latency_ms_p50": 0.1,
+                "latency_ms_p99": 0.2,
+                "peak_memory_bytes": 1000,
+                "n_windows": 200,
+                "max_abs_diff": 0.0,
+                "mean_abs_diff": 0.0,
+                "label_agreement": 1.0,
+                "macro_f1": 0.5,
+            }
+            for v, path in result.files.items()
+            if v != "stream"
+        }
+        stream = None
+        if path := result.files.get("stream"):
+            about = json.loads(convert.about_step(path).read_text())
+            stream = (path, {**about, "n_windows": 1, "max_abs_diff": 0.0})
+        folder = tmp_path_factory.mktemp("bundle") / name
+        writer.write(
+            folder,
+            {
+                **description.describe(context, model, trained_on, result.failed, windows, RESULTS),
+                "raw_parity": {
+                    "recordings": 2,
+                    "irregular": 1,
+                    "n_windows": 50,
+                    "max_abs_diff": 1e-7,
+                },
+            },
+            {v: p for v, p in result.files.items() if v != "stream"},
+            figures,
+            {
+                "windows": request.probe[:16],
+                "probabilities": result.keras[:16],
+                "labels": np.arange(16) % 4,
+            },
+            stream=stream,
+        )
+        made[name] = folder
+        return folder
+
+    return make
