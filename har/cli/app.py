@@ -13,6 +13,7 @@ import har
 from har.cli.data import data
 from har.cli.group import Group
 from har.cli.search import search
+from har.cli.serve import serve
 from har.cli.study import study
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -119,41 +120,7 @@ def models(as_json: bool) -> None:
     click.echo(listing.as_json() if as_json else listing.as_table())
 
 
-@main.command()
-@click.argument("bundle")
-@click.option(
-    "--host",
-    metavar="ADDRESS",
-    help="Listen here (default: 127.0.0.1, this machine alone; with --https the local network).",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8000,
-    show_default=True,
-    help="0: any free one.",
-)
-@click.option(
-    "--https", is_flag=True,
-    help="For a phone on the local network: makes a local certificate authority and shows how to "
-    "trust it.",
-)  # fmt: skip
-@click.pass_context
-def serve(ctx: click.Context, bundle: str, host: str | None, port: int, https: bool) -> None:
-    """Serve the phone page: live activity from the phone's own sensor, and recording.
-
-    BUNDLE is the folder of an exported model, or the name of the pipeline that exported it.
-
-    \b
-    Example:
-      har serve reports/watch/bundle/cnn
-      har serve watch --https
-    """
-    from har.phone import serve as page
-    from har.workspace import Workspace
-
-    where = Workspace(ctx.obj.resolve())
-    page.run(bundle, where, host=host, port=port, https=https, echo=click.echo)
+main.add_command(serve)
 
 
 # Tracking ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`har serve`: make the site and the server, and say how a phone gets there."""
+"""Make the site and its server: names, certificates, the key and the inbox."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import ipaddress
 import os
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 
 from har.phone import certificates
@@ -92,73 +91,12 @@ def default_authority_folder() -> Path:
 
 def urls(server: Server) -> list[str]:
     """Where the page can be opened, the likeliest for a phone first."""
-    host = str(server.server_address[0])
-    hosts = [*certificates.local_addresses(), "localhost"] if host == EVERYWHERE else [host]
+    hosts = [server.host]
+    if server.host == EVERYWHERE:
+        hosts = [*certificates.local_addresses(), "localhost"]
     end = f"#key={server.key}" if server.key else ""
     shown = [f"[{h}]" if ":" in h else h for h in hosts]
     return [f"{server.scheme}://{h}:{server.port}/{end}" for h in shown]
-
-
-def announce(
-    server: Server, tls: certificates.Certificates | None, echo: Callable[[str], None]
-) -> None:
-    """Say where the page is, and how a phone comes to trust it."""
-    first, *others = urls(server)
-    echo(f"The page is at {first}")
-    for other in others:
-        echo(f"            or {other}")
-    if tls is None and server.key is None:
-        echo("Only this machine reaches it. For a phone: har serve BUNDLE --https")
-    elif tls is None:
-        echo("Without --https a phone gives the page no motion: it can open files, not record.")
-    else:
-        if "//localhost" in first:
-            echo("This machine has no address on a local network: join the phone's Wi-Fi first.")
-        else:
-            echo(_qr(first))
-        echo(
-            f"""\
-To trust it on a phone on this network, once:
-  1. open {first.partition("#")[0]}har-ca.crt there, past the browser's warning
-  2. iPhone: Settings > General > VPN & Device Management > install it; then
-     Settings > General > About > Certificate Trust Settings > switch it on
-     Android: Settings > Security > More > Install a certificate > CA certificate
-  3. open {first}
-The authority vouches for private addresses and local names only. It is kept in
-{tls.authority.parent}; its SHA-256 fingerprint is
-{tls.fingerprint()}
-Without step 1 and 2 the page works too, past the warning, but not offline."""
-        )
-    echo("Recordings land in data/raw/recorded. Ctrl-C stops.")
-
-
-def _qr(url: str) -> str:
-    import io
-
-    import segno
-
-    picture = io.StringIO()
-    segno.make(url, micro=False).terminal(out=picture, compact=True)
-    return picture.getvalue().rstrip("\n")
-
-
-def run(
-    bundle: str,
-    workspace: Workspace,
-    *,
-    host: str | None,
-    port: int,
-    https: bool,
-    echo: Callable[[str], None],
-) -> None:
-    """Serve until interrupted."""
-    server, tls = make(bundle, workspace, host=host, port=port, https=https)
-    with server:
-        announce(server, tls, echo)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            echo("Stopped.")
 
 
 def _is_address(host: str) -> bool:

@@ -1,35 +1,55 @@
 """A small server: the phone page, the bundle, and the recordings' inbox.
 
-Python's own `http.server` is enough: a fixed table of files and five requests for recordings.
-Nothing of a request's path ever reaches the file system. Why not a web framework: it would bring a
-dozen packages to a page that one person opens on one phone.
+Starlette routes, uvicorn serves. Nothing of a request's path ever reaches the file system: files
+come from a fixed table, and a recording's id is 32 hexadecimal digits. Recordings are stored by
+worker threads, so that a slow disk holds up nobody else.
+
+HTTP is parsed by h11. Of uvicorn's two parsers it alone refuses a request with two Host headers or
+none, which the guard against DNS rebinding stands on. What it lets through and the other does not
+(a target that is no path, a length beside chunks) the guards refuse.
 """
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
-import json
-import re
+import asyncio
+import contextlib
 import socket
 import ssl
-import sys
-import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.convertors import IntegerConvertor, StringConvertor, register_url_convertor
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Mount, Route, Router
 
 from har.errors import HarError
-from har.phone.intake import Limits, Refused, finite_json
+from har.phone import guards
+from har.phone.connections import PLACES, Listener
+from har.phone.guards import answer
+from har.phone.intake import Refused, finite_json
 from har.phone.site import Site
 from har.phone.uploads import Uploads
 
-_API = re.compile(r"/api/recordings/([0-9a-f]{32})(?:/(chunks/(\d{1,8})|finish))?")
+_PIECE_BYTES = 64 * 1024
 
 
-class Server(ThreadingHTTPServer):
-    """One site and its inbox.
+class _RecordingId(StringConvertor):
+    regex = "[0-9a-f]{32}"
+
+
+class _PieceNumber(IntegerConvertor):
+    regex = "[0-9]{1,8}"
+
+
+register_url_convertor("recording", _RecordingId())
+register_url_convertor("piece", _PieceNumber())
+
+
+class Server:
+    """One site and its inbox. It listens from the moment it is made, and answers while it runs.
 
     Parameters
     ----------
@@ -41,13 +61,13 @@ class Server(ThreadingHTTPServer):
     key : str, optional
         What the page must know to read or send recordings; it stands in the address that is shown.
     names : tuple of str
-        Host names that it answers to, besides addresses. Others are refused, so that no web site
-        can reach it by pointing a name of its own here (DNS rebinding).
-    """
+        Host names that it answers to, besides addresses.
 
-    daemon_threads = True
-    allow_reuse_address = True
-    request_queue_size = 64
+    Raises
+    ------
+    HarError
+        If it cannot listen there.
+    """
 
     def __init__(
         self,
@@ -59,185 +79,134 @@ class Server(ThreadingHTTPServer):
         key: str | None = None,
         names: tuple[str, ...] = ("localhost",),
     ) -> None:
-        if ":" in address[0]:
-            self.address_family = socket.AF_INET6
-        self.key = key
-        self.site, self.uploads, self.names = site, uploads, {n.lower() for n in names}
+        self.site, self.uploads, self.key = site, uploads, key
         self.scheme = "https" if tls else "http"
-        self._places = threading.BoundedSemaphore(64)
-        try:
-            super().__init__(address, Handler)
-        except OSError as e:
-            raise HarError(
-                f"Cannot listen on {address[0]}:{address[1]}: {e.strerror}. Choose another --port "
-                "(0 takes a free one) or --host."
-            ) from None
-        if tls is not None:
-            # The handshake belongs to the connection's own thread, not to the one that accepts.
-            self.socket = tls.wrap_socket(
-                self.socket, server_side=True, do_handshake_on_connect=False
-            )
+        self._socket = _listen(*address)
+        self.host, self.port = self._socket.getsockname()[:2]
+        headers = {
+            "Content-Security-Policy": site.policy,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+        app = self._app({n.lower() for n in names})
+        self._listener = Listener(app, self._socket, tls=tls, headers=headers)
 
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
+    def run(self) -> None:
+        """Answer until `stop` is called, or Ctrl-C raises KeyboardInterrupt in the main thread."""
+        with contextlib.closing(self):
+            self._listener.run()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if self._places.acquire(timeout=5):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+    def stop(self) -> None:
+        """Let `run` end, once the requests that came are answered."""
+        self._listener.should_exit = True
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._places.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A phone that walks away is no error."""
-        error = sys.exc_info()[1]
-        if not isinstance(error, (ConnectionError, TimeoutError, ssl.SSLError, OSError)):
-            super().handle_error(request, client_address)
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Routes, and the headers that keep a page to its own origin."""
-
-    server: Server
-    protocol_version = "HTTP/1.1"
-    server_version = "har"
-    sys_version = ""
-    timeout = 30
-
-    def setup(self) -> None:
-        self.request.settimeout(self.timeout)
-        if isinstance(self.request, ssl.SSLSocket):
-            self.request.do_handshake()
-        super().setup()
-
-    def do_GET(self) -> None:
-        self._answer(self._get)
-
-    def do_HEAD(self) -> None:
-        self._answer(self._get)
-
-    def do_PUT(self) -> None:
-        self._answer(self._put)
-
-    def do_DELETE(self) -> None:
-        self._answer(self._delete)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: names of people and activities do not belong in a log."""
+    def close(self) -> None:
+        """Stop listening, also if it never ran."""
+        self._socket.close()
 
     # Routes ------------------------------------------------------------------------------------
 
-    def _get(self, path: str) -> None:
-        if path == "/api/recordings":
-            return self._json(200, self.server.uploads.summary())
-        if (match := _API.fullmatch(path)) and match[2] is None:
-            return self._json(*self.server.uploads.state(match[1]))
-        asset = self.server.site.assets.get(path)
+    def _app(self, names: set[str]) -> Starlette:
+        recordings = [
+            Route("/recordings", self._summary),
+            Route("/recordings/{id:recording}", self._state),
+            Route("/recordings/{id:recording}", self._begin, methods=["PUT"]),
+            Route("/recordings/{id:recording}", self._discard, methods=["DELETE"]),
+            Route("/recordings/{id:recording}/chunks/{n:piece}", self._put, methods=["PUT"]),
+            Route("/recordings/{id:recording}/finish", self._finish, methods=["PUT"]),
+        ]
+        inbox = Mount(
+            "/api",
+            Router(recordings, redirect_slashes=False),
+            middleware=[
+                Middleware(guards.AccessKey, self.key),
+                Middleware(guards.JsonBody, self.uploads.limits.chunk_bytes),
+            ],
+        )
+        return Starlette(
+            routes=[inbox, Route("/{path:path}", self._asset)],
+            middleware=[
+                Middleware(guards.KnownMethod),
+                Middleware(guards.PlainTarget),
+                Middleware(guards.KnownHost, names),
+                Middleware(guards.OwnOrigin),
+            ],
+            exception_handlers={
+                404: _not_here,
+                405: _not_here,
+                Refused: guards.refusal,
+                OSError: _cannot_store,
+                Exception: _broken,
+            },
+        )
+
+    async def _asset(self, request: Request) -> Response:
+        asset = self.site.assets.get(request.scope["path"])
         if asset is None:
             raise Refused(404, "Not here.")
-        if self.headers.get("If-None-Match") == asset.etag:
-            return self._send(304, b"", asset.type, etag=asset.etag)
-        return self._send(200, asset.data, asset.type, etag=asset.etag)
+        headers = {"Cache-Control": "no-cache", "ETag": asset.etag, "Content-Type": asset.type}
+        if request.headers.get("If-None-Match") == asset.etag:
+            return Response(status_code=304, headers=headers)
+        headers["Content-Length"] = str(len(asset.data))
+        return StreamingResponse(_pieces(asset.data), headers=headers)
 
-    def _put(self, path: str) -> None:
-        match = _API.fullmatch(path)
-        if match is None:
-            known = path in self.server.site.assets or path == "/api/recordings"
-            raise Refused(405 if known else 404, "Nothing can be put there.")
-        body = finite_json(self._body(self.server.uploads.limits))
-        if match[2] is None:
-            return self._json(*self.server.uploads.begin(match[1], body))
-        if match[3] is not None:
-            return self._json(*self.server.uploads.put(match[1], int(match[3]), body))
-        return self._json(*self.server.uploads.finish(match[1], body))
+    # These wait for the disk: Starlette runs them in threads.
 
-    def _delete(self, path: str) -> None:
-        match = _API.fullmatch(path)
-        if match is None or match[2] is not None:
-            raise Refused(405, "Only a recording under way can be discarded.")
-        self._json(*self.server.uploads.discard(match[1]))
+    def _summary(self, _: Request) -> Response:
+        return answer(200, self.uploads.summary())
 
-    # Guards ------------------------------------------------------------------------------------
+    def _state(self, request: Request) -> Response:
+        return answer(*self.uploads.state(request.path_params["id"]))
 
-    def _answer(self, route: Callable[[str], None]) -> None:
-        try:
-            try:
-                path = urlsplit(self.path).path
-                self._check_origin()
-            except ValueError:  # such as an address with one bracket
-                raise Refused(400, "That is no address.") from None
-            route(path)
-        except Refused as refused:
-            if self.command == "PUT":  # part of the body may be unread
-                self.close_connection = True
-            self._json(refused.status, refused.body)
-        except (ConnectionError, TimeoutError, ssl.SSLError):
-            raise
-        except OSError as e:  # the disk is full: the page waits and tries again
-            self.close_connection = True
-            self._json(507, {"error": f"The computer cannot store this: {e.strerror}."})
+    def _begin(self, request: Request) -> Response:
+        about = finite_json(request.state.body)
+        return answer(*self.uploads.begin(request.path_params["id"], about))
 
-    def _check_origin(self) -> None:
-        host = self.headers.get("Host", "")
-        name = urlsplit(f"//{host}").hostname or ""
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            if name.lower() not in self.server.names:
-                raise Refused(421, f"This server is not {name!r:.80}.") from None
-        if self.server.key is not None and self.path.startswith("/api/"):
-            given = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given.encode(), self.server.key.encode()):
-                raise Refused(401, "Open the address that `har serve` shows: it holds a new key.")
-        if self.command in {"PUT", "DELETE"}:
-            origin = self.headers.get("Origin")
-            if origin is not None and origin != f"{self.server.scheme}://{host}":
-                raise Refused(403, "Only this server's own page may send recordings.")
-            if self.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-                raise Refused(403, "Only this server's own page may send recordings.")
+    def _put(self, request: Request) -> Response:
+        body = finite_json(request.state.body)
+        return answer(*self.uploads.put(request.path_params["id"], request.path_params["n"], body))
 
-    def _body(self, limits: Limits) -> bytes:
-        if self.headers.get("Transfer-Encoding"):
-            raise Refused(411, "Say how long the body is (Content-Length).")
-        text = self.headers.get("Content-Length", "")
-        if not re.fullmatch(r"\d{1,12}", text):
-            raise Refused(411, "Say how long the body is (Content-Length).")
-        if int(text) > limits.chunk_bytes:
-            raise Refused(413, f"{text} bytes at once; the most is {limits.chunk_bytes}.")
-        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise Refused(415, f"The body must be application/json, got {kind!r:.80}.")
-        data = self.rfile.read(int(text))
-        if len(data) != int(text):
-            raise Refused(400, "The body ended early.")
-        return data
+    def _finish(self, request: Request) -> Response:
+        body = finite_json(request.state.body)
+        return answer(*self.uploads.finish(request.path_params["id"], body))
 
-    # Answers -----------------------------------------------------------------------------------
+    def _discard(self, request: Request) -> Response:
+        return answer(*self.uploads.discard(request.path_params["id"]))
 
-    def _json(self, status: int, value: Any) -> None:
-        data = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-        self._send(status, data, "application/json")
 
-    def _send(self, status: int, data: bytes, kind: str, etag: str | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        if status != 304:
-            self.send_header("Content-Length", str(len(data)))
-        self.send_header("Cache-Control", "no-cache" if etag else "no-store")
-        if etag:
-            self.send_header("ETag", etag)
-        self.send_header("Content-Security-Policy", self.server.site.policy)
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Referrer-Policy", "no-referrer")
-        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD" and status != 304:
-            self.wfile.write(data)
+def _listen(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(PLACES)
+    except OSError as e:
+        listening.close()
+        raise HarError(
+            f"Cannot listen on {host}:{port}: {e.strerror}. Choose another --port "
+            "(0 takes a free one) or --host."
+        ) from None
+    return listening
+
+
+async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    """Each is sent when the client has read most of those before, if it is still there."""
+    for start in range(0, len(data), _PIECE_BYTES):
+        yield data[start : start + _PIECE_BYTES]
+        await asyncio.sleep(0)
+
+
+async def _not_here(request: Request, e: Any) -> Response:
+    reason = "Not here." if e.status_code == 404 else "Nothing can be put or discarded there."
+    return await guards.refusal(request, Refused(e.status_code, reason))
+
+
+async def _cannot_store(_: Request, e: Any) -> Response:
+    """The disk is full: the page waits and tries again."""
+    return answer(507, {"error": f"The computer cannot store this: {e.strerror or e}."}, close=True)
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    """A mistake in this program; uvicorn prints its traceback."""
+    return answer(500, {"error": "The server failed; see what it printed."}, close=True)

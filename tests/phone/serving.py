@@ -50,14 +50,13 @@ def write_bundle(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def running(server: Server) -> Iterator[Server]:
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread = threading.Thread(target=server.run)
     thread.start()
     try:
         yield server
     finally:
-        server.shutdown()
+        server.stop()
         thread.join()
-        server.server_close()
 
 
 @contextlib.contextmanager
@@ -76,7 +75,7 @@ def request(
     path: str,
     body: Any = None,
     headers: dict[str, str] | None = None,
-) -> tuple[int, Any, dict[str, str]]:
+) -> tuple[int, Any, http.client.HTTPMessage]:
     """Status, body (parsed if it is JSON) and headers. Bytes are sent as they are."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
@@ -95,4 +94,4 @@ def request(
         connection.close()
     kind = response.headers.get("Content-Type", "")
     found = json.loads(content) if kind.startswith("application/json") and content else content
-    return response.status, found, dict(response.headers)
+    return response.status, found, response.headers

@@ -6,9 +6,12 @@ import base64
 import hashlib
 import re
 import socket
+import subprocess
+import sys
 
 import pytest
 
+from har.cli.serve import announcement, qr_code
 from har.errors import HarError
 from har.phone import serve
 from har.phone.site import WEB, build_site, content_policy
@@ -40,6 +43,31 @@ def test_page_bundle_and_runtime_are_served(server):
     sample = request(server, "GET", "/bundle/sample.json")[1]
     assert sample["labels"] == [0, 1]
     assert sample["windows"][0][0] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "cached"),
+    [
+        ("GET", "/", {}, 200, "no-cache"),
+        ("HEAD", "/js/app.js", {}, 200, "no-cache"),
+        ("GET", "/nothing", {}, 404, "no-store"),
+        ("GET", "/api/recordings", {}, 200, "no-store"),
+        ("GET", "/api/nothing", {}, 404, "no-store"),
+        ("PUT", "/", {}, 405, "no-store"),
+        ("POST", "/", {}, 501, "no-store"),
+        ("GET", "/", {"Host": "evil.example"}, 421, "no-store"),
+    ],
+)
+def test_every_answer_keeps_the_page_to_its_own_origin(
+    server, method, path, headers, status, cached
+):
+    got, _, sent = request(server, method, path, headers=headers)
+    assert (got, sent["Cache-Control"]) == (status, cached)
+    assert sent["Content-Security-Policy"] == server.site.policy
+    assert sent["X-Content-Type-Options"] == "nosniff"
+    assert sent["Referrer-Policy"] == "no-referrer"
+    assert sent["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert ("Server" in sent, "Access-Control-Allow-Origin" in sent) == (False, False)
 
 
 def test_head_says_the_length_and_sends_nothing(server):
@@ -161,11 +189,10 @@ def test_a_port_that_is_taken(server, tmp_path, monkeypatch):
     # SO_REUSEADDR lets a second socket bind on some systems, but not to one that listens.
     with pytest.raises(HarError, match=rf"127\.0\.0\.1:{server.port}.*--port"):
         serve.make(str(bundle), Workspace(tmp_path), port=server.port)
-    said: list[str] = []
     made, tls = serve.make(str(bundle), Workspace(tmp_path), port=0)
     with running(made):
-        serve.announce(made, tls, said.append)
         assert request(made, "GET", "/")[0] == 200
+    said = announcement(made, tls).splitlines()
     assert f"http://127.0.0.1:{made.port}/" in said[0]
 
 
@@ -177,7 +204,7 @@ def test_on_a_network_recordings_need_the_key(tmp_path, monkeypatch):
     bundle, keys = write_bundle(tmp_path / "b"), tmp_path / "keys"
     open_, _ = serve.make(str(bundle), Workspace(tmp_path), port=0, authority_folder=keys)
     assert open_.key is None
-    open_.server_close()
+    open_.close()
     server, _ = serve.make(
         str(bundle), Workspace(tmp_path), host="0.0.0.0", port=0, authority_folder=keys
     )
@@ -191,16 +218,24 @@ def test_on_a_network_recordings_need_the_key(tmp_path, monkeypatch):
         assert not (tmp_path / "data").exists()
         right = {"Authorization": f"Bearer {server.key}"}
         assert request(server, "PUT", path, about, right)[0] == 201
-        said: list[str] = []
-        serve.announce(server, None, said.append)
-        assert "Without --https" in said[-2]
+        assert "Without --https" in announcement(server, None).splitlines()[-2]
         assert request(server, "GET", "/api/recordings", None, right)[0] == 200
     assert serve.access_key(keys) == server.key  # a phone keeps it
     assert (keys / "access-key").stat().st_mode & 0o077 == 0
 
 
+def test_other_commands_do_not_import_the_server():
+    code = (
+        "import sys\nfrom har.cli.app import main\n"
+        "try: main(['serve', '-h'])\nexcept SystemExit: pass\n"
+        "print({'starlette', 'uvicorn', 'har.phone.serve'} & set(sys.modules))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.endswith("set()\n")
+
+
 def test_the_code_for_the_camera_is_the_address():
-    assert len(serve._qr("https://192.168.1.7:8000/").splitlines()) > 10
+    assert len(qr_code("https://192.168.1.7:8000/").splitlines()) > 10
 
 
 def test_an_ipv6_address(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ssl
 import stat
@@ -10,8 +11,9 @@ import urllib.request
 import pytest
 from cryptography import x509
 
+from har.cli.serve import announcement
 from har.errors import HarError
-from har.phone import certificates, serve
+from har.phone import certificates
 from har.phone.server import Server
 from har.phone.site import build_site
 from har.phone.uploads import Uploads
@@ -102,10 +104,8 @@ def test_only_private_addresses_are_announced():
 def test_how_to_trust_it_is_said(made, tmp_path):
     site = build_site(write_bundle(tmp_path / "b"), web=write_page(tmp_path / "w"))
     server = Server(("127.0.0.1", 0), site, Uploads(tmp_path), tls=made.context())
-    said: list[str] = []
-    with running(server):
-        serve.announce(server, made, said.append)
-    text = "\n".join(said)
+    with contextlib.closing(server):
+        text = announcement(server, made)
     assert f"https://127.0.0.1:{server.port}/har-ca.crt" in text
     assert made.fingerprint() in text
     assert "Certificate Trust Settings" in text

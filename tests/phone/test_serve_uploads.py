@@ -21,6 +21,7 @@ from tests.phone.serving import request, small_server
 ID = "0123456789abcdef" * 2
 ABOUT = {"name": "Ada L.", "activity": "Walking upstairs", "placement": "trouser pocket"}
 AT = f"/api/recordings/{ID}"
+LIMITS = {"chunk_bytes": 20_000, "chunk_samples": 200, "chunks": 20}
 
 
 def rows(n: int, start: int = 0) -> list[list[float]]:
@@ -28,10 +29,17 @@ def rows(n: int, start: int = 0) -> list[list[float]]:
     return np.column_stack([t, np.sin(t), np.cos(t), 9.81 + 0 * t]).tolist()
 
 
-@pytest.fixture
-def server(tmp_path):
-    with small_server(tmp_path, chunk_bytes=20_000, chunk_samples=200, chunks=20) as s:
+@pytest.fixture(scope="module")
+def one_server(tmp_path_factory):
+    with small_server(tmp_path_factory.mktemp("serve"), **LIMITS) as s:
         yield s
+
+
+@pytest.fixture
+def server(one_server, tmp_path):
+    """With an inbox of its own for each test."""
+    one_server.uploads = Uploads(tmp_path / "raw", Limits(**LIMITS))
+    return one_server
 
 
 def files(root: Path) -> list[str]:
@@ -207,7 +215,7 @@ def test_bounds(server, tmp_path):
     big = b'{"samples": [' + b" " * 30_000 + b"]}"
     assert request(server, "PUT", f"{AT}/chunks/0", big)[0] == 413
     assert request(server, "PUT", f"{AT}/chunks/0", b"", {"Content-Length": "9" * 11})[0] == 413
-    assert request(server, "PUT", f"{AT}/chunks/0", b"", {"Content-Length": "-1"})[0] == 411
+    assert request(server, "PUT", f"{AT}/chunks/0", b"", {"Content-Length": "-1"})[0] == 400
     assert request(server, "PUT", f"{AT}/chunks/20", {"samples": rows(2)})[0] == 413
     chunked = {"Transfer-Encoding": "chunked", "Content-Length": "3"}
     assert request(server, "PUT", f"{AT}/chunks/0", b"{}\n", chunked)[0] == 411

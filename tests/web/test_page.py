@@ -294,13 +294,11 @@ def test_a_browser_without_relaxed_simd(serving, phone):
 def test_over_https_with_the_key_of_the_address(chromium, bundles, runtime, tmp_path):
     """The certificate is not trusted here, as on a phone that only tapped past the warning."""
     workspace = Workspace(tmp_path)
-    server, tls = serve.make(
+    server, _ = serve.make(
         str(bundles["cnn"]), workspace, https=True, host="0.0.0.0", port=0,
         authority_folder=tmp_path / "https",
     )  # fmt: skip
-    said: list[str] = []
     with running(server):
-        serve.announce(server, tls, said.append)
         context = chromium.new_context(ignore_https_errors=True)
         page = context.new_page()
         page.goto(f"https://127.0.0.1:{server.port}/#key={server.key}")

@@ -1,0 +1,274 @@
+"""Connections: how many, how long, and what a client that goes away leaves behind: nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import re
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from har.phone import certificates, connections
+from har.phone.server import Server
+from har.phone.site import build_site
+from har.phone.uploads import Uploads
+from tests.conftest import ROOT
+from tests.phone.serving import request, running, write_bundle, write_page
+
+ABOUT = {"name": "Ada", "activity": "walking", "placement": "wrist"}
+ASKS = b"GET /js/app.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+PUTS = b"PUT /api/recordings/" + b"a" * 32 + b" HTTP/1.1\r\nHost: localhost\r\n"
+PUTS += b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+BIG = b"GET /big.wasm HTTP/1.1\r\nHost: localhost\r\n\r\n"
+BIG_BYTES = 30_000_000
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """`serve()`: a server that does not run yet, with a file larger than any buffer."""
+
+    def make(**options) -> Server:
+        site = build_site(write_bundle(tmp_path / "b"), web=write_page(tmp_path / "w"))
+        site.add("/big.wasm", bytes(BIG_BYTES))
+        return Server(("127.0.0.1", 0), site, Uploads(tmp_path / "raw"), **options)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    return certificates.make(folder, addresses=["127.0.0.1"], names=["localhost"])
+
+
+@pytest.fixture(params=["http", "https"])
+def trusting(request, tls):
+    """What a client trusts, where the server is to speak TLS."""
+    return (
+        ssl.create_default_context(cafile=str(tls.authority)) if request.param == "https" else None
+    )
+
+
+def connect(
+    server: Server, data: bytes = b"", trusting: ssl.SSLContext | None = None
+) -> socket.socket:
+    s = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    if trusting is not None:
+        s = trusting.wrap_socket(s, server_hostname="localhost")
+    s.sendall(data)
+    return s
+
+
+def reset(s: socket.socket) -> None:
+    """Close as a phone does whose battery is empty: without reading, without a farewell."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+
+
+def wait_for(condition) -> None:
+    while not condition():
+        time.sleep(0.01)  # pytest's time-out ends it
+
+
+def test_whoever_finds_no_place_waits_for_one(serve, tls, trusting, monkeypatch):
+    monkeypatch.setattr(connections, "PLACES", 2)
+    with running(serve(tls=trusting and tls.context())) as server, ThreadPoolExecutor(1) as pool:
+
+        def ask() -> bytes:
+            with connect(server, ASKS, trusting) as s:
+                return s.recv(15)
+
+        silent = [connect(server), connect(server)]
+        third = pool.submit(ask)
+        with pytest.raises(TimeoutError):
+            third.result(timeout=0.3)
+        silent.pop().close()
+        assert third.result() == b"HTTP/1.1 200 OK"
+        silent.pop().close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", ASKS[:20], PUTS, ASKS + ASKS[:20]],
+    ids=["nothing", "half a head", "half a body", "half of a second head"],
+)
+def test_a_client_that_stops_in_the_middle_is_left(serve, tls, trusting, monkeypatch, caplog, sent):
+    monkeypatch.setattr(connections, "SILENCE_S", 0.3)
+    with running(serve(tls=trusting and tls.context())) as server:
+        with connect(server, sent, trusting) as s:
+            while s.recv(65536):
+                pass
+    assert caplog.records == []
+
+
+def test_a_handshake_that_stops_in_the_middle_is_left(serve, tls, monkeypatch, caplog):
+    monkeypatch.setattr(connections, "SILENCE_S", 0.3)
+    with running(serve(tls=tls.context())) as server, connect(server, b"\x16\x03\x01") as s:
+        assert s.recv(1) == b""
+    assert caplog.records == []
+
+
+def test_a_client_that_does_not_read_is_left(serve, monkeypatch, caplog):
+    monkeypatch.setattr(connections, "SILENCE_S", 0.3)
+    with running(serve()) as server, connect(server, BIG) as s:
+        s.recv(1)
+        wait_for(lambda: not server._listener.server_state.connections)
+        got = 1
+        with contextlib.suppress(ConnectionError):
+            while part := s.recv(65536):
+                got += len(part)
+        assert got < BIG_BYTES
+    assert caplog.records == []
+
+
+def test_a_slow_disk_is_not_the_clients_silence(serve, monkeypatch):
+    monkeypatch.setattr(connections, "SILENCE_S", 0.2)
+    server = serve()
+    monkeypatch.setattr(server.uploads, "summary", lambda: time.sleep(1) or {"recordings": 0})
+    with running(server):
+        assert request(server, "GET", "/api/recordings")[:2] == (200, {"recordings": 0})
+
+
+def test_a_disk_that_hangs_holds_up_no_page(serve, monkeypatch):
+    server, hangs, here = serve(), threading.Event(), threading.Semaphore(0)
+
+    def begin(id_, about):
+        here.release()
+        hangs.wait()
+        return 201, {}
+
+    monkeypatch.setattr(server.uploads, "begin", begin)
+    with running(server), ThreadPoolExecutor(20) as pool:
+        paths = [f"/api/recordings/{i:032x}" for i in range(20)]
+        begun = [pool.submit(request, server, "PUT", path, ABOUT) for path in paths]
+        for _ in paths:
+            here.acquire()
+        assert request(server, "GET", "/bundle/model.tflite")[0] == 200
+        hangs.set()
+        assert {b.result()[0] for b in begun} == {201}
+
+
+def test_sixty_four_phones_at_once_all_land(serve):
+    server = serve()
+    server.uploads.limits = type(server.uploads.limits)(open_recordings=64)
+    together = threading.Barrier(64)
+
+    def record(n: int) -> list[int]:
+        at, statuses = f"/api/recordings/{n:032x}", []
+        phone = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        pieces = [[[k + 0.02 * i, 1, 2, 3] for i in range(50)] for k in range(2)]
+        sent = [(at, ABOUT), *((f"{at}/chunks/{k}", {"samples": pieces[k]}) for k in range(2))]
+        together.wait()
+        for path, body in [*sent, (f"{at}/finish", {"chunks": 2})]:
+            headers = {"Content-Type": "application/json"}
+            phone.request("PUT", path, json.dumps(body), headers)
+            with phone.getresponse() as response:
+                response.read()
+                statuses.append(response.status)
+        phone.close()
+        return statuses
+
+    with running(server), ThreadPoolExecutor(64) as pool:
+        assert list(pool.map(record, range(64))) == [[201] * 4] * 64
+        assert request(server, "GET", "/api/recordings")[1]["recordings"] == 64
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"\x16\x03\x01", ASKS[:20], PUTS, ASKS, BIG, BIG + BIG],
+    ids=["nothing", "half a handshake", "half a head", "half a body", "all", "much", "twice"],
+)
+def test_a_phone_that_walks_away_is_no_error(serve, tls, trusting, caplog, capfd, sent):
+    with running(serve(tls=trusting and tls.context())) as server:
+        for farewell in (socket.socket.close, reset):
+            s = connect(server, sent, None if sent.startswith(b"\x16") else trusting)
+            if sent.startswith(BIG):
+                s.recv(100)
+            farewell(s)
+        with connect(server, ASKS, trusting) as s:  # taken after those
+            assert s.recv(15) == b"HTTP/1.1 200 OK"
+        wait_for(lambda: not server._listener._taken)
+    assert caplog.records == []
+    assert capfd.readouterr().err == ""
+
+
+def test_a_mistake_of_the_program_is_shown(serve, monkeypatch, caplog):
+    server = serve()
+    monkeypatch.setattr(server.uploads, "summary", lambda: {}["no such key"])
+    with running(server):
+        status, body, headers = request(server, "GET", "/api/recordings")
+        assert (status, headers["Content-Type"]) == (500, "application/json")
+        assert "no such key" not in body["error"]
+        assert request(server, "GET", "/js/app.js")[0] == 200
+    (record,) = caplog.records
+    assert record.exc_info[0] is KeyError
+
+
+def test_what_was_asked_before_the_end_is_answered(serve, monkeypatch):
+    server, hangs, here = serve(), threading.Event(), threading.Event()
+    monkeypatch.setattr(server.uploads, "summary", lambda: (here.set(), hangs.wait(), {})[2])
+    with ThreadPoolExecutor(1) as pool:
+        with running(server), connect(server, PUTS), connect(server, BIG), connect(server):
+            asked = pool.submit(request, server, "GET", "/api/recordings")
+            here.wait()
+            server.stop()
+            hangs.set()
+        assert asked.result()[:2] == (200, {})
+
+
+def test_a_server_that_is_stopped_first_does_not_run(serve):
+    server = serve()
+    server.stop()
+    server.run()
+    with pytest.raises(OSError):
+        connect(server)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from har.cli.app import main
+from har.phone import serve
+from har.phone.site import build_site
+from tests.phone.serving import write_bundle, write_page
+here = Path(sys.argv[1])
+web, bundle = write_page(here / "web"), write_bundle(here / "bundle")
+serve.build_site = lambda bundle, authority: build_site(bundle, web=web)
+serve.Uploads.summary = lambda self: 1 / 0
+main(["--workspace", str(here), "serve", str(bundle), "--port", "0"])
+"""
+
+
+def test_the_command_ends_at_ctrl_c(tmp_path):
+    command = [sys.executable, "-u", "-c", SCRIPT, str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as har:
+        assert har.stdout is not None
+        said = "".join(har.stdout.readline() for _ in range(3))
+        url = re.search(r"http://127\.0\.0\.1:(\d+)/", said)
+        with urllib.request.urlopen(url[0], timeout=30) as page:
+            assert page.status == 200
+        with pytest.raises(urllib.error.HTTPError, match="500"):
+            urllib.request.urlopen(f"{url[0]}api/recordings", timeout=30)
+        with socket.create_connection(("127.0.0.1", int(url[1]))) as s:
+            s.sendall(PUTS)  # and never the rest
+            har.send_signal(signal.SIGINT)
+            out, errors = har.communicate(timeout=60)
+    assert har.returncode == 0
+    assert said.endswith("Ctrl-C stops.\n")
+    assert out == "Stopped.\n"
+    assert errors.count("Traceback") == 1  # of the mistake, and none of Ctrl-C
+    assert "ZeroDivisionError" in errors
