@@ -136,7 +136,7 @@ def published_at(path: Path) -> tuple[Dataset, Path] | None:
         if (
             named
             and dataset.files
-            and not dataset.packaged
+            and not dataset.builtin
             and all((folder / f.name).is_file() for f in dataset.files)
         ):
             return dataset, folder

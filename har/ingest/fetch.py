@@ -66,9 +66,9 @@ def ensure(
     folder = dataset.folder(raw)
     for file in dataset.files:
         path = folder / file.name
-        if dataset.packaged:
+        if dataset.builtin:
             if not path.is_file():
-                raise DataError(f"{path} is missing: install {dataset.name}'s package again.")
+                raise DataError(f"{path} is missing: install this package again.")
             continue
         if source is not None:
             _copy(dataset, file, _inside(source, dataset, file), path, console)

@@ -18,7 +18,7 @@ def rows(raw: Path) -> list[dict[str, Any]]:
             at_hand = d.at_hand(raw)
         except Exception:  # the package that carries it is not installed
             at_hand = False
-        known = fetch.records(raw / name) if not d.packaged else {}
+        known = fetch.records(raw / name) if not d.builtin else {}
         out.append(
             {
                 "name": d.name,

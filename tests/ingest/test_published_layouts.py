@@ -66,7 +66,7 @@ def test_every_set_says_where_from_and_on_what_terms():
         assert d.page.startswith("http")
         assert d.licence
         assert d.citation
-        assert d.packaged or all(f.url.startswith("http") for f in d.files)
+        assert d.builtin or all(f.url.startswith("http") for f in d.files)
         assert all(f.checksum is None for f in d.files)  # none is published; none is invented
     assert did_you_mean("uci-har", datasets.names())
 
