@@ -434,9 +434,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f", did you mean {near[0]!r}?" if near else "."
 
 
-_UNION_MEMBER = re.compile(r"[A-Z]\w*|str|(tuple|dict|literal)\[.*")
-
-
 def _explain(err: dict[str, Any]) -> str:
     loc = [
         str(p)

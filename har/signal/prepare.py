@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from har.recording import Recording
 from har.signal.align import require, rotation_of, turned
 from har.signal.filters import taps_of
 from har.signal.resampling import Stretch, resample
-from har.signal.windows import OTHER, UNLABELLED, Windows, cut
+from har.signal.windows import OTHER, UNLABELLED, Cut, Windows, cut
 
 NULL = "null"
 """The class of unlabelled samples, where they are kept."""
@@ -97,6 +98,39 @@ def sample_labels(
     return out
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What is the same for all recordings."""
+
+    signal: Signal
+    windows: WindowsConfig
+    of_label: Mapping[str, int]
+    n_classes: int
+    rest: int
+    taps: np.ndarray
+
+    @property
+    def lead(self) -> int:
+        return len(self.taps) // 2
+
+    @property
+    def length(self) -> int:
+        return round(self.windows.length_s * self.signal.rate_hz)
+
+    @property
+    def step(self) -> int:
+        return max(1, round(self.length * (1 - self.windows.overlap)))
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """The windows of one stretch without a gap; a row of the table that `prepare` makes."""
+
+    recording: Recording
+    stretch: Stretch
+    cut: Cut
+
+
 def prepare(
     recordings: Sequence[Recording],
     *,
@@ -133,75 +167,89 @@ def prepare(
             raise ConfigError(f"null_label: keep needs the name {NULL!r}, which a label has.")
         classes, rest = (*classes, NULL), len(classes)
     taps = taps_of(signal.filter, signal.rate_hz)
-    lead = len(taps) // 2
-    length = round(windows.length_s * signal.rate_hz)
-    step = max(1, round(length * (1 - windows.overlap)))
-
-    samples, starts, labels, purity, subjects, ids, spans = [], [], [], [], [], [], []
-    rejected: Counter[str] = Counter()
-    base = 0
+    plan = _Plan(signal, windows, of_label, len(classes), rest, taps)
+    pieces: list[_Piece] = []
     aligned: dict[str, int] = {}
     for recording in recordings:
-        stretches = resample(
-            recording.acceleration,
-            source_hz=recording.rate_hz,
-            target_hz=signal.rate_hz,
-            max_gap_s=signal.max_gap_s,
-            time_s=recording.time_s,
-        )
-        if signal.align.kind != "none":
-            rotation, seconds = rotation_of(
-                (s.samples for s in stretches), signal.align, signal.rate_hz
-            )
-            aligned[recording.id] = seconds
-            if rotation is not None:
-                stretches = [Stretch(s.start, turned(s.samples, rotation)) for s in stretches]
-        for stretch in stretches:
-            found = cut(
-                sample_labels(recording, stretch, signal.rate_hz, of_label, rest),
-                n_classes=len(classes),
-                length=length,
-                step=step,
-                lead=lead,
-                within=windows.within,
-                min_purity=windows.min_purity,
-            )
-            rejected.update(found.rejected)
-            first = found.starts - lead
-            samples.append(stretch.samples)
-            starts.append(first + base)
-            labels.append(found.labels)
-            purity.append(found.purity)
-            subjects.append(np.full(len(first), recording.subject))
-            ids.append(np.full(len(first), recording.id))
-            on_timeline = first + stretch.start
-            spans.append(np.stack([on_timeline, on_timeline + length + 2 * lead], axis=1))
-            base += len(stretch.samples)
+        stretches, walked_s = _stretches(recording, signal)
+        if walked_s is not None:
+            aligned[recording.id] = walked_s
+        pieces += [_Piece(recording, s, _cut(recording, s, plan)) for s in stretches]
     require(aligned)
-    n = sum(map(len, starts))
-    if not n:
+    return _joined(pieces, plan, classes, aligned)
+
+
+def _stretches(recording: Recording, signal: Signal) -> tuple[list[Stretch], int | None]:
+    """A recording resampled and, if that is asked for, turned by so many seconds of walking."""
+    stretches = resample(
+        recording.acceleration,
+        source_hz=recording.rate_hz,
+        target_hz=signal.rate_hz,
+        max_gap_s=signal.max_gap_s,
+        time_s=recording.time_s,
+    )
+    if signal.align.kind == "none":
+        return stretches, None
+    samples = (s.samples for s in stretches)
+    rotation, walked_s = rotation_of(samples, signal.align, signal.rate_hz)
+    if rotation is not None:
+        stretches = [Stretch(s.start, turned(s.samples, rotation)) for s in stretches]
+    return stretches, walked_s
+
+
+def _cut(recording: Recording, stretch: Stretch, plan: _Plan) -> Cut:
+    return cut(
+        sample_labels(recording, stretch, plan.signal.rate_hz, plan.of_label, plan.rest),
+        n_classes=plan.n_classes,
+        length=plan.length,
+        step=plan.step,
+        lead=plan.lead,
+        within=plan.windows.within,
+        min_purity=plan.windows.min_purity,
+    )
+
+
+def _joined(
+    pieces: Sequence[_Piece], plan: _Plan, classes: tuple[str, ...], aligned: dict[str, int]
+) -> Windows:
+    """The table's columns, a row for each window."""
+    rejected = _rejected(pieces)
+    counts = [len(p.cut.starts) for p in pieces]
+    if not sum(counts):
         raise WindowError(
-            f"No window of {windows.length_s:g} s is left; rejected: {dict(rejected)}. "
+            f"No window of {plan.windows.length_s:g} s is left; rejected: {rejected}. "
             "Shorten windows.length_s, lower windows.min_purity, or check the annotations."
         )
-    all_labels = np.concatenate(labels)
-    if missing := [c for i, c in enumerate(classes) if not (all_labels == i).any()]:
+    labels = np.concatenate([p.cut.labels for p in pieces])
+    if missing := [c for i, c in enumerate(classes) if not (labels == i).any()]:
         raise WindowError(
-            f"No window is labelled {', '.join(missing)}; rejected: {dict(rejected)}. Leave these "
+            f"No window is labelled {', '.join(missing)}; rejected: {rejected}. Leave these "
             "activities out, shorten windows.length_s, or lower windows.min_purity."
         )
+    # Of each piece's first sample: among all samples, and on its recording's timeline.
+    base = np.cumsum([0, *(len(p.stretch.samples) for p in pieces[:-1])])
+    begin = np.array([p.stretch.start for p in pieces])
+    first = np.concatenate([p.cut.starts for p in pieces]) - plan.lead
+    on_timeline = first + np.repeat(begin, counts)
     return Windows(
-        samples=np.concatenate(samples),
-        starts=np.concatenate(starts),
-        n_samples=length,
-        taps=taps,
-        labels=all_labels,
-        purity=np.concatenate(purity),
-        subjects=np.concatenate(subjects),
-        recordings=np.concatenate(ids),
-        spans=np.concatenate(spans),
+        samples=np.concatenate([p.stretch.samples for p in pieces]),
+        starts=first + np.repeat(base, counts),
+        n_samples=plan.length,
+        taps=plan.taps,
+        labels=labels,
+        purity=np.concatenate([p.cut.purity for p in pieces]),
+        subjects=np.repeat([p.recording.subject for p in pieces], counts),
+        recordings=np.repeat([p.recording.id for p in pieces], counts),
+        spans=np.stack([on_timeline, on_timeline + plan.length + 2 * plan.lead], axis=1),
         activities=classes,
-        rate_hz=signal.rate_hz,
-        rejected=dict(sorted(rejected.items())),
+        rate_hz=plan.signal.rate_hz,
+        rejected=rejected,
         aligned=aligned,
     )
+
+
+def _rejected(pieces: Sequence[_Piece]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for piece in pieces:
+        total.update(piece.cut.rejected)
+    return dict(sorted(total.items()))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import io
 import pickle
+import tomllib
 from collections import Counter
 
 import numpy as np
@@ -12,6 +15,8 @@ import pytest
 from har.errors import ConfigError, DataError
 from har.ingest import datasets
 from har.ingest.datasets import watch
+from har.ingest.raw import Source
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +58,68 @@ def test_watch_sign_is_androids():
     assert all("negated" in r.provenance["sign"] for r in found)
 
 
-def test_watch_is_not_unpickled_blindly():
+@pytest.fixture(scope="module")
+def make_watch():
+    """The script that makes the built-in recordings of the published file."""
+    path = ROOT / "data" / "builtin" / "make_watch.py"
+    spec = importlib.util.spec_from_file_location("make_watch", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_watch_is_what_was_published():
+    """Hashes of the acceleration in seglearn 1.2.5's file (float64, g), and of it in m/s²."""
+    dataset = datasets.get("watch")
+    (source,) = dataset.sources(dataset.folder(None), "wrist")
+    raws = list(dataset.read(source))
+    published, read = hashlib.sha256(), hashlib.sha256()
+    for raw in raws:
+        published.update(np.ascontiguousarray(raw.acceleration).data)
+    assert raws[0].acceleration.dtype == np.float64
+    assert published.hexdigest() == (
+        "3c4058bda98465a53468d9cef9adc4eb9283be9f9d7f294c9116b0ea11a714eb"
+    )
+    for recording in dataset.recordings(source.path.parent):
+        read.update(recording.acceleration.data)
+    assert read.hexdigest() == "2fb599cfcb4c1bd1cbe8985718dab4a4a2d6d44aba1c5e914d1a1235d1dfa9b1"
+    first = [(raw.subject, raw.session, len(raw.acceleration)) for raw in raws[:3]]
+    assert first == [
+        ("7", "right-PEN", 1333), ("10", "right-FEL", 2458), ("8", "left-FEL", 2197),
+    ]  # fmt: skip
+    assert source.path.stat().st_size < 4_000_000
+
+
+def test_watch_travels_with_its_licence():
+    """What the wheel takes along, by its build file, is there."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    included = build["targets"]["wheel"]["force-include"]
+    folder = datasets.get("watch").folder(None)
+    for name in ("watch.parquet", "LICENSE", "README.md"):
+        assert included[f"data/builtin/{name}"] == f"har/data/{name}"
+        assert (folder / name).is_file()
+    assert "David M. Burns" in (folder / "LICENSE").read_text()
+
+
+def test_watch_is_made_of_the_published_layout(make_watch, tmp_path, monkeypatch):
+    signals = [np.arange(6.0 * n).reshape(n, 6) / 7 for n in (3, 4)]
+    content = {
+        "X": signals, "y": np.array([6, 0]), "subject": np.array([10, 2]),
+        "side": np.array([0.0, 1.0]), "y_labels": list(make_watch.EXERCISES),
+        "X_labels": ["ax", "ay", "az", "wx", "wy", "wz"],
+    }  # fmt: skip
+    np.save(tmp_path / "watch_dataset.npy", np.array([content], object))
+    out = tmp_path / "watch.parquet"
+    arguments = ["make_watch", str(tmp_path / "watch_dataset.npy"), "--out", str(out)]
+    monkeypatch.setattr("sys.argv", arguments)
+    make_watch.main()
+    raws = list(watch.read(Source(out)))
+    assert [(r.subject, r.session) for r in raws] == [("10", "left-ROW"), ("2", "right-PEN")]
+    for raw, signal in zip(raws, signals, strict=True):
+        np.testing.assert_array_equal(raw.acceleration, signal[:, :3])
+
+
+def test_watch_is_not_unpickled_blindly(make_watch):
     class Evil:
         def __reduce__(self):
             return (print, ("ran",))
@@ -63,10 +129,18 @@ def test_watch_is_not_unpickled_blindly():
         buffer, {"descr": "|O", "fortran_order": False, "shape": ()}
     )
     pickle.dump(Evil(), buffer)
-    with pytest.raises(DataError, match="builtins"):
-        watch.load(buffer.getvalue())
-    with pytest.raises(DataError, match="not the published file"):
-        watch.load(b"nonsense")
+    with pytest.raises(ValueError, match="builtins"):
+        make_watch.load(buffer.getvalue())
+    with pytest.raises(ValueError, match="magic string"):
+        make_watch.load(b"nonsense")
+    for path in (ROOT / "har" / "ingest").rglob("*.py"):
+        assert "import pickle" not in path.read_text(), path
+
+
+def test_a_damaged_copy_is_said_to_be(tmp_path):
+    (tmp_path / "watch.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(DataError, match="is damaged"):
+        list(datasets.get("watch").recordings(tmp_path))
 
 
 @pytest.mark.dataset

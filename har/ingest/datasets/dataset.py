@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from har.config import did_you_mean
 from har.errors import ConfigError, DataError
+from har.ingest import repair
 from har.ingest.raw import Raw, Source
+from har.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Dataset:
         What a user should know before trusting it.
     proven_on : str
         `published files`, or `files written by the tests in the published layout`.
-    packaged : callable, optional
-        The folder that holds the files when a Python package carries them.
+    builtin : bool
+        Whether its files travel in this package.
     missing : callable, optional
         `(folder, placement) -> list of str`: parts that the publication has and this copy has not.
     """
@@ -74,7 +75,7 @@ class Dataset:
     convention: str = "android"
     note: str = ""
     proven_on: str = "published files"
-    packaged: Callable[[], Path] | None = None
+    builtin: bool = False
     missing: Callable[[list[Source]], list[str]] = lambda _sources: []
 
     def placement(self, wanted: str | None) -> str:
@@ -95,8 +96,8 @@ class Dataset:
         return wanted
 
     def folder(self, raw: Path) -> Path:
-        """Where its files are: `data/raw/<name>`, or inside the package that carries them."""
-        return self.packaged() if self.packaged else raw / self.name
+        """Where its files are: `data/raw/<name>`, or inside this package."""
+        return builtin_folder() if self.builtin else raw / self.name
 
     def paths(self, raw: Path) -> list[Path]:
         return [self.folder(raw) / f.name for f in self.files]
@@ -104,13 +105,17 @@ class Dataset:
     def at_hand(self, raw: Path) -> bool:
         return all(p.is_file() for p in self.paths(raw))
 
-    def recordings(self, folder: Path, placement: str | None = None) -> Iterator[Any]:
-        """Every recording in a folder, cleaned; for notebooks and tests."""
-        from har.ingest.clean import clean
-
+    def recordings(self, folder: Path, placement: str | None = None) -> Iterator[Recording]:
+        """Every recording in a folder, examined and cleaned; for notebooks and tests."""
         for source in self.sources(folder, self.placement(placement)):
-            for raw in self.read(source):
-                yield from clean(raw)[0]
+            yield from repair.recordings(self.read(source))
+
+
+def builtin_folder() -> Path:
+    """The recordings that travel in the package: inside it in a wheel, beside it in a checkout."""
+    package = Path(__file__).parents[2]
+    inside = package / "data"
+    return inside if inside.is_dir() else package.parent / "data" / "builtin"
 
 
 def need(path: Path, dataset: str) -> Path:
