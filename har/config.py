@@ -26,6 +26,8 @@ from pydantic import (
 
 from har.errors import ConfigError
 
+CHANGES_NO_RESULT = True
+
 Variant = Literal["none", "dynamic", "float16", "int8"]
 
 

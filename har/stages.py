@@ -13,6 +13,8 @@ from har.config import Pipeline
 from har.store import Output, Store, Writing
 from har.workspace import Workspace
 
+CHANGES_NO_RESULT = True
+
 
 def _nothing(_: Any) -> dict[str, Any]:
     return {}

@@ -16,6 +16,8 @@ from har.fanout.outcome import (
     cores,
 )
 
+CHANGES_NO_RESULT = True
+
 __all__ = [
     "ONE_THREAD",
     "Done",

@@ -12,6 +12,8 @@ from har.code import versions
 from har.errors import ConfigError
 from har.models import registry
 
+CHANGES_NO_RESULT = True
+
 TENSORFLOW, JAX = "tensorflow", "jax"
 
 FASTER_ON_JAX = frozenset(

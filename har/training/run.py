@@ -22,6 +22,8 @@ from har import fanout
 from har.models import registry
 from har.training.job import Task, run_job
 
+CHANGES_NO_RESULT = True
+
 WINDOWS_PER_S = 4000.0
 """Guess for a model that was never trained here."""
 
