@@ -6,3 +6,5 @@ try:
     __version__ = version("har-accelerometer")
 except PackageNotFoundError:  # running from a checkout that was never installed
     __version__ = "0+unknown"
+
+CHANGES_NO_RESULT = True  # see har.code

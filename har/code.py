@@ -1,4 +1,16 @@
-"""The version of the code that made a result."""
+"""The version of the code that made a result.
+
+Only code counts: a module is hashed as its syntax tree without docstrings and comments, so that
+prose can be mended without training anything again.
+
+A module whose code moves results about and cannot change them says so at its top level:
+
+    CHANGES_NO_RESULT = True
+
+It is then left out of every version, with what only it imports. It is for machinery (the store,
+processes, errors) and for what reaches a job's key as a value (the pipeline file, the choice of a
+backend).
+"""
 
 from __future__ import annotations
 
@@ -6,69 +18,134 @@ import ast
 import functools
 import hashlib
 import importlib.metadata
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from har.errors import StoreError
 from har.files import digest
 
+CHANGES_NO_RESULT = True
+MARK = "CHANGES_NO_RESULT"
+
 # A change of these can change results.
 VERSIONED = ("numpy", "scipy", "keras", "tensorflow")
 
 
-def _module_file(name: str) -> Path | None:
-    """The source of a `har` module, found without importing it."""
-    base = Path(__file__).parent.joinpath(*name.split(".")[1:])
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file():
-            return path
-    return None
+@dataclass(frozen=True)
+class Source:
+    """What a module's source says, found out without importing it.
+
+    imports : modules of `har` and of the module's own package that it imports, at the top or inside
+    functions. changes_no_result : whether it says so. fingerprint : hash of its syntax tree.
+    """
+
+    imports: frozenset[str]
+    changes_no_result: bool
+    fingerprint: str
 
 
 @functools.cache
-def imports_of(module: str) -> frozenset[str]:
-    """The `har` modules that a module's source imports, at the top or inside functions."""
-    path = _module_file(module)
+def source(module: str) -> Source:
+    """The source of a module.
+
+    Raises
+    ------
+    StoreError
+        If there is none.
+    """
+    path = _file(module)
     if path is None:
         raise StoreError(f"No source for module {module!r}.")
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    followed = {"har", module.split(".")[0]}
+    found = (name for name in _imported(tree, package) if name.split(".")[0] in followed)
+    return Source(
+        imports=frozenset(name for name in found if _file(name)),
+        changes_no_result=any(_is_mark(node) for node in tree.body),
+        fingerprint=hashlib.sha256(_plain(tree).encode()).hexdigest(),
+    )
+
+
+@functools.cache
+def _file(module: str) -> Path | None:
+    """A module's file; None of a name that is no module."""
+    top, *parts = module.split(".")
+    base = _base(top)
+    if base is None or (parts and not base.is_dir()):
+        return None
+    path = base.joinpath(*parts)
+    files = (path.with_suffix(".py"), path / "__init__.py", path)
+    return next((file for file in files if file.is_file()), None)
+
+
+@functools.cache
+def _base(top: str) -> Path | None:
+    """The folder of a package, or the file of a module that is in none."""
+    if top == "har":  # these sources, whatever else is installed
+        return Path(__file__).parent
+    spec = importlib.util.find_spec(top)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+
+
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
+    """Names that may be modules: `from a import b` may mean a.b."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {a.name for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            if node.level:
-                raise StoreError(f"{path}: relative imports are not followed; write them out.")
-            found.add(node.module)
-            found |= {f"{node.module}.{a.name}" for a in node.names}
-    return frozenset(m for m in found if m.split(".")[0] == "har" and _module_file(m))
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            name = "." * node.level + (node.module or "")
+            name = importlib.util.resolve_name(name, package)
+            yield name
+            yield from (f"{name}.{a.name}" for a in node.names)
+
+
+def _is_mark(node: ast.stmt) -> bool:
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=True)):
+            return name == MARK
+    return False
+
+
+def _plain(value: object) -> str:
+    """A syntax tree as text, without strings that stand alone: those are docstrings.
+
+    `ast.dump` writes the same tree otherwise as soon as Python gives a node one more field.
+    """
+    if isinstance(value, ast.AST):
+        children = ((name, getattr(value, name, None)) for name in value._fields)
+        fields = [f"{name}={_plain(v)}" for name, v in children if v is not None and v != []]
+        return f"{type(value).__name__}({' '.join(fields)})"
+    if isinstance(value, list):
+        return f"[{', '.join([_plain(v) for v in value if not _is_prose(v)])}]"
+    return repr(value)
+
+
+def _is_prose(node: object) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 @functools.cache
 def code_version(*modules: str) -> str:
-    """Hash of the sources of modules and of every `har` module that they import, and of versions.
-
-    Modules that move results about and change none are left out, so that work on the machinery
-    does not throw away days of training; of `har.config`, the registry and the choice of a
-    backend only the values count, and those stand in the key by themselves.
-    """
-    moves_only = {
-        *("har", "har.errors", "har.store", "har.fanout", "har.stages", "har.tracking"),
-        *("har.config", "har.models.registry", "har.training.backend"),
-    }
-    packages = ("har.fanout.", "har.tracking.")
-    seen: set[str] = set()
+    """Hash of modules, of every module that they import and that can change results, and of the
+    versions of the libraries that can."""
+    seen: dict[str, str] = {}
     todo = list(modules)
     while todo:
         module = todo.pop()
-        if module in seen or module in moves_only or module.startswith(packages):
+        if module in seen or (found := source(module)).changes_no_result:
             continue
-        seen.add(module)
-        todo += imports_of(module)
-    sources = {}
-    for module in sorted(seen):
-        path = _module_file(module)
-        assert path is not None
-        sources[module] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return digest({"sources": sources, "versions": versions()})
+        seen[module] = found.fingerprint
+        todo += found.imports
+    return digest({"sources": seen, "versions": versions()})
 
 
 @functools.cache

@@ -26,6 +26,8 @@ from pydantic import (
 
 from har.errors import ConfigError
 
+CHANGES_NO_RESULT = True
+
 Variant = Literal["none", "dynamic", "float16", "int8"]
 
 
@@ -126,7 +128,7 @@ class WindowsConfig(Section):
     )
 
 
-class Split(Section):
+class SplitConfig(Section):
     """Who is tested on, who validates."""
 
     scheme: Literal["subject-folds", "leave-one-subject-out", "sessions", "subjects"] = (
@@ -162,7 +164,7 @@ class Split(Section):
         return tuple(str(v) for v in value) if isinstance(value, Iterable) else value
 
     @model_validator(mode="after")
-    def _test_belongs_to_subjects(self) -> Split:
+    def _test_belongs_to_subjects(self) -> SplitConfig:
         if (self.scheme == "subjects") != bool(self.test):
             raise ValueError(
                 "scheme: subjects needs test subjects, and only that scheme takes them"
@@ -275,7 +277,7 @@ class Pipeline(Section):
     )
     signal: Signal = Signal()
     windows: WindowsConfig = WindowsConfig()
-    split: Split = Split()
+    split: SplitConfig = SplitConfig()
     models: tuple[ModelConfig, ...] = Field(min_length=1)
     training: Training = Training()
     export: Export = Export()

@@ -1,5 +1,7 @@
 """The errors that users see. Each message says what is wrong, what was received, what to do."""
 
+CHANGES_NO_RESULT = True
+
 
 class HarError(Exception):
     """An expected failure: printed without a traceback, exit code 1."""

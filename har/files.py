@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+CHANGES_NO_RESULT = True
+
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys: the same value always has the same text."""

@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from har.errors import ConfigError, StoreError
@@ -50,7 +50,7 @@ def run(
     force: bool = False,
     dry_run: bool = False,
     on_step: Callable[[Step], None] = lambda _step: None,
-) -> list[Step]:
+) -> Context:
     """Bring every stage up to one of them up to date.
 
     Parameters
@@ -63,21 +63,20 @@ def run(
     dry_run : bool
         Run nothing; say what would be.
     on_step : callable
-        Told of each step when it is finished.
+        Told of each step when it is finished; its `output` is None only in a dry run.
 
     Returns
     -------
-    list of Step
-        The last one's `output` is None only in a dry run.
+    Context
+        The same with the output of each of these stages; in a dry run of those that are finished.
     """
-    context.dry_run = dry_run
+    context = replace(context, dry_run=dry_run, outputs={})
     known = stages()
     names = [s.name for s in known]
     if until not in names:
         raise ConfigError(f"No stage {until!r}. Stages: {', '.join(names)}.")
     last = known[names.index(until)]
     needed = _needed(known, last)
-    steps: list[Step] = []
     stale = False
     for stage in known:
         if stage.name not in needed:
@@ -88,11 +87,10 @@ def run(
             step = _bring_up_to_date(context, stage, force and stage is last, dry_run)
             stale = step.output is None
         if step.output is not None:
-            context.outputs[stage.name] = step.output
+            context = context.with_output(stage.name, step.output)
             publish(context, stage, step.output)
-        steps.append(step)
         on_step(step)
-    return steps
+    return context
 
 
 def _needed(known: tuple[Stage, ...], last: Stage) -> set[str]:

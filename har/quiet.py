@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator
 
+CHANGES_NO_RESULT = True
+
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:

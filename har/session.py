@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from har.models.saved import load_model
 from har.stages import Context
 from har.store import Store
 from har.studies import republish
+from har.training.job_files import Trained
 from har.workspace import Workspace
 
 CLOSING = ("compare", "report", "export")
@@ -59,23 +59,25 @@ def run(
     TrainingError
         At the end, after the others were compared, if a job failed.
     """
-    context = open_context(root, name, overrides=overrides, jobs=jobs, dask=dask)
+    opened = open_context(root, name, overrides=overrides, jobs=jobs, dask=dask)
+    steps: list[pipeline.Step] = []
 
     def tell(step: pipeline.Step) -> None:
+        steps.append(step)
         if step.state == "would run":
             echo(f"{step.stage.name}: would run ({step.why})")
         elif step.state == "up to date":
-            context.console.print(f"[bold]{step.stage.name}[/bold]: up to date")
+            opened.console.print(f"[bold]{step.stage.name}[/bold]: up to date")
         else:
-            context.console.print(f"  [dim]done in {step.seconds:.1f} s[/dim]")
+            opened.console.print(f"  [dim]done in {step.seconds:.1f} s[/dim]")
             if step.stage.name not in CLOSING:
                 _echo_summary(step)
 
     def _echo_summary(step: pipeline.Step) -> None:
-        if step.output and (text := step.stage.summarise(context, step.output)):
+        if step.output and (text := step.stage.summarise(opened, step.output)):
             echo(text)
 
-    steps = pipeline.run(context, until=until, force=force, dry_run=dry_run, on_step=tell)
+    context = pipeline.run(opened, until=until, force=force, dry_run=dry_run, on_step=tell)
     if dry_run:
         return context
     republish.attach(context)
@@ -94,14 +96,12 @@ def run(
 
 
 def _refuse_failures(context: Context) -> None:
-    records = json.loads((context.outputs["train"].path / "jobs.json").read_text(encoding="utf-8"))
-    failed = [r for r in records if r["status"] == "failed"]
+    jobs = Trained.read(context.outputs["train"], context.store).jobs
+    failed = [j for j in jobs if j.folder is None]
     if failed:
-        names = "\n".join(
-            f"  {r['model']} fold {r['fold']} seed {r['seed']}: {r['reason']}" for r in failed
-        )
+        names = "\n".join(f"  {j.model} fold {j.fold} seed {j.seed}: {j.reason}" for j in failed)
         raise TrainingError(
-            f"{len(failed)} of {len(records)} jobs failed; the same command tries them again:\n"
+            f"{len(failed)} of {len(jobs)} jobs failed; the same command tries them again:\n"
             + names
         )
 
@@ -109,6 +109,6 @@ def _refuse_failures(context: Context) -> None:
 def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> str:
     """Send what is stored of a pipeline to MLflow; says what was sent. Runs no stage."""
     context = open_context(root, name, overrides=overrides)
-    pipeline.run(context, dry_run=True)  # finds the finished outputs
+    context = pipeline.run(context, dry_run=True)  # finds the finished outputs
     sent = tracking.track(context, load_model=load_model, required=True)
     return sent or "MLflow has all of it already."

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.console import Console
 
 from har.code import code_version
 from har.config import Pipeline
+from har.fanout import Crew
 from har.store import Output, Store, Writing
 from har.workspace import Workspace
+
+CHANGES_NO_RESULT = True
 
 
 def _nothing(_: Any) -> dict[str, Any]:
     return {}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Context:
     """What a stage is given.
 
     `outputs` holds the finished outputs of the stages before it, by name. `console` writes to
     stderr: results go to stdout, and only from the command line. `dask` is the address of a cluster
-    that trains.
+    that trains. A stage hands on the values that its functions need, not all of this.
     """
 
     workspace: Workspace
@@ -34,7 +37,16 @@ class Context:
     console: Console
     dask: str | None = None
     dry_run: bool = False  # say what would be done: fetch nothing
-    outputs: dict[str, Output] = field(default_factory=dict)
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+
+    @property
+    def crew(self) -> Crew:
+        """Who trains, as one value."""
+        return Crew(self.jobs, self.console, self.dask)
+
+    def with_output(self, name: str, output: Output) -> Context:
+        """The same with one more stage's output."""
+        return replace(self, outputs={**self.outputs, name: output})
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,7 @@ except ImportError:  # Windows
 from har.errors import StoreError
 from har.files import canonical, contents, digest, sync, sync_folder, write_json
 
-# Keys ----------------------------------------------------------------------------------------
-
-
-# The store -----------------------------------------------------------------------------------
+CHANGES_NO_RESULT = True
 
 
 @dataclass(frozen=True)
@@ -237,6 +234,3 @@ def _lock(path: Path, wait: bool) -> int | None:
         except FileNotFoundError:
             pass
         os.close(handle)
-
-
-# Files ---------------------------------------------------------------------------------------

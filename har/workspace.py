@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+CHANGES_NO_RESULT = True
+
 
 @dataclass(frozen=True)
 class Workspace:

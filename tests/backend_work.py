@@ -68,11 +68,11 @@ def augmented(item, report):
     a compiled training step without and with them."""
     import keras
 
-    from har.training.augment import Augment
+    from har.training.augment import Augmentation
 
     kinds = dict(rotate_deg=10.0, scale=0.1, vigour=0.2, jitter=0.1, warp=0.1, turn=0.5, mirror=0.5)
     x = np.random.default_rng(0).normal(size=(16, 64, 3)).astype(np.float32)
-    made = [np.asarray(Augment(**kinds, seed=seed)(x, training=True)) for seed in (0, 0, 1)]
+    made = [np.asarray(Augmentation(**kinds, seed=seed)(x, training=True)) for seed in (0, 0, 1)]
     windows = make_windows(subjects=3)
     batch = np.arange(24)
     losses = []

@@ -5,10 +5,13 @@ import time
 
 import psutil
 import pytest
+from rich.console import Console
 
 from har import fanout
 from har.errors import ClusterError
 from tests import fanout_work
+
+QUIET = Console(quiet=True)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
@@ -111,7 +114,7 @@ def test_a_cluster_does_the_same_as_processes_here(cluster):
         assert threads == "1"
         assert pid not in {os.getpid(), *workers}  # a process of its own, not a thread of a worker
     assert sorted(reports) == [(0, "half of a"), (2, "half of b"), (6, "half of c")]
-    assert fanout.slots(1, cluster.scheduler_address) == 2
+    assert fanout.Crew(1, QUIET, cluster.scheduler_address).slots() == 2
 
 
 def test_a_cluster_that_is_not_there_is_said(monkeypatch):
@@ -120,7 +123,7 @@ def test_a_cluster_that_is_not_there_is_said(monkeypatch):
     with pytest.raises(ClusterError, match=r"No Dask scheduler answers at 'tcp://127.0.0.1:9'"):
         list(fanout.run(fanout_work.square, [1], jobs=1, dask="tcp://127.0.0.1:9"))
     with pytest.raises(ClusterError, match="No Dask scheduler answers at 'ftp://nowhere'"):
-        fanout.slots(1, "ftp://nowhere")
+        fanout.Crew(1, QUIET, "ftp://nowhere").slots()
 
 
 def test_without_distributed_the_error_says_what_to_install(monkeypatch):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from har.code import imports_of
+from har.code import source
 from har.pipeline import STAGES
 from tests.conftest import ROOT
 
-BASE = ["errors", "files", "quiet", "config", "recording", "workspace", "code", "store", "stages",
-        "fanout"]  # fmt: skip
+BASE = ["errors", "files", "quiet", "config", "recording", "workspace", "code", "store", "fanout",
+        "stages"]  # fmt: skip
 ORDER = ["ingest", "signal", "runtime", "models", "training", "evaluation", "export", "report",
          "tracking", "phone", "pipeline", "session", "studies", "lectures", "api", "cli",
          "__main__"]  # fmt: skip
@@ -26,7 +26,7 @@ MODULES = sorted(_module(p) for p in (ROOT / "har").rglob("*.py"))
 
 
 def folder(module: str) -> str:
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def test_every_module_has_a_place():
@@ -36,7 +36,7 @@ def test_every_module_has_a_place():
 @pytest.mark.parametrize("module", MODULES)
 def test_arrows_run_to_earlier_folders(module):
     home = folder(module)
-    for imported in imports_of(module):
+    for imported in source(module).imports:
         there = folder(imported)
         if there in ("", home):
             continue
@@ -48,7 +48,7 @@ def test_arrows_run_to_earlier_folders(module):
 
 
 def test_no_circle_among_modules():
-    arrows = {m: {i for i in imports_of(m) if i in MODULES and i != m} for m in MODULES}
+    arrows = {m: {i for i in source(m).imports if i in MODULES and i != m} for m in MODULES}
     # A package that gives its modules' names is not a step in a walk through them.
     arrows = {m: {i for i in to if not m.startswith(f"{i}.")} for m, to in arrows.items()}
     done: set[str] = set()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from har import store as stores
+from har import files
 from har.errors import StoreError
 from har.files import FileHashes, digest
 from har.store import Store
@@ -113,47 +113,12 @@ def test_key_order_does_not_matter():
     assert digest({"a": 1}) != digest({"a": 2})
 
 
-def test_code_version_follows_imports(tmp_path, monkeypatch):
-    package = tmp_path / "har"
-    package.mkdir()
-    sources = {"a": "from har import b", "b": "def f():\n    import har.c", "c": "X = 1", "d": ""}
-    for name, text in sources.items():
-        (package / f"{name}.py").write_text(text)
-    monkeypatch.setattr(stores, "__file__", str(package / "store.py"))
-
-    def version(module):
-        stores.imports_of.cache_clear()
-        stores.code_version.cache_clear()
-        return stores.code_version(module)
-
-    try:
-        before = {m: version(f"har.{m}") for m in "abcd"}
-        (package / "c.py").write_text("X = 2")
-        after = {m: version(f"har.{m}") for m in "abcd"}
-    finally:
-        stores.imports_of.cache_clear()
-        stores.code_version.cache_clear()
-    assert {m for m in "abcd" if before[m] != after[m]} == {"a", "b", "c"}
-
-
-def test_editing_a_filter_reruns_prepare_and_later_but_not_ingest():
-    def sources(module, seen):
-        for m in stores.imports_of(module) - seen:
-            seen.add(m)
-            sources(m, seen)
-        return seen
-
-    assert "har.signal.filters" in sources("har.signal.stage", set())
-    assert "har.signal.filters" in sources("har.training.job", set())
-    assert "har.signal.filters" not in sources("har.ingest.stage", set())
-
-
 def test_hashes_are_remembered_until_the_file_changes(tmp_path, monkeypatch):
     file, memory = tmp_path / "a.bin", tmp_path / "hashes.json"
     file.write_bytes(b"one")
     calls = []
-    real = stores.sha256_file
-    monkeypatch.setattr(stores, "sha256_file", lambda p: (calls.append(p), real(p))[1])
+    real = files.sha256_file
+    monkeypatch.setattr(files, "sha256_file", lambda p: (calls.append(p), real(p))[1])
     first = FileHashes(memory).of([file])
     assert FileHashes(memory).of([file]) == first
     assert len(calls) == 1

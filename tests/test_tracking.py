@@ -1,5 +1,6 @@
 """What stands in the MLflow store after a comparison was sent, sent again, or interrupted."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -203,7 +204,7 @@ def test_an_interrupted_sending_is_finished(fresh, monkeypatch):
     original = send.Sender._job
 
     def stop(self, parent, job):
-        if job["fold"] == 2:
+        if job.fold == 2:
             raise KeyboardInterrupt
         original(self, parent, job)
 
@@ -224,7 +225,7 @@ def test_an_interrupted_sending_is_finished(fresh, monkeypatch):
 def test_another_comparison_of_the_same_jobs_has_runs_of_its_own(fresh, tmp_path):
     tracking.track(fresh)
     more = workspace.run(workspace.context(tmp_path / "more", {"cnn": 0.9, "gru": 0.5}))
-    more.workspace = fresh.workspace
+    more = dataclasses.replace(more, workspace=fresh.workspace)
     assert tracking.track(more).startswith("9 runs sent")
     assert len(of_kind(more, "comparison")) == 2
 
@@ -239,7 +240,7 @@ def test_an_export_is_added_to_the_runs_that_are_there(fresh):
         (writing.path / "results.json").write_text(json.dumps(results))
         (writing.path / "bundle" / "cnn").mkdir(parents=True)
         (writing.path / "bundle" / "cnn" / "model.tflite").write_bytes(b"TFL3")
-    context.outputs["export"] = context.store.find("export", "k")
+    context = context.with_output("export", context.store.find("export", "k"))
     assert tracking.track(context).startswith("0 runs sent")
     (run,) = of_kind(context, "model")
     assert run.data.metrics["export/none.bytes"] == 80_000
@@ -308,7 +309,7 @@ def test_the_selected_model_is_logged_with_its_signature(tmp_path, monkeypatch):
         outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(inputs))
         folder = context.store.find("job", f"cnn-{fold}-0").path
         keras.Model(inputs, outputs).save(folder / "model.keras")
-    workspace.run(context)
+    context = workspace.run(context)
     tracking.track(context, load_model=lambda p: keras.saving.load_model(p, compile=False))
     assert "MLFLOW_TRACKING_URI" not in os.environ  # MLflow sets it, for all workspaces
     (run,) = of_kind(context, "model")

@@ -44,6 +44,9 @@ def search(
 
     searching.require()
     context = session.open_context(ctx.obj, pipeline, overrides=overrides, jobs=jobs)
-    running.run(context, until="prepare")
-    found = searching.search(context, model, trials=trials, seed=seed)
+    context = running.run(context, until="prepare")
+    found = searching.search(
+        context.pipeline, model, prepared=context.outputs["prepare"], workspace=context.workspace,
+        crew=context.crew, trials=trials, seed=seed,
+    )  # fmt: skip
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text(), nl=as_json)

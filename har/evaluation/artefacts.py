@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from har.evaluation import scaler
-from har.evaluation.collect import ModelJobs
+from har.evaluation.collect import ModelJobs, validation_macro_f1
 from har.evaluation.leakage import PARTS, Evidence
 from har.signal.windows import Windows
 from har.training.leaky import is_leaky
@@ -36,30 +36,30 @@ def artefacts(
             if saved is not None and saved.kind not in moments:
                 moments[saved.kind] = scaler.moments(windows, saved.kind)
             stopping = None
-            scores, best = job.history.get("val_macro_f1"), job.info.get("best_epoch")
+            scores, best = job.history.get("val_macro_f1"), job.about.best_epoch
             if scores and best is not None:
-                support = np.bincount(windows.labels[job.validation_index], minlength=k)
+                support = np.bincount(windows.labels[job.predictions.validation_index], minlength=k)
                 present = support[support > 0]
                 stopping = (
                     scores[best - 1],
-                    job.validation_macro_f1(windows.labels, k),
+                    validation_macro_f1(job, windows.labels, k),
                     2 / (len(present) * present.min()),  # it is missed once and wrong once
                 )
             out.append(
                 Evidence(
                     model=model.name,
-                    fold=job.fold,
+                    fold=int(job.fold),
                     seed=job.seed,
-                    subjects=folds[job.fold],
-                    record={p: job.info[p] for p in PARTS},
+                    subjects=folds[int(job.fold)],
+                    record={p: getattr(job.about, p) for p in PARTS},
                     fitted=job.fitted_index,
-                    train=job.train_index,
-                    validation=job.validation_index,
-                    test=job.test_index,
+                    train=job.predictions.train_index,
+                    validation=job.predictions.validation_index,
+                    test=job.predictions.test_index,
                     scaler=saved,
                     moments=moments[saved.kind] if saved else None,
                     early_stopping=stopping,
-                    leaky=is_leaky(job.info),
+                    leaky=is_leaky(job.about.fold),
                 )
             )
     return out

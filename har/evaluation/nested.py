@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from har.evaluation.collect import JobResult, ModelJobs
+from har.evaluation.collect import ModelJobs, validation_macro_f1
+from har.training.job_files import StoredJob
 
 
 def rank(name: str, macro_f1: float, parameters: int | None) -> tuple[float, int, str]:
@@ -45,15 +46,15 @@ def choose(
 
     def of(name: str, fold: int) -> tuple[float, int, str]:
         mine = [j for j in eligible[name].done if j.fold == fold]
-        score = float(np.mean([j.validation_macro_f1(labels, classes) for j in mine]))
-        return rank(name, score, max(j.info.get("parameters") or 0 for j in mine))
+        score = float(np.mean([validation_macro_f1(j, labels, classes) for j in mine]))
+        return rank(name, score, max(j.about.parameters or 0 for j in mine))
 
     return [min(eligible, key=lambda name: of(name, fold)) for fold in range(folds)]
 
 
 def jobs_of(
     eligible: Mapping[str, ModelJobs], chosen: Sequence[str], folds: int
-) -> dict[int, list[JobResult]]:
+) -> dict[int, list[StoredJob]]:
     """By seed, each fold's job of the model that was chosen there.
 
     Parameters

@@ -41,7 +41,7 @@ def write(path: Path, windows: Windows, models: Mapping[str, ModelJobs]) -> int:
     with pq.ParquetWriter(path, pa.schema(fields), compression="zstd") as writer:
         for name, model in models.items():
             for job in sorted(model.done, key=lambda j: (j.seed, j.fold)):
-                i, p = job.test_index, job.test_probabilities.astype(np.float32)
+                i, p = job.predictions.of("test")
                 if not len(i):
                     continue
                 columns: list[Any] = [

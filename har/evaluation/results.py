@@ -13,10 +13,11 @@ from har.code import versions
 from har.config import Pipeline
 from har.errors import TrainingError
 from har.evaluation import metrics, nested, protocol, statistics
-from har.evaluation.collect import JobResult, ModelJobs
+from har.evaluation.collect import ModelJobs, validation_macro_f1
 from har.evaluation.statistics import Scored
 from har.files import digest
 from har.signal.windows import Windows
+from har.training.job_files import StoredJob
 from har.training.splits import natural
 
 SCHEMA = "har/results/1"
@@ -136,7 +137,7 @@ def _jax(models: Mapping[str, ModelJobs]) -> dict[str, str]:
     """The versions of JAX, if anything was trained on it."""
     found: dict[str, str] = {}
     for job in (j for m in models.values() for j in m.done):
-        found |= job.info.get("backend") or {}
+        found |= job.about.backend or {}
     return {name: version for name, version in found.items() if name != "name"}
 
 
@@ -185,12 +186,12 @@ def score(
         "validation_macro_f1": None,
         "exportable": model.exportable,
         "by_epochs": model.by_epochs,
-        "backend": next(((j.info.get("backend") or {}).get("name") for j in model.done), None),
+        "backend": next(((j.about.backend or {}).get("name") for j in model.done), None),
         "per_seed": [],
         "per_class": None,
         "per_subject": {},
-        "parameters": max((j.info.get("parameters") or 0 for j in model.done), default=0) or None,
-        "train_seconds": float(sum(j.info["train_seconds"] for j in model.done)),
+        "parameters": max((j.about.parameters or 0 for j in model.done), default=0) or None,
+        "train_seconds": float(sum(j.about.train_seconds for j in model.done)),
         "failed_jobs": model.failed,
         "confusion": None,
         "seed_ensemble": None,
@@ -202,9 +203,9 @@ def score(
     summed = np.zeros((len(windows), k))
     for seed, jobs in seeds.items():
         index, c = _counts(model.name, seed, jobs, windows, people)
-        summed[index] += np.concatenate([j.test_probabilities for j in jobs])
+        summed[index] += np.concatenate([j.predictions.test_probabilities for j in jobs])
         confusion.append(c)
-        validation = float(np.mean([j.validation_macro_f1(windows.labels, k) for j in jobs]))
+        validation = float(np.mean([validation_macro_f1(j, windows.labels, k) for j in jobs]))
         entry["per_seed"].append(
             {
                 "seed": seed,
@@ -245,16 +246,16 @@ def score(
 
 
 def _counts(
-    name: str, seed: int, jobs: Sequence[JobResult], windows: Windows, people: Sequence[str]
+    name: str, seed: int, jobs: Sequence[StoredJob], windows: Windows, people: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The windows that the folds of a seed test, and their confusion, shape (people, k, k)."""
-    index = np.concatenate([j.test_index for j in jobs])
+    index = np.concatenate([j.predictions.test_index for j in jobs])
     if twice := len(index) - len(np.unique(index)):
         raise TrainingError(
             f"{name}, seed {seed}: {twice} windows are tested by more than one fold; a pooled "
             "score would count them twice."
         )
-    probabilities = np.concatenate([j.test_probabilities for j in jobs])
+    probabilities = np.concatenate([j.predictions.test_probabilities for j in jobs])
     return index, counts_of(index, probabilities, windows, people)
 
 

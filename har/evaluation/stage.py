@@ -22,10 +22,10 @@ def _compare(context: Context, writing: Writing) -> None:
     from har.evaluation.artefacts import artefacts
     from har.evaluation.collect import collect
     from har.signal import window_files
-    from har.training.job_files import load
+    from har.training.job_files import Trained
 
     windows = window_files.load(context.outputs["prepare"].path)
-    trained = load(context.outputs["train"], context.store)
+    trained = Trained.read(context.outputs["train"], context.store)
     models = collect(trained.jobs, [m.key for m in context.pipeline.models])
     proof = leakage.prove(
         windows,
@@ -51,9 +51,9 @@ def _code(context: Context) -> str:
 def _report(context: Context, writing: Writing) -> None:
     from har.evaluation.collect import collect
     from har.report import comparison_page
-    from har.training.job_files import load
+    from har.training.job_files import Trained
 
-    trained = load(context.outputs["train"], context.store)
+    trained = Trained.read(context.outputs["train"], context.store)
     models = collect(trained.jobs, [m.key for m in context.pipeline.models])
     comparison_page.write(
         writing.path, read_results(context.outputs["compare"]), comparison_page.histories(models)
@@ -80,7 +80,7 @@ COMPARE = Stage(
     name="compare",
     summary="score on unseen people, prove that nothing leaked, compare",
     needs=("prepare", "train"),
-    modules=("har.evaluation.results", "har.evaluation.artefacts", "har.evaluation.predictions"),
+    modules=("har.evaluation.stage",),
     config=_config,
     run=_compare,
     summarise=_table,

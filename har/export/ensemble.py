@@ -6,13 +6,13 @@ Seeds differ in what they get wrong; their mean is right more often, at n times 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from har.training.job_files import JobRecord
+from har.training.job_files import MODEL, JobRecord, Predictions, read_about
 
 
 @dataclass(frozen=True)
@@ -25,27 +25,27 @@ class Fold:
     members: tuple[JobRecord, ...]
 
     @property
-    def number(self) -> int:
+    def number(self) -> int | str:
         return self.members[0].fold
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Of Keras, in order of seeds."""
-        return tuple(j.folder / "model.keras" for j in self.members if j.folder is not None)
+        return tuple(j.path / MODEL for j in self.members)
 
     @property
     def train(self) -> list[str]:
         """The people whom the models know."""
-        people: list[str] = self.members[0].about()["train"]
-        return people
+        return read_about(self.members[0].path).train
 
-    def predictions(self) -> dict[str, np.ndarray]:
+    def predictions(self) -> Predictions:
         """Stored indices, and the mean of the stored probabilities."""
-        each = [j.predictions() for j in self.members]
-        out = dict(each[0])
-        for name in ("validation_probabilities", "test_probabilities"):
-            out[name] = np.stack([p[name] for p in each]).mean(axis=0, dtype=np.float32)
-        return out
+        each = [j.read().predictions for j in self.members]
+        means = {
+            name: np.stack([getattr(p, name) for p in each]).mean(axis=0, dtype=np.float32)
+            for name in ("validation_probabilities", "test_probabilities")
+        }
+        return replace(each[0], **means)
 
 
 def average(models: Sequence[Any]) -> Any:

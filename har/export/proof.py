@@ -152,7 +152,7 @@ def measure_on_folds(
     items, places = [], []
     for n, (job, found) in enumerate(zip(jobs, results, strict=True)):
         convert.required(found)
-        index = job.predictions()["test_index"]
+        index = job.predictions().test_index
         for variant, path in found.files.items():
             items.append((path, context.outputs["prepare"].path, index))
             places.append((n, variant))
@@ -177,9 +177,9 @@ def measure_on_folds(
                 continue
             predictions = [jobs[n].predictions() for n in mine]
             compared = parity.compare(
-                np.concatenate([p["test_probabilities"] for p in predictions]),
+                np.concatenate([p.test_probabilities for p in predictions]),
                 np.concatenate([answers[n, variant] for n in mine]),
-                windows.labels[np.concatenate([p["test_index"] for p in predictions])],
+                windows.labels[np.concatenate([p.test_index for p in predictions])],
             )
             model.parities[variant] = compared
             if reason := parity.gate(variant, compared, what=f"{model.name}, on unseen people"):
@@ -196,8 +196,7 @@ def _from_raw_recordings(
     phone, keras = [], []
     count = irregular = 0
     for job, path in zip(model.folds, files, strict=True):
-        found = job.predictions()
-        index = found["test_index"]
+        index, probabilities = job.predictions().of("test")
         recordings = raw_parity.pick(
             recording_files.iterate(context.outputs["ingest"].path), windows.recordings[index]
         )
@@ -206,7 +205,7 @@ def _from_raw_recordings(
             recordings,
             windows,
             index,
-            found["test_probabilities"],
+            probabilities,
             signal=context.pipeline.signal,
         )
         phone.append(a)

@@ -18,7 +18,7 @@ from har.runtime.interpreter import LiteModel
 from har.signal import window_files
 from har.signal.windows import Windows
 from har.stages import Context
-from har.training.job_files import JobRecord, Trained
+from har.training.job_files import MODEL, JobRecord, Trained, read_about
 
 
 def choose(context: Context, results: dict[str, Any]) -> list[ModelConfig]:
@@ -52,13 +52,13 @@ def choose(context: Context, results: dict[str, Any]) -> list[ModelConfig]:
 
 def median_epochs(folds: Sequence[JobRecord]) -> int:
     """Median best epoch of the folds, a half rounded up."""
-    best = [j.about()["best_epoch"] for j in folds]
+    best = [epoch for j in folds if (epoch := read_about(j.path).best_epoch) is not None]
     return max(1, int(np.floor(np.median(best) + 0.5)))
 
 
 def median_temperature(jobs: Sequence[JobRecord]) -> float:
     """The median of the temperatures that the folds' validation people gave."""
-    return float(np.median([j.about()["temperature"] for j in jobs]))
+    return float(np.median([read_about(j.path).temperature for j in jobs]))
 
 
 def fit(context: Context, trained: Trained, configs: Sequence[ModelConfig]) -> list[proof.Shipped]:
@@ -97,7 +97,7 @@ def _on_everybody(
     folds: Mapping[str, list[Fold]],
 ) -> list[proof.Shipped]:
     from har.training.run import run_tasks
-    from har.training.stage import final_task
+    from har.training.tasks import TaskMaker
 
     members: list[tuple[ModelConfig, dict[str, Any]]] = [
         (
@@ -111,16 +111,15 @@ def _on_everybody(
         for config in configs
         for seed in seeds
     ]
-    tasks = [final_task(context, config, **member) for config, member in members]
-    if failed := run_tasks(tasks, jobs=context.jobs, console=context.console, dask=context.dask):
-        i, reason = next(iter(failed.items()))
-        raise ExportError(f"The final fit of {members[i][0].key} failed: {reason}")
+    prepared, exclude = context.outputs["prepare"], context.pipeline.split.exclude
+    windows = window_files.load(prepared.path)
+    maker = TaskMaker(prepared, context.store, context.pipeline.training)
+    tasks = [maker.final(config, windows, exclude=exclude, **member) for config, member in members]
     files: dict[str, list[Path]] = {}
-    for (config, _), task in zip(members, tasks, strict=True):
-        output = task.find()
-        if output is None:
-            raise ExportError(f"The final fit of {config.key} left no result. Run again.")
-        files.setdefault(config.key, []).append(output.path / "model.keras")
+    for (config, _), job in zip(members, run_tasks(tasks, context.crew), strict=True):
+        if job.folder is None:
+            raise ExportError(f"The final fit of {config.key} failed: {job.reason}")
+        files.setdefault(config.key, []).append(job.folder / MODEL)
     subjects = sorted({s for f in trained.folds for part in f.values() for s in part})
     return [
         _shipped(
@@ -137,9 +136,9 @@ def _on_everybody(
 def _one_fold(config: ModelConfig, folds: list[Fold]) -> proof.Shipped:
     """The first fold's: to pick the one with the best score would be choosing on test people."""
     first = folds[0]
-    about = [j.about() for j in first.members]
+    about = [read_about(j.path) for j in first.members]
     members = [
-        {"seed": j.seed, "epochs": a["best_epoch"], "temperature": a["temperature"]}
+        {"seed": j.seed, "epochs": a.best_epoch, "temperature": a.temperature}
         for j, a in zip(first.members, about, strict=True)
     ]
     on = {"fit": "fold", "fold": first.number, "subjects": first.train}
@@ -240,10 +239,7 @@ def _sureness(context: Context, model: proof.Shipped, windows: Windows) -> dict[
         }
     chosen = abstention.choose(
         windows,
-        [
-            (p["validation_index"], p["validation_probabilities"])
-            for p in (job.predictions() for job in model.folds)
-        ],
+        [fold.predictions().of("validation") for fold in model.folds],
         n_windows=description.SMOOTHED_WINDOWS,
     )
     return out | ({"abstention": chosen} if chosen else {})

@@ -19,10 +19,10 @@ def _run(context: Context, writing: Writing) -> None:
     from har.evaluation.stage import read_results
     from har.export import shipping
     from har.report import comparison_page, pareto
-    from har.training.job_files import load
+    from har.training.job_files import Trained
 
     results = read_results(context.outputs["compare"])
-    trained = load(context.outputs["train"], context.store)
+    trained = Trained.read(context.outputs["train"], context.store)
     shipped = shipping.fit(context, trained, shipping.choose(context, results))
     manifests = shipping.build(context, shipped, results, writing.path / "bundle")
     for name, manifest in manifests.items():

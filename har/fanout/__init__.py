@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from har.fanout.outcome import (
     ONE_THREAD,
@@ -16,8 +17,14 @@ from har.fanout.outcome import (
     cores,
 )
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+CHANGES_NO_RESULT = True
+
 __all__ = [
     "ONE_THREAD",
+    "Crew",
     "Done",
     "Environment",
     "Failed",
@@ -26,8 +33,35 @@ __all__ = [
     "Work",
     "cores",
     "run",
-    "slots",
 ]
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who works, and where progress is shown.
+
+    Parameters
+    ----------
+    jobs : int
+        Processes of this machine at a time.
+    console : Console
+        Writes to stderr.
+    dask : str, optional
+        Address of a Dask scheduler whose workers train in place of this machine; they see the same
+        workspace.
+    """
+
+    jobs: int
+    console: Console
+    dask: str | None = None
+
+    def slots(self) -> int:
+        """How many jobs are trained at a time."""
+        if self.dask is None:
+            return self.jobs
+        from har.fanout import cluster
+
+        return cluster.threads(self.dask)
 
 
 def run(
@@ -83,12 +117,3 @@ def run(
     from har.fanout import local
 
     return local.run(function, items, jobs=jobs, env=env, on_report=on_report, kind=kind)
-
-
-def slots(jobs: int, dask: str | None = None) -> int:
-    """How many items are worked on at a time."""
-    if dask is None:
-        return jobs
-    from har.fanout import cluster
-
-    return cluster.threads(dask)

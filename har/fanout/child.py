@@ -13,6 +13,8 @@ from typing import Any
 
 from har.fanout.outcome import attempt
 
+CHANGES_NO_RESULT = True
+
 
 def main() -> None:
     out = os.fdopen(os.dup(1), "wb")

@@ -21,6 +21,8 @@ from typing import Any
 from har.errors import ClusterError
 from har.fanout.outcome import Done, Environment, Failed, Work, environment_of, obituary
 
+CHANGES_NO_RESULT = True
+
 CONNECT_S = 10
 SILENT_S = 30.0
 """After so long without a word it is asked whether the scheduler is still there."""

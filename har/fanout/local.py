@@ -28,6 +28,8 @@ from har.fanout.outcome import (
     obituary,
 )
 
+CHANGES_NO_RESULT = True
+
 _NOTHING = object()
 """The kind of no item."""
 

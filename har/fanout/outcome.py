@@ -10,6 +10,8 @@ from typing import Any
 
 from har.errors import HarError
 
+CHANGES_NO_RESULT = True
+
 # TensorFlow ignores OMP_NUM_THREADS; these must be set before it is imported.
 ONE_THREAD = {
     "TF_NUM_INTRAOP_THREADS": "1",

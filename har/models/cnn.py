@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.ranges import CHANNELS, DROPOUT, KERNEL, Whole
 from har.models.spec import ModelSpec
 
 
@@ -38,4 +39,11 @@ SPEC = ModelSpec(
     body=cnn,
     weights=_weights,
     module="har.models.cnn",
+    space={
+        "channels": CHANNELS,
+        "filters": Whole(32, 128, 16),
+        "kernel": KERNEL,
+        "blocks": Whole(2, 4),
+        "dropout": DROPOUT,
+    },
 )

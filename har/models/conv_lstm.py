@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.ranges import CHANNELS, DROPOUT, KERNEL, Whole
 from har.models.spec import ModelSpec
 
 
@@ -40,4 +41,12 @@ SPEC = ModelSpec(
     body=conv_lstm,
     weights=_weights,
     module="har.models.conv_lstm",
+    space={
+        "channels": CHANNELS,
+        "filters": Whole(32, 96, 16),
+        "kernel": KERNEL,
+        "units": Whole(32, 128, 16),
+        "dropout": DROPOUT,
+    },
+    faster_on_jax=True,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.ranges import Whole
 from har.models.spec import ModelSpec
 
 
@@ -22,5 +23,6 @@ SPEC = ModelSpec(
     body=extra_trees,
     weights=None,
     module="har.models.extra_trees",
+    space={"trees": Whole(100, 500, 100), "min_leaf": Whole(1, 8)},
     classical=True,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.ranges import KERNEL, RECURRENT, Whole
 from har.models.spec import ModelSpec
 
 
@@ -56,4 +57,6 @@ SPEC = ModelSpec(
     body=gru_fcn,
     weights=_weights,
     module="har.models.gru_fcn",
+    space={**RECURRENT, "filters": Whole(32, 128, 16), "kernel": KERNEL},
+    faster_on_jax=True,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.ranges import CHANNELS, DROPOUT, Whole
 from har.models.spec import ModelSpec
 
 KERNELS = (5, 11, 21)
@@ -60,4 +61,11 @@ SPEC = ModelSpec(
     body=inception,
     weights=_weights,
     module="har.models.inception",
+    space={
+        "channels": CHANNELS,
+        "filters": Whole(16, 48, 8),
+        "modules": Whole(2, 4),
+        "bottleneck": Whole(16, 48, 8),
+        "dropout": DROPOUT,
+    },
 )

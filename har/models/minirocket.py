@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from har.models.ranges import CHANNELS
 from har.models.ridge import RidgeClassifier
 from har.models.spec import ModelSpec
 
@@ -96,6 +97,7 @@ SPEC = ModelSpec(
     body=minirocket,
     weights=_weights,
     module="har.models.minirocket",
+    space={"channels": CHANNELS},
     classical=True,
     eats="windows",
     extra="rocket",

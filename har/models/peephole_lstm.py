@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.ranges import RECURRENT
 from har.models.spec import ModelSpec
 
 
@@ -34,4 +35,6 @@ SPEC = ModelSpec(
     body=peephole_lstm,
     weights=_weights,
     module="har.models.peephole_lstm",
+    space=RECURRENT,
+    faster_on_jax=True,
 )

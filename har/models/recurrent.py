@@ -1,6 +1,6 @@
 """Many-to-one recurrent nets with one layer: the state after the last step is the feature vector.
 
-`frame` samples side by side make a step (see `conditioning.Frames`); 1 is the textbook form.
+`frame` samples side by side make a step (`har.models.input_layers.Frames`); 1 is the textbook form.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from har.models.ranges import RECURRENT
 from har.models.spec import ModelSpec
 
 
@@ -69,6 +70,8 @@ LSTM = ModelSpec(
     body=lstm,
     weights=_weights(gates=4, biases=1),
     module="har.models.recurrent",
+    space=RECURRENT,
+    faster_on_jax=True,
 )
 BILSTM = ModelSpec(
     name="bilstm",
@@ -77,6 +80,8 @@ BILSTM = ModelSpec(
     body=bilstm,
     weights=_weights(gates=4, biases=1, directions=2),
     module="har.models.recurrent",
+    space=RECURRENT,
+    faster_on_jax=True,
 )
 GRU = ModelSpec(
     name="gru",
@@ -85,6 +90,8 @@ GRU = ModelSpec(
     body=gru,
     weights=_weights(gates=3, biases=2),  # reset_after keeps two biases
     module="har.models.recurrent",
+    space=RECURRENT,
+    faster_on_jax=True,
 )
 SIMPLE_RNN = ModelSpec(
     name="simple_rnn",
@@ -93,4 +100,6 @@ SIMPLE_RNN = ModelSpec(
     body=simple_rnn,
     weights=_weights(gates=1, biases=1),
     module="har.models.recurrent",
+    space=RECURRENT,
+    faster_on_jax=True,
 )

@@ -14,6 +14,8 @@ from har.config import did_you_mean
 from har.errors import ConfigError
 from har.models.spec import ModelSpec
 
+CHANGES_NO_RESULT = True
+
 # By name, so that the code version of one model's jobs does not contain the others' sources.
 _OWN = {
     "lstm": "har.models.recurrent:LSTM",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from har.models.ranges import CHANNELS, Whole
 from har.models.spec import ModelSpec
 
 DRAWN = 512
@@ -71,5 +72,6 @@ SPEC = ModelSpec(
     body=rocket,
     weights=_weights,
     module="har.models.rocket",
+    space={"channels": CHANNELS, "shares": Whole(8, 48, 4)},
     solve=solve,
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from har.config import did_you_mean
 from har.errors import ConfigError
+from har.models.ranges import Space
 from har.signal.conditioning import N_CHANNELS, check_kind
 
 Body = Callable[..., Any]
@@ -33,7 +34,7 @@ class ModelSpec:
     weights : callable, optional
         `weights(steps, channels, **params)`: the closed form of (weights of the body, features n).
     module : str
-        Where it is, for the code version of its jobs.
+        Where it is, for the code version of its jobs; in another package too.
     classical : bool
         Not a network: cannot be exported.
     eats : {'features', 'windows'}
@@ -46,6 +47,13 @@ class ModelSpec:
         go, not by epochs: see `har.models.rocket.solve`.
     packages : tuple of str
         Not among what every installation has; their versions are part of its jobs' keys.
+    space : mapping of ranges
+        What `har search` tries of each parameter; none: it cannot be searched.
+    faster_on_jax : bool
+        `training.backend: auto` trains it on JAX, where that is installed, if the job is long
+        (`har.training.backend.LONG`). True for whatever recurs: `make bench` checks it against what
+        is measured (reports/training-speed.md). A step of cnn takes as long on both, one of
+        inception and of tiny longer on JAX.
     """
 
     name: str
@@ -59,6 +67,8 @@ class ModelSpec:
     extra: str = ""
     packages: tuple[str, ...] = ()
     solve: Callable[..., None] | None = None
+    space: Space = field(default_factory=dict)
+    faster_on_jax: bool = False
 
     @property
     def exportable(self) -> bool:

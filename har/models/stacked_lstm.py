@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.ranges import RECURRENT, Whole
 from har.models.spec import ModelSpec
 
 
@@ -40,4 +41,6 @@ SPEC = ModelSpec(
     body=stacked_lstm,
     weights=_weights,
     module="har.models.stacked_lstm",
+    space={**RECURRENT, "layers": Whole(2, 3)},
+    faster_on_jax=True,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.ranges import CHANNELS, Choice, Real, Whole
 from har.models.spec import ModelSpec
 
 
@@ -43,4 +44,11 @@ SPEC = ModelSpec(
     body=tiny,
     weights=_weights,
     module="har.models.tiny",
+    space={
+        "channels": CHANNELS,
+        "filters": Whole(16, 48, 8),
+        "kernel": Choice((5, 7, 9, 11)),
+        "blocks": Whole(2, 4),
+        "dropout": Real(0.0, 0.3),
+    },
 )

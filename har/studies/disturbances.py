@@ -13,9 +13,10 @@ import numpy as np
 from har import fanout
 from har.errors import ConfigError, TrainingError
 from har.evaluation import results
+from har.fanout import Crew
 from har.signal import disturb, window_files
 from har.signal.windows import Windows
-from har.stages import Context
+from har.training.job_files import MODEL, JobRecord
 
 PREDICT_BATCH = 512
 SAME = 1e-4
@@ -120,7 +121,7 @@ def parse(text: str) -> Disturbance:
 class Item:
     """A stored fold model, and which of its people it is asked about."""
 
-    folder: Path
+    job: JobRecord
     prepared: Path
     people: tuple[str, ...]
     changes: tuple[Change, ...]
@@ -148,9 +149,8 @@ def measure(item: Item, report: Callable[[Any], None]) -> np.ndarray:
     from har.models.saved import load_model
 
     windows = window_files.load(item.prepared)
-    with np.load(item.folder / "predictions.npz", allow_pickle=False) as z:
-        index, told = z[f"{item.part}_index"], z[f"{item.part}_probabilities"]
-    model = load_model(item.folder / "model.keras")
+    index, told = item.job.read().predictions.of(item.part)
+    model = load_model(item.job.path / MODEL)
     model.compile(jit_compile=False)  # as in training: the same answers, but for rounding
     out = []
     for n, change in enumerate(item.changes, start=1):
@@ -158,7 +158,7 @@ def measure(item: Item, report: Callable[[Any], None]) -> np.ndarray:
         p = np.asarray(model.predict(x, batch_size=PREDICT_BATCH, verbose=0))
         if change.kind == UNCHANGED and (off := float(np.abs(p - told).max())) > SAME:
             raise TrainingError(
-                f"{item.folder}: the stored network answers otherwise than it did when it was "
+                f"{item.job.path}: the stored network answers otherwise than it did when it was "
                 f"scored, by {off:.2g}. Delete that folder and run again."
             )
         out.append(results.counts_of(index, p, windows, item.people))
@@ -167,56 +167,56 @@ def measure(item: Item, report: Callable[[Any], None]) -> np.ndarray:
 
 
 def ask(
-    context: Context,
-    folders: Sequence[Path],
+    jobs: Sequence[JobRecord],
+    prepared: Path,
     people: Sequence[str],
     changes: Sequence[Change],
     *,
     part: Part,
+    crew: Crew,
 ) -> list[np.ndarray]:
-    """Counts of each stored fold model's answers, over processes.
+    """Counts of each stored fold model's answers, over processes of this machine.
 
     Parameters
     ----------
-    context : Context
-        With its windows made.
-    folders : sequence of Path
-        Of the jobs.
+    jobs : sequence of JobRecord
+    prepared : Path
+        Their windows.
     people : sequence of str
         Everyone whom the jobs' parts may hold.
     changes : sequence of Change
     part : {"validation", "test"}
         Of each job's people.
+    crew : Crew
 
     Returns
     -------
     list of ndarray of int64, shape (changes, people, k, k)
-        In the order of folders.
+        In the order of jobs.
 
     Raises
     ------
     TrainingError
-        If a job left no network, or a process failed.
+        If a job failed or left no network, or a process failed.
     """
     from rich.progress import Progress
 
-    for folder in folders:
-        if not (folder / "model.keras").is_file():
+    for job in jobs:
+        if not (job.path / MODEL).is_file():
             raise TrainingError(
-                f"{folder} holds no stored network (a classical model keeps only its answers), "
+                f"{job.path} holds no stored network (a classical model keeps only its answers), "
                 "so it cannot be asked about other windows: name networks, by --model or models in "
                 "--set."
             )
-    prepared = context.outputs["prepare"].path
-    items = [Item(f, prepared, tuple(people), tuple(changes), part) for f in folders]
+    items = [Item(job, prepared, tuple(people), tuple(changes), part) for job in jobs]
     out: dict[int, np.ndarray] = {}
-    with Progress(console=context.console, transient=True) as progress:
+    with Progress(console=crew.console, transient=True) as progress:
         bar = progress.add_task("asking stored models", total=len(items) * len(changes))
         for i, outcome in fanout.run(
-            measure, items, jobs=context.jobs,
+            measure, items, jobs=crew.jobs,
             on_report=lambda _i, _n: progress.advance(bar),
         ):  # fmt: skip
             if isinstance(outcome, fanout.Failed):
-                raise TrainingError(f"{folders[i]}: {outcome.reason}")
+                raise TrainingError(f"{jobs[i].path}: {outcome.reason}")
             out[i] = outcome.value
     return [out[i] for i in range(len(items))]

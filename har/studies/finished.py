@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from har.signal.windows import Windows
 from har.stages import Context
 from har.store import Store
 from har.studies import republish
-from har.training import job_files as training
 from har.training import splits
-from har.training.job_files import JobRecord
+from har.training.job_files import JobRecord, Trained
 from har.training.splits import Split
+from har.training.tasks import TaskMaker
 from har.workspace import Workspace
 
 
@@ -54,6 +54,12 @@ class Finished:
         return self.context.pipeline.training.seeds
 
     @property
+    def tasks(self) -> TaskMaker:
+        """Of tasks on its windows, with its recipe."""
+        c = self.context
+        return TaskMaker(c.outputs["prepare"], c.store, c.pipeline.training)
+
+    @property
     def same_people(self) -> bool:
         return self.context.pipeline.split.scheme == "sessions"
 
@@ -65,9 +71,8 @@ class Finished:
         values = self.context.pipeline.model_dump(mode="json")
         for section, of_section in changes.items():
             values[section] = {**values[section], **of_section}
-        c = self.context
         other = config.parse(values, where=self.name)
-        return Context(c.workspace, other, c.store, c.jobs, c.console, c.dask)
+        return replace(self.context, pipeline=other)
 
 
 def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None = None) -> Finished:
@@ -107,7 +112,7 @@ def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None 
         console=Console(stderr=True, highlight=False),
     )
     exported = (path.parent / "bundle").is_dir()
-    pipeline.run(context, until="export" if exported else "report")
+    context = pipeline.run(context, until="export" if exported else "report")
     republish.attach(context)
     results = json.loads(path.read_text(encoding="utf-8"))
     windows = window_files.load(context.outputs["prepare"].path)
@@ -117,7 +122,7 @@ def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None 
         _asked(context, results, models),
         windows,
         tuple(splits.make(windows, context.pipeline.split)),
-        tuple(training.load(context.outputs["train"], context.store).jobs),
+        tuple(Trained.read(context.outputs["train"], context.store).jobs),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from har import pipeline
@@ -15,7 +16,7 @@ from har.studies import pictures, scores
 from har.studies.answer import Outcome
 from har.studies.finished import Finished
 from har.studies.points import Point, apart, train
-from har.training import splits
+from har.training.splits import make
 
 
 def run(finished: Finished, lengths_s: Sequence[float]) -> Outcome:
@@ -44,17 +45,20 @@ def run(finished: Finished, lengths_s: Sequence[float]) -> Outcome:
 
 def _point(finished: Finished, length_s: float) -> Point:
     """Windows of a length, with the people of the run in the folds that the run had them in."""
-    context = finished.with_pipeline(windows={"length_s": length_s})
-    pipeline.run(context, until="prepare")
-    windows = window_files.load(context.outputs["prepare"].path)
+    other = finished.with_pipeline(windows={"length_s": length_s})
+    prepared = pipeline.run(other, until="prepare").outputs["prepare"]
+    windows = window_files.load(prepared.path)
     if finished.same_people:  # recordings are kept apart, not people
-        return Point(context, windows, splits.make(windows, context.pipeline.split))
-    return Point(context, windows, apart(windows, finished.results["folds"]))
+        folds = make(windows, other.pipeline.split)
+    else:
+        folds = apart(windows, finished.results["folds"])
+    return Point(replace(finished.tasks, prepared=prepared), windows, folds)
 
 
 def _outcome(finished: Finished, model: ModelConfig, places: dict[float, Point | str]) -> Outcome:
     able = {length: p for length, p in places.items() if isinstance(p, Point)}
-    done = dict(zip(able, train(list(able.values()), model), strict=True))
+    trained = train(list(able.values()), model, finished.context.crew)
+    done = dict(zip(able, trained, strict=True))
     entries: dict[float, dict[str, Any]] = {}
     scored: dict[float, Scored] = {}
     people = finished.results["subjects"]

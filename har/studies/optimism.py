@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from har.errors import TrainingError
 from har.evaluation import results
-from har.evaluation.collect import ModelJobs, read_job
+from har.evaluation.collect import ModelJobs
 from har.report import gap as words
 from har.studies import pictures, republish, scores
 from har.studies.answer import Outcome
@@ -37,31 +36,14 @@ def run(finished: Finished) -> Outcome:
     TrainingError
         If a job failed.
     """
-    c = finished.context
-    prepared = c.outputs["prepare"]
-    dealt = leaky.deal(finished.splits, c.pipeline.split.seed)
-    places = [
-        (model, fold, seed)
-        for model in finished.models
-        for seed in finished.seeds
-        for fold in range(len(dealt))
-    ]
-    tasks = [
-        leaky.task(
-            dealt[fold], model, fold, seed,
-            training=c.pipeline.training, prepared=prepared.path,
-            prepared_fingerprint=prepared.fingerprint, store=c.store.root,
-        )
-        for model, fold, seed in places
-    ]  # fmt: skip
-    if failed := run_tasks(tasks, jobs=c.jobs, console=c.console, dask=c.dask):
-        i, reason = next(iter(failed.items()))
-        raise TrainingError(f"{tasks[i].job}: {reason}")
-    jobs = {model.key: ModelJobs(model.key) for model in finished.models}
-    for (model, fold, seed), task in zip(places, tasks, strict=True):
-        found = task.find()
-        assert found is not None  # it did not fail
-        jobs[model.key].done.append(read_job(found.path, fold, seed))
+    dealt = leaky.deal(finished.splits, finished.context.pipeline.split.seed)
+    tasks = finished.tasks.leaky(finished.models, dealt)
+    trained = [record.read() for record in run_tasks(tasks, finished.context.crew)]
+    each = len(trained) // len(finished.models)
+    jobs = {
+        model.key: ModelJobs(model.key, trained[i * each : (i + 1) * each])
+        for i, model in enumerate(finished.models)
+    }
     section: dict[str, Any] = {
         "leaky": True,
         "protocol": _protocol(finished),

@@ -70,11 +70,8 @@ def run(finished: Finished, numbers: Sequence[int] = (), draws: int = DRAWS) -> 
     wanted = sorted({n for n in (numbers or sizes(finished)) if 0 < n < most})
     seed = finished.context.pipeline.split.seed
     places = [(n, draw) for n in wanted for draw in range(draws)]
-    points = [
-        Point(finished.context, finished.windows,
-              apart(finished.windows, subsets(folds, n, draw, seed)))
-        for n, draw in places
-    ] + [Point(finished.context, finished.windows, finished.splits)]  # fmt: skip
+    splits = [apart(finished.windows, subsets(folds, n, draw, seed)) for n, draw in places]
+    points = [Point(finished.tasks, finished.windows, of) for of in (*splits, finished.splits)]
     return _outcome(finished, finished.models[0], [*places, (most, 0)], points)
 
 
@@ -82,7 +79,8 @@ def _outcome(
     finished: Finished, model: ModelConfig, places: list[tuple[int, int]], points: list[Point]
 ) -> Outcome:
     found: dict[int, list[dict[str, Any]]] = {}
-    for (n, draw), point, jobs in zip(places, points, train(points, model), strict=True):
+    trained = train(points, model, finished.context.crew)
+    for (n, draw), point, jobs in zip(places, points, trained, strict=True):
         _, told = scores.proven(
             finished.windows, point.folds(), jobs, finished.results["subjects"], same_people=False
         )

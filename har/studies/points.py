@@ -1,4 +1,4 @@
-"""The jobs of a study on honest splits: made, run beside each other, found again as records."""
+"""The jobs of a study on honest splits: run beside each other, a record for each."""
 
 from __future__ import annotations
 
@@ -8,50 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from har.config import ModelConfig
+from har.fanout import Crew
 from har.signal.windows import Windows
-from har.stages import Context
-from har.training.job import Job, Task
 from har.training.job_files import JobRecord
 from har.training.run import run_tasks
 from har.training.splits import Split
+from har.training.tasks import TaskMaker
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
     """Folds that give one score: one place on a study's axis.
 
-    context : with the output of `prepare`; its pipeline says how to train.
+    tasks : of its windows. Equal windows and folds of the run have the run's own jobs.
     """
 
-    context: Context
+    tasks: TaskMaker
     windows: Windows
     splits: Sequence[Split]
 
     def folds(self) -> list[dict[str, list[str]]]:
         """Who is in which part, as a run's fold list has it."""
-        parts = ("train", "validation", "test")
-        return [{part: s.subjects(part) for part in parts} for s in self.splits]
-
-    def tasks(self, model: ModelConfig) -> list[tuple[int, Task]]:
-        """Every fold with every seed. Equal windows of the run have the run's own key."""
-        prepared, training = self.context.outputs["prepare"], self.context.pipeline.training
-        return [
-            (
-                fold,
-                Task(
-                    job=Job(model, fold, seed),
-                    training=training,
-                    train=split.train,
-                    validation=split.validation,
-                    test=split.test,
-                    prepared=prepared.path,
-                    prepared_fingerprint=prepared.fingerprint,
-                    store=self.context.store.root,
-                ),
-            )
-            for seed in training.seeds
-            for fold, split in enumerate(self.splits)
-        ]
+        return [split.people() for split in self.splits]
 
 
 def apart(windows: Windows, folds: Sequence[Mapping[str, Sequence[str]]]) -> list[Split]:
@@ -63,32 +41,20 @@ def apart(windows: Windows, folds: Sequence[Mapping[str, Sequence[str]]]) -> lis
     return [Split(windows, of(f["train"]), of(f["validation"]), of(f["test"])) for f in folds]
 
 
-def train(points: Sequence[Point], model: ModelConfig) -> list[list[JobRecord]]:
+def train(points: Sequence[Point], model: ModelConfig, crew: Crew) -> list[list[JobRecord]]:
     """Train what is not stored of all points together; for each point, its jobs.
 
     Parameters
     ----------
     points : sequence of Point
     model : ModelConfig
+    crew : Crew
 
     Returns
     -------
     list of list of JobRecord
         A job that failed has its reason.
     """
-    if not points:
-        return []
-    numbered = [(p, fold, task) for p, point in enumerate(points)
-                for fold, task in point.tasks(model)]  # fmt: skip
-    c = points[0].context
-    failed = run_tasks([t for *_, t in numbered], jobs=c.jobs, console=c.console, dask=c.dask)
-    out: list[list[JobRecord]] = [[] for _ in points]
-    for i, (p, fold, task) in enumerate(numbered):
-        found = None if i in failed else task.find()
-        out[p].append(
-            JobRecord(
-                model.key, fold, task.job.seed, task.key, found.path if found else None,
-                failed.get(i, ""),
-            )
-        )  # fmt: skip
-    return out
+    tasks = [point.tasks.folds([model], point.splits) for point in points]
+    jobs = iter(run_tasks([task for of_point in tasks for task in of_point], crew))
+    return [[next(jobs) for _ in of_point] for of_point in tasks]

@@ -13,9 +13,8 @@ import numpy as np
 
 from har import config, pipeline
 from har.config import Pipeline
-from har.errors import ConfigError, TrainingError
+from har.errors import ConfigError
 from har.evaluation import metrics, results, statistics
-from har.evaluation.collect import collect
 from har.models import registry
 from har.report.figures import Ink, blank
 from har.report.table import signed, signed_interval
@@ -24,7 +23,7 @@ from har.stages import Context
 from har.studies import disturbances
 from har.studies.answer import Outcome
 from har.studies.disturbances import UNCHANGED, Change, Disturbance
-from har.training import job_files as training
+from har.training.job_files import Trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +61,7 @@ def run(context: Context, changes: Sequence[str], disturb: str | None = None) ->
     for model, by_person in base.items():
         data.append({"change": None, "model": model, "macro_f1": _mean(by_person)})
     for change, arm in arms.items():
-        found, _ = _validation(replace(context, pipeline=arm, outputs={}), disturbance)
+        found, _ = _validation(replace(context, pipeline=arm), disturbance)
         for model, by_person in found.items():
             data.append(
                 {"change": change, "model": model, "macro_f1": _mean(by_person)}
@@ -138,45 +137,39 @@ def _validation(
     """Of each model, each validation person's macro-F1, the mean over seeds and folds; of how many
     windows."""
     p = context.pipeline
-    training_of = p.training.model_copy(update={"refit": False})  # it changes no validation score
-    context = replace(context, pipeline=p.model_copy(update={"training": training_of}))
-    pipeline.run(context, until="train")
-    windows = window_files.load(context.outputs["prepare"].path)
-    trained = training.load(context.outputs["train"], context.store)
-    models = collect(trained.jobs, [m.key for m in context.pipeline.models])
-    for model in models.values():
-        if model.failed:
-            raise TrainingError(f"{model.name}: {model.failed[0]['reason']}")
-    of_jobs = [(name, job) for name, jobs in models.items() for job in jobs.done]
+    training = p.training.model_copy(update={"refit": False})  # it changes no validation score
+    context = replace(context, pipeline=p.model_copy(update={"training": training}))
+    context = pipeline.run(context, until="train")
+    prepared = context.outputs["prepare"].path
+    windows = window_files.load(prepared)
+    records = Trained.read(context.outputs["train"], context.store).jobs
+    jobs = [record.read() for record in records]
     people = sorted(set(windows.subjects.tolist()))
     if disturbance:
-        folders = [job.folder for _, job in of_jobs]
-        asked = (
-            Change(UNCHANGED),
-            *disturbance.changes,
-        )  # which shows that it is the network of the scores
-        counts = [
-            c[1:] for c in disturbances.ask(context, folders, people, asked, part="validation")
-        ]
+        # Unchanged windows show that it is the network of the scores.
+        asked = (Change(UNCHANGED), *disturbance.changes)
+        answers = disturbances.ask(
+            records, prepared, people, asked, part="validation", crew=context.crew
+        )
+        counts = [of_changes[1:] for of_changes in answers]
     else:
-        counts = [
-            results.counts_of(j.validation_index, j.validation_probabilities, windows, people)[None]
-            for _, j in of_jobs
-        ]
-    found: dict[str, dict[str, list[float]]] = {name: {} for name in models}
-    for (name, job), of_job in zip(of_jobs, counts, strict=True):
+        told = [job.predictions.of("validation") for job in jobs]
+        counts = [results.counts_of(*of_job, windows, people)[None] for of_job in told]
+    found: dict[str, dict[str, list[float]]] = {record.model: {} for record in records}
+    for record, job, of_job in zip(records, jobs, counts, strict=True):
         scores = metrics.macro_f1(of_job).mean(axis=0)  # over what disturbed
-        for person in set(windows.subjects[job.validation_index].tolist()):
-            found[name].setdefault(person, []).append(float(scores[people.index(person)]))
+        for person in set(windows.subjects[job.predictions.validation_index].tolist()):
+            found[record.model].setdefault(person, []).append(float(scores[people.index(person)]))
     means = {
         name: {person: float(np.mean(of)) for person, of in sorted(by_person.items())}
         for name, by_person in found.items()
     }
-    taking_part = [
-        np.concatenate([job.train_index, job.validation_index, job.test_index])
-        for _, job in of_jobs
+    parts = [
+        getattr(job.predictions, f"{part}_index")
+        for job in jobs
+        for part in ("train", "validation", "test")
     ]
-    return means, len(np.unique(np.concatenate(taking_part)))
+    return means, len(np.unique(np.concatenate(parts)))
 
 
 def _mean(by_person: Mapping[str, float]) -> float:

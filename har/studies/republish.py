@@ -93,8 +93,8 @@ def _keep(record: Path, section: dict[str, Any] | None) -> None:
 def _page(context: Context, results: dict[str, Any]) -> str:
     from har.evaluation.collect import collect
     from har.report import comparison_page
-    from har.training.job_files import load
+    from har.training.job_files import Trained
 
-    trained = load(context.outputs["train"], context.store)
+    trained = Trained.read(context.outputs["train"], context.store)
     models = collect(trained.jobs, [m.key for m in context.pipeline.models])
     return comparison_page.render(results, comparison_page.histories(models))

@@ -53,17 +53,18 @@ def run(finished: Finished) -> Outcome:
     """
     (model, *_) = finished.models
     jobs = [j for j in finished.jobs if j.model == model.key]
-    folders = []
     for job in jobs:
         if job.folder is None:
             raise TrainingError(
                 f"{model.key} fold {job.fold} seed {job.seed} failed ({job.reason}): name another "
                 "model with --model."
             )
-        folders.append(job.folder)
     wanted = changes()
     people = finished.results["subjects"]
-    counts = disturbances.ask(finished.context, folders, people, wanted, part="test")
+    prepared = finished.tasks.prepared.path
+    counts = disturbances.ask(
+        jobs, prepared, people, wanted, part="test", crew=finished.context.crew
+    )
     by_change = np.zeros((len(wanted), len(finished.seeds), *counts[0].shape[1:]), np.int64)
     for job, of_job in zip(jobs, counts, strict=True):  # a person is tested in one fold
         by_change[:, finished.seeds.index(job.seed)] += of_job

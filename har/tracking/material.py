@@ -10,19 +10,20 @@ from typing import Any
 
 from har.files import digest
 from har.stages import Context
+from har.training.job_files import JobRecord, Trained
 
 
 @dataclass(frozen=True)
 class Material:
     """What a finished comparison left on disk.
 
-    results : as in `results.json`. jobs : `{model, fold, seed, key, folder}`, finished ones.
-    report : folder with `index.html` and `confusion/`, None before there is a report. bundle :
-    folder with a folder per exported model, or None.
+    results : as in `results.json`. jobs : the finished ones. report : folder with `index.html` and
+    `confusion/`, None before there is a report. bundle : folder with a folder per exported model,
+    or None.
     """
 
     results: Mapping[str, Any]
-    jobs: Sequence[Mapping[str, Any]]
+    jobs: Sequence[JobRecord]
     report: Path | None
     bundle: Path | None
 
@@ -33,7 +34,7 @@ class Material:
             n: {k: v for k, v in m.items() if k not in ("train_seconds", "export")}
             for n, m in self.results["models"].items()
         }
-        return digest([{**self.results, "models": models}, [j["key"] for j in self.jobs]])
+        return digest([{**self.results, "models": models}, [j.key for j in self.jobs]])
 
     @property
     def additions(self) -> str:
@@ -59,16 +60,10 @@ def material(context: Context) -> Material | None:
 
     source = newest("results.json")
     assert source is not None
-    records = json.loads((outputs["train"].path / "jobs.json").read_text(encoding="utf-8"))
-    jobs = []
-    for record in records:
-        found = context.store.find("job", record["key"])
-        if record["status"] == "done" and found is not None:
-            jobs.append({**record, "folder": found.path})
     bundle = newest("bundle")
     return Material(
         results=json.loads((source / "results.json").read_text(encoding="utf-8")),
-        jobs=jobs,
+        jobs=[j for j in Trained.read(outputs["train"], context.store).jobs if j.folder],
         report=newest("index.html"),
         bundle=bundle / "bundle" if bundle else None,
     )

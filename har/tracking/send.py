@@ -13,6 +13,7 @@ from har.files import digest
 from har.stages import Context
 from har.tracking.material import Material
 from har.tracking.where import quiet_environment, sqlite_file
+from har.training.job_files import MODEL, JobRecord, read_about
 from har.workspace import Workspace
 
 RUNS_PER_JOB_UP_TO = 200
@@ -197,17 +198,17 @@ class Sender:
 
     def _model(self, parent: str, name: str, per_job: bool, load_model: LoadModel | None) -> None:
         m = self.results["models"][name]
-        jobs = [j for j in self.found.jobs if j["model"] == name]
+        jobs = [j for j in self.found.jobs if j.model == name]
         key = digest([self.key, name])
         tags = {"har.model": name, "har.selected": str(name == self.results["selected"])}
         run, done = self._run(key, name, "model", parent, None, tags)
         if not done:
-            about = _read(jobs[0]["folder"] / "job.json") if jobs else {}
+            about = read_about(jobs[0].path) if jobs else None
             params = {
-                "model": about.get("name", name),
+                "model": about.name if about else name,
                 "parameters": m["parameters"],
                 "exportable": m["exportable"],
-                **about.get("params", {}),
+                **(about.params if about else {}),
             }
             self._log(run, params, self._scores(m), self._time())
             self._confusion(run, name)
@@ -243,21 +244,21 @@ class Sender:
             out.append((f"subject_f1/{metric_name(person)}", f1, 0))
         return out
 
-    def _job(self, parent: str, job: Mapping[str, Any]) -> None:
-        about = _read(job["folder"] / "job.json")
-        history = _read(job["folder"] / "history.json")
-        name = f"{job['model']} fold {job['fold']} seed {job['seed']}"
-        key = digest([self.key, job["model"], job["fold"], job["seed"], job["key"]])
-        end = (job["folder"] / "job.json").stat().st_mtime
-        start = end - about["train_seconds"]
-        tags = {"har.model": job["model"], "har.store_key": job["key"]}
+    def _job(self, parent: str, job: JobRecord) -> None:
+        stored = job.read()
+        about, history = stored.about, stored.history
+        name = f"{job.model} fold {job.fold} seed {job.seed}"
+        key = digest([self.key, job.model, job.fold, job.seed, job.key])
+        end = job.finished_at
+        start = end - about.train_seconds
+        tags = {"har.model": job.model, "har.store_key": job.key}
         run, done = self._run(key, name, "job", parent, start, tags)
         if done:
             return
         params = {
-            "model": about["name"], "fold": job["fold"], "seed": job["seed"],
-            "n_test_subjects": len(about["test"]), "test": about["test"],
-            "validation": about["validation"], **about["params"],
+            "model": about.name, "fold": job.fold, "seed": job.seed,
+            "n_test_subjects": len(about.test), "test": about.test,
+            "validation": about.validation, **about.params,
         }  # fmt: skip
         curves = [
             (name, value, step)
@@ -265,18 +266,15 @@ class Sender:
             for step, value in enumerate(history.get(name, []), start=1)
         ]
         final = [
-            ("train_seconds", about["train_seconds"], 0),
-            ("epochs_run", about["epochs_run"], 0),
-            ("best_epoch", about["best_epoch"], 0),
+            ("train_seconds", about.train_seconds, 0),
+            ("epochs_run", about.epochs_run, 0),
+            ("best_epoch", about.best_epoch, 0),
         ]
         self._log(run, params, curves + final, round(end * 1000))
         self._finish(run, key, end)
 
-    def _curves_as_file(self, run: str, jobs: Sequence[Mapping[str, Any]]) -> None:
-        rows = [
-            {"fold": j["fold"], "seed": j["seed"], **_read(j["folder"] / "history.json")}
-            for j in jobs
-        ]
+    def _curves_as_file(self, run: str, jobs: Sequence[JobRecord]) -> None:
+        rows = [{"fold": j.fold, "seed": j.seed, **j.read().history} for j in jobs]
         self.client.log_dict(run, {"jobs": rows}, "curves.json")
 
     # Things that hang on a run
@@ -317,15 +315,13 @@ class Sender:
         tag = InputTag("mlflow.data.context", r["config"]["split"]["scheme"])
         self.client.log_inputs(run, [DatasetInput(data, [tag])])
 
-    def _keras(
-        self, run: str, name: str, jobs: Sequence[Mapping[str, Any]], load_model: LoadModel
-    ) -> None:
+    def _keras(self, run: str, name: str, jobs: Sequence[JobRecord], load_model: LoadModel) -> None:
         """One model of the selected recipe, with its signature: that of the first fold and seed.
 
         It is the one whose score on its own unseen people stands beside it; what ships is in the
         bundle.
         """
-        job = next((j for j in jobs if (j["folder"] / "model.keras").is_file()), None)
+        job = next((j for j in jobs if (j.path / MODEL).is_file()), None)
         if job is None or self.client.get_run(run).outputs.model_outputs:
             return
         import mlflow
@@ -333,7 +329,7 @@ class Sender:
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        model = load_model(job["folder"] / "model.keras")
+        model = load_model(job.path / MODEL)
         n_raw, channels = model.input_shape[1:]
         k = model.output_shape[-1]
         signature = ModelSignature(
@@ -354,8 +350,8 @@ class Sender:
                 metadata={
                     "unit": "m/s2",
                     "activities": self.results["activities"],
-                    "fold": job["fold"],
-                    "seed": job["seed"],
+                    "fold": job.fold,
+                    "seed": job.seed,
                     "load": "import har.models.layers before mlflow.keras.load_model",
                 },
             )
@@ -392,8 +388,7 @@ class Sender:
 
     def _time(self) -> int:
         """Of the newest job, in ms: a fixed stamp for what is not about a moment."""
-        times = [(j["folder"] / "job.json").stat().st_mtime for j in self.found.jobs]
-        return round(max(times, default=0.0) * 1000)
+        return round(max((j.finished_at for j in self.found.jobs), default=0.0) * 1000)
 
 
 @contextlib.contextmanager
@@ -412,11 +407,6 @@ def _tracking_to(uri: str) -> Iterator[None]:
         os.environ.pop(name, None)
         if environment is not None:
             os.environ[name] = environment
-
-
-def _read(path: Path) -> dict[str, Any]:
-    out: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return out
 
 
 def _tensor(results: Mapping[str, Any]) -> list[dict[str, Any]]:

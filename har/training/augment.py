@@ -17,7 +17,7 @@ import keras
 from keras import ops
 
 
-class Augment(keras.layers.Layer):
+class Augmentation(keras.layers.Layer):
     """Random changes of raw windows, m/s², when training; the identity otherwise.
 
     Parameters

@@ -12,22 +12,12 @@ from har.code import versions
 from har.errors import ConfigError
 from har.models import registry
 
+CHANGES_NO_RESULT = True
+
 TENSORFLOW, JAX = "tensorflow", "jax"
 
-FASTER_ON_JAX = frozenset(
-    {
-        *("lstm", "bilstm", "gru", "simple_rnn", "stacked_lstm", "peephole_lstm"),
-        *("conv_lstm", "gru_fcn"),
-    }
-)
-"""Networks that `auto` trains on JAX where it is installed: whatever recurs.
-
-`make bench` holds this to what is measured (reports/training-speed.md). A step of cnn takes as long
-on it, one of inception and of tiny longer.
-"""
-
 LONG = 100_000
-"""Windows of a data set times epochs from which `auto` takes JAX for those networks.
+"""Windows of a data set times epochs from which `auto` takes JAX for a network that gains by it.
 
 JAX compiles for some seconds in each process, which jobs on a small set do not win back: `watch`
 with five epochs (18,000) takes longer on it (reports/training-speed.md). A step saves 0.05 to
@@ -63,10 +53,11 @@ def choose(wanted: str, model: str, *, passes: int = LONG) -> str | None:
     ConfigError
         If JAX is asked for and is not installed.
     """
-    if registry.get(model).classical:
+    spec = registry.get(model)
+    if spec.classical:
         return None
     if wanted == "auto":
-        pays = model in FASTER_ON_JAX and passes >= LONG
+        pays = spec.faster_on_jax and passes >= LONG
         return JAX if pays and jax_installed() else TENSORFLOW
     if wanted == JAX and not jax_installed():
         raise ConfigError(

@@ -28,17 +28,19 @@ PREDICT_SIZES = 64
 class Fitted:
     """A trained model and how it got there.
 
-    `history` holds one list per quantity, an entry per epoch; `best_epoch` counts from 1.
-    `temperature` is in the last layer already. `predict` gives the probabilities of windows by
-    index: float32, shape (n, k).
+    `model` is a Keras model; None of another library, which has no epochs either. `history` holds
+    one list per quantity, an entry per epoch; `best_epoch` counts from 1. `temperature` is in the
+    last layer already. `predict` gives the probabilities of windows by index: float32, shape
+    (n, k). `parameters` counts the weights that were trained.
     """
 
     model: Any
     temperature: float
     predict: Callable[[np.ndarray], np.ndarray]
     history: dict[str, list[float]]
-    best_epoch: int
-    epochs_run: int
+    best_epoch: int | None
+    epochs_run: int | None
+    parameters: int | None
 
 
 def class_weights(labels: np.ndarray, n_classes: int, kind: str) -> np.ndarray:
@@ -129,12 +131,13 @@ def fit(
     last = model.get_layer("probabilities")
     last.set_weights([w / temperature for w in last.get_weights()])
     return Fitted(
-        model,
-        temperature,
-        predict,
-        watch.history,
-        watch.best_epoch,
-        len(watch.history["loss"]),
+        model=model,
+        temperature=temperature,
+        predict=predict,
+        history=watch.history,
+        best_epoch=watch.best_epoch,
+        epochs_run=len(watch.history["loss"]),
+        parameters=sum(int(np.prod(w.shape)) for w in model.trainable_weights),
     )
 
 
@@ -147,6 +150,13 @@ def arrays(windows: Windows, train: np.ndarray, training: Training) -> dict[str,
         "y": np.eye(k, dtype=np.float32)[windows.labels[train]],
         "sample_weight": weights[windows.labels[train]],
     }
+
+
+def macro_f1(true: np.ndarray, guess: np.ndarray) -> float:
+    """Over the classes that the validation people performed."""
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(true, guess, labels=np.unique(true), average="macro", zero_division=0))
 
 
 def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -261,8 +271,6 @@ class _Watch:
         self.on_epoch(epoch + 1, scores)
 
     def _scores(self, index: np.ndarray) -> dict[str, float]:
-        from sklearn.metrics import f1_score
-
         p = self.predict(index)
         true = self.labels[index]
         guess = p.argmax(axis=1)
@@ -270,10 +278,7 @@ class _Watch:
         return {
             "val_loss": float(-np.log(right).mean()),
             "val_accuracy": float((guess == true).mean()),
-            "val_macro_f1": float(
-                # over the classes that the validation people performed
-                f1_score(true, guess, labels=np.unique(true), average="macro", zero_division=0)
-            ),
+            "val_macro_f1": macro_f1(true, guess),
         }
 
     def restore_best(self) -> None:

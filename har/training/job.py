@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import json
 import platform
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +17,15 @@ import numpy as np
 from har.code import code_version, versions
 from har.config import ModelConfig, Training
 from har.errors import StoreError, TrainingError
-from har.files import digest, write_json
+from har.files import digest
 from har.models import registry
 from har.signal import window_files
 from har.signal.windows import Windows
 from har.store import Output, Store
-from har.training import backend
+from har.training import backend, job_files
+from har.training.classical import fit_classical
+from har.training.fit import Fitted, fit
+from har.training.job_files import About, Predictions, StoredJob
 from har.training.workshop import Workshop
 
 WORKSHOP = Workshop()
@@ -141,72 +142,90 @@ def run_job(task: Task, report: Callable[[Any], None]) -> str | None:
 
 def _train(task: Task, store: Store, report: Callable[[Any], None]) -> None:
     _check_this_machine(task)
-    spec = registry.get(task.job.model.name)
-    windows = _windows(task.prepared)
     with store.writing("job", task.key, task.parts) as writing:
-        if choosing := task.choosing:
-            about = _refit(task, choosing, windows, writing.path, report)
-        else:
-            about = _fit(task, windows, writing.path, report)
-        write_json(
-            writing.path / "job.json",
-            {
-                "model": task.job.model.key,
-                "name": spec.name,
-                "params": spec.resolve(task.job.model.params),
-                "fold": task.job.fold,
-                "seed": task.job.seed,
-                "exportable": spec.exportable,
-                "backend": task.parts["backend"],
-                "n_train": len(task.train),
-                **{
-                    part: sorted(set(windows.subjects[getattr(task, part)].tolist()))
-                    for part in ("train", "validation", "test")
-                },
-                **about,
-            },
-        )
+        chosen = _chosen(task, report)
+        try:
+            _fit_and_write(task, chosen, writing.path, report)
+        except BaseException:
+            if task.backend is not None:
+                WORKSHOP.clear()
+            raise
 
 
-def _fit(
-    task: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
-) -> dict[str, Any]:
-    begin = time.perf_counter()
-    classical = registry.get(task.job.model.name).classical
-    about = (_classical if classical else _network)(task, windows, folder, report)
-    return {**about, "train_seconds": round(time.perf_counter() - begin, 3)}
+def _chosen(task: Task, report: Callable[[Any], None]) -> StoredJob | None:
+    """With `training.refit`, the job whose validation people choose for this one.
 
-
-def _refit(
-    task: Task, choosing: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
-) -> dict[str, Any]:
-    """Train on validation people too, as those of a job of its own have chosen.
-
-    That job is stored like any other: it is trained once, whether a pipeline refits or not. Kept
-    are its history and what it says of validation people, who are strangers to it alone.
+    It is stored like any other: it is trained once, whether a pipeline refits or not.
     """
+    if (choosing := task.choosing) is None:
+        return None
     run_job(choosing, report)
-    chosen = choosing.find()
-    assert chosen is not None  # trained now, or by another run that was waited for
-    before = json.loads((chosen.path / "job.json").read_text(encoding="utf-8"))
-    everyone = dataclasses.replace(
-        choosing,
+    found = choosing.find()
+    assert found is not None  # trained now, or by another run that was waited for
+    return job_files.read(found.path, task.job.fold, task.job.seed)
+
+
+def _fit_and_write(
+    task: Task, chosen: StoredJob | None, folder: Path, report: Callable[[Any], None]
+) -> None:
+    windows = _windows(task.prepared)
+    spec = registry.get(task.job.model.name)
+    begin = time.perf_counter()
+    if chosen is None:
+        fitted = _fit(task, windows, report)
+    else:
+        fitted = _fit(_of_everyone(task, chosen.about), windows, lambda _: None)
+    if fitted.model is not None:
+        fitted.model.save(folder / job_files.MODEL)
+    predictions = Predictions(
+        train_index=task.train,
+        validation_index=task.validation,
+        # Once they train, validation people are strangers to the job that they chose by alone.
+        validation_probabilities=fitted.predict(task.validation)
+        if chosen is None
+        else chosen.predictions.validation_probabilities,
+        test_index=task.test,
+        test_probabilities=fitted.predict(task.test),
+    )
+    took = time.perf_counter() - begin + (chosen.about.train_seconds if chosen else 0.0)
+    choice = chosen.about if chosen else fitted
+    about = About(
+        model=task.job.model.key,
+        name=spec.name,
+        params=spec.resolve(task.job.model.params),
+        fold=task.job.fold,
+        seed=task.job.seed,
+        exportable=spec.exportable,
+        backend=task.parts["backend"],
+        n_train=len(task.train),
+        train=_people(windows, task.train),
+        validation=_people(windows, task.validation),
+        test=_people(windows, task.test),
+        parameters=fitted.parameters,
+        epochs_run=choice.epochs_run,
+        best_epoch=choice.best_epoch,
+        temperature=choice.temperature,
+        refit=chosen is not None,
+        train_seconds=round(took, 3),
+    )
+    history = chosen.history if chosen else fitted.history
+    job_files.write(folder, about, history, predictions)
+
+
+def _people(windows: Windows, index: np.ndarray) -> list[str]:
+    return sorted(set(windows.subjects[index].tolist()))
+
+
+def _of_everyone(task: Task, choice: About) -> Task:
+    """The task of a refit: validation people train too, for as long as they chose."""
+    return dataclasses.replace(
+        task,
+        training=task.training.model_copy(update={"refit": False}),
         train=np.union1d(task.train, task.validation),
         validation=np.empty(0, np.int64),
-        epochs=before["best_epoch"],
-        temperature=before["temperature"],
+        epochs=choice.best_epoch,
+        temperature=choice.temperature,
     )
-    after = _fit(everyone, windows, folder, lambda _: None)
-    shutil.copyfile(chosen.path / "history.json", folder / "history.json")
-    with (
-        np.load(chosen.path / "predictions.npz", allow_pickle=False) as first,
-        np.load(folder / "predictions.npz", allow_pickle=False) as second,
-    ):
-        predictions = dict(first) | {"test_probabilities": second["test_probabilities"]}
-    np.savez(folder / "predictions.npz", **predictions)
-    found = {name: before[name] for name in ("epochs_run", "best_epoch", "temperature")}
-    took = round(before["train_seconds"] + after["train_seconds"], 3)
-    return {**after, **found, "refit": True, "train_seconds": took}
 
 
 def _check_this_machine(task: Task) -> None:
@@ -226,9 +245,18 @@ def _check_this_machine(task: Task) -> None:
         )
 
 
-def _network(
-    task: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
-) -> dict[str, Any]:
+def _fit(task: Task, windows: Windows, report: Callable[[Any], None]) -> Fitted:
+    spec = registry.get(task.job.model.name)
+    how: dict[str, Any] = {
+        "params": task.job.model.params,
+        "training": task.training,
+        "seed": task.job.seed,
+        "temperature": task.temperature,
+    }
+    if spec.classical:
+        fitted = fit_classical(spec, windows, task.train, task.validation, **how)
+        report({"epoch": task.training.epochs})
+        return fitted
     import keras
 
     if (here := keras.backend.backend()) != task.backend:
@@ -236,94 +264,13 @@ def _network(
             f"{task.job} trains on {task.backend}, but Keras runs on {here} in this process. Start "
             f"one with KERAS_BACKEND={task.backend}, or set training.backend to {here}."
         )
-    try:
-        return _fit_and_write(task, windows, folder, report)
-    except BaseException:
-        WORKSHOP.clear()
-        raise
-
-
-def _fit_and_write(
-    task: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
-) -> dict[str, Any]:
-    from har.training import fit as fitting
-
-    fitted = fitting.fit(
-        registry.get(task.job.model.name),
+    return fit(
+        spec,
         windows,
         task.train,
         task.validation,
-        params=task.job.model.params,
-        training=task.training,
-        seed=task.job.seed,
+        **how,
         epochs=task.epochs,
-        temperature=task.temperature,
         workshop=WORKSHOP,
         on_epoch=lambda epoch, scores: report({"epoch": epoch, **scores}),
-    )
-    fitted.model.save(folder / "model.keras")
-    write_json(folder / "history.json", fitted.history)
-    _write_predictions(folder, task, fitted.predict)
-    return {
-        "parameters": sum(int(np.prod(w.shape)) for w in fitted.model.trainable_weights),
-        "epochs_run": fitted.epochs_run,
-        "best_epoch": fitted.best_epoch,
-        "temperature": fitted.temperature,
-    }
-
-
-def _classical(
-    task: Task, windows: Windows, folder: Path, report: Callable[[Any], None]
-) -> dict[str, Any]:
-    from har.signal.features import features
-    from har.signal.inputs import Conditioned
-    from har.training.fit import best_temperature, class_weights
-
-    spec = registry.get(task.job.model.name)
-    params = spec.resolve(task.job.model.params)
-    classifier = spec.body(**params)
-    classifier.set_params(random_state=task.job.seed)
-    k = len(windows.activities)
-
-    def inputs(index: np.ndarray) -> Any:
-        if spec.eats == "windows":
-            return Conditioned(windows, index, params["channels"])
-        return features(windows, index)
-
-    def predict(index: np.ndarray) -> np.ndarray:
-        out = np.zeros((len(index), k), np.float32)
-        if len(index):
-            sharp = classifier.predict_proba(inputs(index)) ** (1 / temperature)
-            out[:, classifier.classes_] = sharp / sharp.sum(axis=1, keepdims=True)
-        return out
-
-    labels = windows.labels[task.train]
-    weights = class_weights(labels, k, task.training.class_weights)[labels]
-    classifier.fit(inputs(task.train), labels, sample_weight=weights)
-    temperature = 1.0
-    if task.temperature is not None:
-        temperature = task.temperature
-    elif task.training.calibration == "temperature" and len(task.validation):
-        temperature = best_temperature(predict(task.validation), windows.labels[task.validation])
-    _write_predictions(folder, task, predict)
-    report({"epoch": task.training.epochs})
-    write_json(folder / "history.json", {})
-    return {
-        "parameters": spec.n_parameters(windows.n_samples, k, task.job.model.params),
-        "epochs_run": None,
-        "best_epoch": None,
-        "temperature": temperature,
-    }
-
-
-def _write_predictions(
-    folder: Path, task: Task, predict: Callable[[np.ndarray], np.ndarray]
-) -> None:
-    np.savez(
-        folder / "predictions.npz",
-        train_index=task.train,  # no predictions: for the proof that nothing leaked
-        validation_index=task.validation,
-        validation_probabilities=predict(task.validation),
-        test_index=task.test,
-        test_probabilities=predict(task.test),
     )

@@ -1,69 +1,227 @@
-"""What a train output holds: who was in which fold, and where each job's results are."""
+"""What training leaves on disk: the folder of a job, and the list of jobs of a `train` output.
+
+<job>/model.keras          the network, as it ships; none of a classical model
+<job>/predictions.npz      `Predictions`
+<job>/job.json             `About`
+<job>/history.json         a list for each quantity, with an entry for each epoch
+<train>/folds.json         the people of each fold's parts
+<train>/jobs.json          a record for each job: its key in the store, or why it failed
+"""
 
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
+from har.errors import TrainingError
+from har.files import write_json
 from har.store import Output, Store
+
+MODEL = "model.keras"
+History = dict[str, list[float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a job's model says of the windows that it was not fitted to.
+
+    train_index, validation_index, test_index : int64, shape (m,): windows. Of those that trained
+    there are no predictions: they are for the proof that nothing leaked. validation_probabilities,
+    test_probabilities : float32, shape (m, classes).
+    """
+
+    train_index: np.ndarray
+    validation_index: np.ndarray
+    validation_probabilities: np.ndarray
+    test_index: np.ndarray
+    test_probabilities: np.ndarray
+
+    def of(self, part: str) -> tuple[np.ndarray, np.ndarray]:
+        """Windows and probabilities of `validation` or `test`."""
+        found: tuple[np.ndarray, np.ndarray] = (
+            getattr(self, f"{part}_index"),
+            getattr(self, f"{part}_probabilities"),
+        )
+        return found
+
+
+class About(BaseModel):
+    """What was trained, on whom, and what came of it.
+
+    model, fold : as the comparison calls them that trained it first; a stored job may serve
+    several. train, validation, test : people. refit : validation people trained too, once they had
+    chosen.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    name: str
+    params: dict[str, Any]
+    fold: int | str
+    seed: int
+    exportable: bool
+    backend: dict[str, str] | None
+    n_train: int
+    train: list[str]
+    validation: list[str]
+    test: list[str]
+    parameters: int | None
+    epochs_run: int | None
+    best_epoch: int | None
+    temperature: float
+    refit: bool
+    train_seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class StoredJob:
+    """A finished job at its place in a comparison, read whole."""
+
+    folder: Path
+    fold: int | str
+    seed: int
+    about: About
+    history: History
+    predictions: Predictions
+
+    @property
+    def model_file(self) -> Path | None:
+        """The saved Keras model; None of a classical one."""
+        path = self.folder / MODEL
+        return path if path.is_file() else None
+
+    @property
+    def fitted_index(self) -> np.ndarray:
+        """The windows that the saved model was fitted to, after a refit validation people's too."""
+        p = self.predictions
+        if not self.about.refit:
+            return p.train_index
+        return np.union1d(p.train_index, p.validation_index)
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A job as the comparison sees it. `folder` is None, and `reason` says why, if it failed."""
+    """A job of a comparison: where its result is, or why there is none."""
 
     model: str
-    fold: int
+    fold: int | str
     seed: int
     key: str
     folder: Path | None
     reason: str = ""
 
     @property
-    def status(self) -> str:
-        return "done" if self.folder else "failed"
+    def path(self) -> Path:
+        """The folder of a job that did not fail.
 
-    def about(self) -> dict[str, Any]:
-        return self._json("job.json")
+        Raises
+        ------
+        TrainingError
+            If it did.
+        """
+        if self.folder is None:
+            raise TrainingError(f"{self.model} fold {self.fold} seed {self.seed}: {self.reason}")
+        return self.folder
 
-    def history(self) -> dict[str, list[float]]:
-        return self._json("history.json")
+    @property
+    def finished_at(self) -> float:
+        """Seconds since 1970."""
+        return (self.path / "job.json").stat().st_mtime
 
-    def predictions(self) -> dict[str, np.ndarray]:
-        assert self.folder is not None
-        with np.load(self.folder / "predictions.npz", allow_pickle=False) as z:
-            return {name: z[name] for name in z.files}
+    def read(self) -> StoredJob:
+        """What the job left; see `read`."""
+        return read(self.path, self.fold, self.seed)
 
-    def _json(self, name: str) -> dict[str, Any]:
-        assert self.folder is not None
-        out: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
-        return out
+
+def read_about(folder: Path) -> About:
+    """What `job.json` says."""
+    return About.model_validate_json((folder / "job.json").read_bytes())
+
+
+def write(folder: Path, about: About, history: History, predictions: Predictions) -> None:
+    """Write a job's folder, all but its model."""
+    write_json(folder / "job.json", about.model_dump())
+    write_json(folder / "history.json", history)
+    np.savez(folder / "predictions.npz", **vars(predictions))
+
+
+def read(folder: Path, fold: int | str, seed: int) -> StoredJob:
+    """Read a job's folder.
+
+    Parameters
+    ----------
+    folder : Path
+    fold, seed
+        Its place in this comparison.
+
+    Raises
+    ------
+    TrainingError
+        If a file is missing or does not fit the others.
+    """
+    try:
+        about = read_about(folder)
+        history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+        with np.load(folder / "predictions.npz", allow_pickle=False) as z:
+            predictions = Predictions(**z)
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as e:
+        raise TrainingError(
+            f"The job in {folder} is incomplete ({e!r}). Delete that folder and run again."
+        ) from e
+    for part in ("validation", "test"):
+        index, probabilities = predictions.of(part)
+        if len(probabilities) != len(index):
+            raise TrainingError(
+                f"The job in {folder} has {len(probabilities)} {part} predictions for "
+                f"{len(index)} windows. Delete that folder and run again."
+            )
+        if not np.isfinite(probabilities).all():
+            raise TrainingError(f"The job in {folder} predicts values that are not finite.")
+    return StoredJob(folder, fold, seed, about, history, predictions)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The folds, as lists of subjects by part, and one record for each job."""
+    """A `train` output: the folds, as lists of people by part, and a record for each job."""
 
     folds: list[dict[str, list[str]]]
     jobs: list[JobRecord]
 
-
-def load(output: Output, store: Store) -> Trained:
-    folds = json.loads((output.path / "folds.json").read_text(encoding="utf-8"))
-    records = json.loads((output.path / "jobs.json").read_text(encoding="utf-8"))
-    jobs = []
-    for r in records:
-        found = store.find("job", r["key"]) if r["status"] == "done" else None
-        reason = r["reason"] if r["status"] == "failed" else ""
-        if r["status"] == "done" and found is None:
-            reason = "its stored result was deleted; run har train"
-        jobs.append(
-            JobRecord(
-                r["model"], r["fold"], r["seed"], r["key"], found.path if found else None, reason
-            )
+    def write(self, folder: Path) -> None:
+        write_json(folder / "folds.json", self.folds)
+        write_json(
+            folder / "jobs.json",
+            [
+                {
+                    "model": j.model,
+                    "fold": j.fold,
+                    "seed": j.seed,
+                    "key": j.key,
+                    "status": "done" if j.folder else "failed",
+                    "reason": j.reason,
+                }
+                for j in self.jobs
+            ],
         )
-    return Trained(folds, jobs)
+
+    @classmethod
+    def read(cls, output: Output, store: Store) -> Trained:
+        """With each job's folder as it is in the store now."""
+        folds = json.loads((output.path / "folds.json").read_text(encoding="utf-8"))
+        records = json.loads((output.path / "jobs.json").read_text(encoding="utf-8"))
+        return cls(folds, [_found(r, store) for r in records])
+
+
+def _found(record: dict[str, Any], store: Store) -> JobRecord:
+    done = record.pop("status") == "done"
+    found = store.find("job", record["key"]) if done else None
+    if done and not found:
+        record["reason"] = "its stored result was deleted; run har train"
+    return JobRecord(**record, folder=found.path if found else None)

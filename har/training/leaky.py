@@ -8,17 +8,15 @@ on it has a key of its own, and says in its own record what it is.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from har.config import ModelConfig, Training
 from har.errors import SplitError
 from har.signal.windows import Windows
-from har.training.job import Job, Task
+from har.training.job import Task
 from har.training.splits import Split, used_samples
 
 LEAKY = "leaky"
@@ -111,31 +109,6 @@ class LeakyTask(Task):
         return {**super().parts, LEAKY: "windows at random"}
 
 
-def task(
-    split: LeakySplit,
-    model: ModelConfig,
-    fold: int,
-    seed: int,
-    *,
-    training: Training,
-    prepared: Path,
-    prepared_fingerprint: str,
-    store: Path,
-) -> LeakyTask:
-    """The job of one model on one leaky fold; its `job.json` names model and fold as leaky."""
-    marked = model.model_copy(update={"label": f"{model.key} ({LEAKY})"})
-    return LeakyTask(
-        job=Job(marked, f"{LEAKY} {fold}", seed),
-        training=training,
-        train=split.train,
-        validation=split.validation,
-        test=split.test,
-        prepared=prepared,
-        prepared_fingerprint=prepared_fingerprint,
-        store=store,
-    )
-
-
-def is_leaky(record: Mapping[str, Any]) -> bool:
-    """Whether a `job.json` is that of a job on a `LeakySplit`."""
-    return str(record.get("fold")).startswith(LEAKY)
+def is_leaky(fold: int | str) -> bool:
+    """Whether a job of that fold was trained on a `LeakySplit`."""
+    return str(fold).startswith(LEAKY)

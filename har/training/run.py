@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,47 +20,63 @@ from rich.progress import (
 from har import fanout
 from har.models import registry
 from har.training.job import Task, run_job
+from har.training.job_files import JobRecord, read_about
+
+CHANGES_NO_RESULT = True
 
 WINDOWS_PER_S = 4000.0
 """Guess for a model that was never trained here."""
 
 
-def run_tasks(
-    tasks: Sequence[Task], *, jobs: int, console: Console, dask: str | None = None
-) -> dict[int, str]:
+def run_tasks(tasks: Sequence[Task], crew: fanout.Crew) -> list[JobRecord]:
     """Train what is not stored yet.
 
     Parameters
     ----------
     tasks : sequence of Task
-    jobs : int
-        Processes at a time.
-    console : Console
-        For progress.
-    dask : str, optional
-        Address of a Dask scheduler whose workers train; they see the same workspace.
+    crew : Crew
 
     Returns
     -------
-    dict
-        Reasons by index of the tasks that failed; the others are in the store.
+    list of JobRecord
+        One for each task: where its result is, or why it failed.
     """
     todo = [i for i, task in enumerate(tasks) if task.find() is None]
     # The same training may stand twice under two labels.
-    first = {tasks[i].key: i for i in reversed(todo)}
-    if not first:
-        return {}
-    todo = sorted(first.values())
-    took = dict(zip(todo, estimate([tasks[i] for i in todo]), strict=True))
-    todo = longest_first(tasks, took)
-    slots = min(fanout.slots(jobs, dask), len(todo))
-    about = roughly(sum(took.values()) / slots)
-    already = f", {len(tasks) - len(todo)} stored already" if len(todo) < len(tasks) else ""
-    where = f" on {dask}" if dask else ""
-    console.print(f"  {len(todo)} jobs{already}; {slots} at a time{where}, about {about}")
-    epochs = [tasks[i].epochs or tasks[i].training.epochs for i in todo]
-    reached = [0] * len(todo)
-    failed: dict[int, str] = {}
+    first = sorted({tasks[i].key: i for i in reversed(todo)}.values())
+    took = dict(zip(first, estimate([tasks[i] for i in first]), strict=True))
+    order = [tasks[i] for i in longest_first(tasks, took)]
+    failed = _train(order, sum(took.values()), len(tasks), crew) if order else {}
+    return [_record(task, failed.get(task.key)) for task in tasks]
+
+
+def _record(task: Task, reason: str | None) -> JobRecord:
+    found = task.find() if reason is None else None
+    return JobRecord(
+        model=task.job.model.key,
+        fold=task.job.fold,
+        seed=task.job.seed,
+        key=task.key,
+        folder=found.path if found else None,
+        reason=reason or ("" if found else "it left no result"),
+    )
+
+
+def _train(tasks: Sequence[Task], seconds: float, of: int, crew: fanout.Crew) -> dict[str, str]:
+    """Train tasks in order, with a display of how far they are; reasons of those that fail, by key.
+
+    seconds : what all of them take one after the other. of : how many there are with those that are
+    stored.
+    """
+    console = crew.console
+    slots = min(crew.slots(), len(tasks))
+    already = f", {of - len(tasks)} stored already" if len(tasks) < of else ""
+    where = f" on {crew.dask}" if crew.dask else ""
+    about = roughly(seconds / slots)
+    console.print(f"  {len(tasks)} jobs{already}; {slots} at a time{where}, about {about}")
+    epochs = [task.epochs or task.training.epochs for task in tasks]
+    reached = [0] * len(tasks)
+    failed: dict[str, str] = {}
     columns = (
         TextColumn("  {task.description}"),
         BarColumn(),
@@ -72,30 +87,26 @@ def run_tasks(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task(f"0 of {len(todo)} jobs", total=sum(epochs))
+        bar = progress.add_task(f"0 of {len(tasks)} jobs", total=sum(epochs))
 
         def advance(n: int, epoch: int) -> None:
             progress.advance(bar, epoch - reached[n])
             reached[n] = epoch
 
         outcomes = _outcomes(
-            [tasks[i] for i in todo],
-            jobs=jobs,
-            dask=dask,
+            tasks,
+            crew,
             on_report=lambda n, message: advance(n, message["epoch"]),
-            say=progress.console.print,
+            say=console.print,
         )
         for finished, (n, outcome) in enumerate(outcomes, start=1):
             advance(n, epochs[n])  # early stopping ends before the last epoch
-            progress.update(bar, description=f"{finished} of {len(todo)} jobs")
-            task = tasks[todo[n]]
+            progress.update(bar, description=f"{finished} of {len(tasks)} jobs")
             if isinstance(outcome, fanout.Failed):
-                progress.console.print(f"  [red]failed[/red]: {task.job}: {outcome.reason}")
+                failed[tasks[n].key] = outcome.reason
+                console.print(f"  [red]failed[/red]: {tasks[n].job}: {outcome.reason}")
                 if outcome.details:
-                    progress.console.print(outcome.details, style="dim", markup=False)
-                for i, other in enumerate(tasks):
-                    if other.key == task.key:
-                        failed[i] = outcome.reason
+                    console.print(outcome.details, style="dim", markup=False)
     return failed
 
 
@@ -120,9 +131,8 @@ def longest_first(tasks: Sequence[Task], took: Mapping[int, float]) -> list[int]
 
 def _outcomes(
     tasks: Sequence[Task],
+    crew: fanout.Crew,
     *,
-    jobs: int,
-    dask: str | None,
     on_report: Callable[[int, Any], None],
     say: Callable[[str], None],
 ) -> Iterator[tuple[int, fanout.Done | fanout.Failed]]:
@@ -134,11 +144,11 @@ def _outcomes(
         for i, outcome in fanout.run(
             run_job,
             [dataclasses.replace(task, wait=wait) for _, task in todo],
-            jobs=jobs,
+            jobs=crew.jobs,
             env=environment,
             kind=_network,
             on_report=lambda i, message, of=numbers: on_report(of[i], message),  # type: ignore[misc]
-            dask=dask,
+            dask=crew.dask,
         ):
             if isinstance(outcome, fanout.Done) and outcome.value is None:
                 later.append(todo[i])
@@ -178,9 +188,10 @@ def estimate(tasks: Iterable[Task]) -> list[float]:
 def _windows_per_s(store: Path, name: str) -> float | None:
     files = sorted(store.glob("job/[!.]*/job.json"), key=lambda p: -p.stat().st_mtime)
     for path in files[:200]:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        if about["name"] == name:
-            return float(about["n_train"] * (about["epochs_run"] or 1) / about["train_seconds"])
+        with contextlib.suppress(ValueError):  # by another version of this program
+            about = read_about(path.parent)
+            if about.name == name:
+                return about.n_train * (about.epochs_run or 1) / about.train_seconds
     return None
 
 

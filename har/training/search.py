@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,21 @@ import yaml
 from har.code import code_version
 from har.config import ModelConfig, Pipeline
 from har.errors import ConfigError, TrainingError
+from har.fanout import Crew
 from har.files import digest
 from har.models import registry
+from har.models.ranges import Space, Value
 from har.signal import window_files
 from har.signal.windows import Windows
-from har.stages import Context
-from har.training import spaces, splits
-from har.training.job import Job, Task
+from har.store import Output, Store
+from har.training import spaces
+from har.training.fit import macro_f1
+from har.training.job import Task
+from har.training.job_files import JobRecord
 from har.training.run import run_tasks
+from har.training.splits import Split, make
+from har.training.tasks import TaskMaker
+from har.workspace import Workspace
 
 STARTUP = 4
 """Trials that are finished whatever they look like, so that there is a median."""
@@ -90,16 +97,51 @@ def require() -> None:
         )
 
 
-def search(context: Context, name: str | None, *, trials: int, seed: int = 0) -> Found:
+@dataclass(frozen=True)
+class Question:
+    """What a search asks: better values for whom, on which windows, scored how.
+
+    model : the pipeline's, whose values are the first trial. tasks : on the pipeline's windows and
+    with its recipe, which trials change. rungs : (fold, seed) in the order in which a trial climbs
+    them.
+    """
+
+    model: ModelConfig
+    space: Space
+    tasks: TaskMaker
+    rungs: list[tuple[Split, int]]
+
+    def task(self, values: dict[str, Value], step: int) -> Task:
+        """Of a trial's values on a rung; steps count from 1."""
+        split, seed = self.rungs[step - 1]
+        model, changes = spaces.apply(self.model, values)
+        maker = replace(self.tasks, training=spaces.recipe(self.tasks.training, changes))
+        return maker.trial(model, split, fold=step - 1, seed=seed)
+
+
+def search(
+    pipeline: Pipeline,
+    name: str | None,
+    *,
+    prepared: Output,
+    workspace: Workspace,
+    crew: Crew,
+    trials: int,
+    seed: int = 0,
+) -> Found:
     """Search until there are so many trials, those of earlier runs included.
 
     Parameters
     ----------
-    context : Context
-        With the output of `prepare`.
+    pipeline : Pipeline
     name : str, optional
         A model of the pipeline by its name in the results, or of the registry; the pipeline's
         first one if left out.
+    prepared : Output
+        Of `prepare`.
+    workspace : Workspace
+        Trials are kept in `reports/search.db`.
+    crew : Crew
     trials : int
     seed : int
         Of the search itself; each fit has the pipeline's.
@@ -115,25 +157,32 @@ def search(context: Context, name: str | None, *, trials: int, seed: int = 0) ->
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    base = _model(context.pipeline, name)
-    spec = registry.get(base.name)
-    spec.require()
-    space = spaces.space(base.name, by_epochs=spec.by_epochs)
-    windows = window_files.load(context.outputs["prepare"].path)
-    rungs = _rungs(windows, context.pipeline)
-    study = _study(context, base, space, seed)
+    model = _model(pipeline, name)
+    registry.get(model.name).require()
+    windows = window_files.load(prepared.path)
+    question = Question(
+        model,
+        spaces.space(model.name),
+        TaskMaker(prepared, Store(workspace.cache), pipeline.training),
+        _rungs(windows, pipeline),
+    )
+    study = _study(question, pipeline, workspace, seed)
     _carry_on(study)
     while (done := _count(study, "COMPLETE") + _count(study, "PRUNED")) < trials:
         failed = _count(study, "FAIL")
         if failed > trials:
             raise TrainingError(f"{failed} trials failed; the last: {_last_reason(study)}")
-        together = [study.ask() for _ in range(min(context.jobs, trials - done))]
-        _race(context, study, together, base, space, windows, rungs)
+        together = [study.ask() for _ in range(min(crew.jobs, trials - done))]
+        _race(study, together, question, windows.labels, crew)
+    return _found(study, question)
+
+
+def _found(study: Any, question: Question) -> Found:
     complete = [t for t in study.trials if t.state.name == "COMPLETE"]
     if not complete:
         raise TrainingError("No trial was finished. Raise --trials.")
     best = study.best_trial
-    model, training = _apply(base, best.user_attrs["values"])
+    model, training = spaces.apply(question.model, best.user_attrs["values"])
     own = [t for t in complete if t.number == 0]
     return Found(
         model=model,
@@ -144,7 +193,7 @@ def search(context: Context, name: str | None, *, trials: int, seed: int = 0) ->
         finished=len(complete),
         pruned=_count(study, "PRUNED"),
         failed=_count(study, "FAIL"),
-        steps=len(rungs),
+        steps=len(question.rungs),
     )
 
 
@@ -158,9 +207,8 @@ def _model(pipeline: Pipeline, name: str | None) -> ModelConfig:
     return ModelConfig(name=name)
 
 
-def _rungs(windows: Windows, pipeline: Pipeline) -> list[tuple[splits.Split, int]]:
-    """(fold, seed) in the order in which a trial climbs them."""
-    folds = splits.make(windows, pipeline.split)
+def _rungs(windows: Windows, pipeline: Pipeline) -> list[tuple[Split, int]]:
+    folds = make(windows, pipeline.split)
     seeds = pipeline.training.seeds if len(folds) == 1 else pipeline.training.seeds[:1]
     return [(fold, seed) for seed in seeds for fold in folds]
 
@@ -168,27 +216,27 @@ def _rungs(windows: Windows, pipeline: Pipeline) -> list[tuple[splits.Split, int
 # The study ---------------------------------------------------------------------------------------
 
 
-def _study(context: Context, base: ModelConfig, space: dict[str, spaces.Range], seed: int) -> Any:
+def _study(question: Question, pipeline: Pipeline, workspace: Workspace, seed: int) -> Any:
     """Trials of one question, kept in the workspace; the first has the pipeline's own values."""
     import optuna
 
-    pipeline = context.pipeline
-    question = digest(
+    model = question.model
+    key = digest(
         {
-            "model": base.model_dump(exclude={"label"}),
+            "model": model.model_dump(exclude={"label"}),
             "training": pipeline.training.model_dump(),
             "split": pipeline.split.model_dump(),
-            "prepare": context.outputs["prepare"].fingerprint,
-            "space": {name: repr(r) for name, r in space.items()},
+            "prepare": question.tasks.prepared.fingerprint,
+            "space": {name: repr(r) for name, r in question.space.items()},
             "seed": seed,
-            "code": code_version("har.training.job", registry.get(base.name).module),
+            "code": code_version("har.training.job", registry.get(model.name).module),
         },
         8,
     )
-    path = context.workspace.reports / "search.db"
+    path = workspace.reports / "search.db"
     path.parent.mkdir(parents=True, exist_ok=True)
     storage = f"sqlite:///{path.resolve()}"
-    name = f"{pipeline.name}/{base.key}/{question}"
+    name = f"{pipeline.name}/{model.key}/{key}"
     known = {s.study_name for s in optuna.get_all_study_summaries(storage)}
     trials = 0
     if name in known:
@@ -205,17 +253,8 @@ def _study(context: Context, base: ModelConfig, space: dict[str, spaces.Range], 
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP),
     )
     if name not in known:
-        own = {
-            **{f"model.{k}": v for k, v in registry.get(base.name).resolve(base.params).items()},
-            **{f"training.{k}": v for k, v in _flat(pipeline.training.model_dump()).items()},
-        }
-        study.enqueue_trial({k: own[k] for k, r in space.items() if r.has(own[k])})
+        study.enqueue_trial(spaces.own_values(model, pipeline.training, question.space))
     return study
-
-
-def _flat(training: dict[str, Any]) -> dict[str, Any]:
-    augment = training.pop("augment")
-    return {**training, **{f"augment.{k}": v for k, v in augment.items()}}
 
 
 def _carry_on(study: Any) -> None:
@@ -240,94 +279,41 @@ def _last_reason(study: Any) -> str:
 
 
 def _race(
-    context: Context,
-    study: Any,
-    trials: list[Any],
-    base: ModelConfig,
-    space: dict[str, spaces.Range],
-    windows: Windows,
-    rungs: list[tuple[splits.Split, int]],
+    study: Any, trials: list[Any], question: Question, labels: np.ndarray, crew: Crew
 ) -> None:
     """A few trials side by side, rung by rung."""
     from optuna.trial import TrialState
 
     for trial in trials:
-        trial.set_user_attr("values", {n: r.suggest(trial, n) for n, r in space.items()})
+        values = {name: spaces.suggest(trial, name, r) for name, r in question.space.items()}
+        trial.set_user_attr("values", values)
     scores: dict[int, list[float]] = {t.number: [] for t in trials}
     alive = list(trials)
-    for step, (fold, seed) in enumerate(rungs, start=1):
-        tasks = [_task(context, base, t.user_attrs["values"], fold, seed, step) for t in alive]
-        failed = run_tasks(tasks, jobs=context.jobs, console=context.console, dask=context.dask)
-        for i, (trial, task) in enumerate(zip(list(alive), tasks, strict=True)):
-            if i in failed:
-                trial.set_user_attr("reason", failed[i])
+    steps = len(question.rungs)
+    for step in range(1, steps + 1):
+        jobs = run_tasks([question.task(t.user_attrs["values"], step) for t in alive], crew)
+        for trial, job in zip(list(alive), jobs, strict=True):
+            if job.folder is None:
+                trial.set_user_attr("reason", job.reason)
                 study.tell(trial, state=TrialState.FAIL)
                 alive.remove(trial)
                 continue
-            scores[trial.number].append(_score(task, windows))
+            scores[trial.number].append(_score(job, labels))
             mean = float(np.mean(scores[trial.number]))
             trial.report(mean, step)
-            if step < len(rungs) and trial.should_prune():
+            if step < steps and trial.should_prune():
                 study.tell(trial, state=TrialState.PRUNED)
                 alive.remove(trial)
-                context.console.print(
-                    f"  trial {trial.number}: {mean:.4f}, given up after {step} of {len(rungs)}"
+                crew.console.print(
+                    f"  trial {trial.number}: {mean:.4f}, given up after {step} of {steps}"
                 )
     for trial in alive:
         value = float(np.mean(scores[trial.number]))
         study.tell(trial, value)
-        context.console.print(f"  trial {trial.number}: {value:.4f}")
+        crew.console.print(f"  trial {trial.number}: {value:.4f}")
 
 
-def _task(
-    context: Context,
-    base: ModelConfig,
-    values: dict[str, Any],
-    fold: splits.Split,
-    seed: int,
-    step: int,
-) -> Task:
-    model, training = _apply(base, values)
-    whole = context.pipeline.training.model_dump()
-    # Scored on validation people, who are not to train.
-    augment = {**whole["augment"], **training.get("augment", {})}
-    whole |= {"refit": False, **training, "augment": augment}
-    prepared = context.outputs["prepare"]
-    return Task(
-        job=Job(model, step - 1, seed),
-        training=type(context.pipeline.training).model_validate(whole),
-        train=fold.train,
-        validation=fold.validation,
-        test=np.empty(0, np.int64),  # whoever is tested is nobody's business here
-        prepared=prepared.path,
-        prepared_fingerprint=prepared.fingerprint,
-        store=context.store.root,
-    )
-
-
-def _apply(base: ModelConfig, values: dict[str, Any]) -> tuple[ModelConfig, dict[str, Any]]:
-    """A trial's values as a model and as what it changes of `training`."""
-    params: dict[str, Any] = dict(base.params)
-    training: dict[str, Any] = {}
-    for name, value in values.items():
-        part, _, key = name.partition(".")
-        if part == "model":
-            params[key] = value
-        elif key.startswith("augment."):
-            training.setdefault("augment", {})[key.removeprefix("augment.")] = value
-        else:
-            training[key] = value
-    return base.model_copy(update={"params": params}), training
-
-
-def _score(task: Task, windows: Windows) -> float:
-    """Macro-F1 over the classes that the validation people performed."""
-    from sklearn.metrics import f1_score
-
-    output = task.find()
-    if output is None:
-        raise TrainingError(f"{task.job} left no result. Run again.")
-    with np.load(output.path / "predictions.npz", allow_pickle=False) as z:
-        guess = z["validation_probabilities"].argmax(axis=1)
-    true = windows.labels[task.validation]
-    return float(f1_score(true, guess, labels=np.unique(true), average="macro", zero_division=0))
+def _score(job: JobRecord, labels: np.ndarray) -> float:
+    """Macro-F1 of a job's validation people; `labels` are of all windows."""
+    index, probabilities = job.read().predictions.of("validation")
+    return macro_f1(labels[index], probabilities.argmax(axis=1))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from har.config import Split as SplitConfig
+from har.config import SplitConfig
 from har.errors import SplitError
 from har.signal.windows import Windows
 
@@ -59,6 +59,10 @@ class Split:
     def subjects(self, part: str) -> list[str]:
         return sorted(set(self.windows.subjects[getattr(self, part)]), key=natural)
 
+    def people(self) -> dict[str, list[str]]:
+        """Who is in which part."""
+        return {part: self.subjects(part) for part in ("train", "validation", "test")}
+
 
 def natural(name: str) -> tuple[int, int | str]:
     """Sorts 2 before 10, and numbers before names."""
@@ -84,7 +88,7 @@ def make(windows: Windows, config: SplitConfig) -> list[Split]:
     Parameters
     ----------
     windows : Windows
-    config : har.config.Split
+    config : SplitConfig
 
     Returns
     -------

@@ -174,13 +174,13 @@ def _on_starts(model: Any, windows: Windows, augment: Augment, seed: int) -> Any
     """The same network with window starts for input; it holds the samples."""
     import keras
 
-    from har.training import augment as augmenting
+    from har.training.augment import Augmentation
     from har.training.gather import Gather
 
     starts = keras.Input(shape=(), dtype="int32", name="start")
     x = Gather(np.asarray(windows.samples), windows.n_raw, name="gather")(starts)
     if any(augment.model_dump().values()):
-        x = augmenting.Augment(**augment.model_dump(), seed=seed, name="augment")(x)
+        x = Augmentation(**augment.model_dump(), seed=seed, name="augment")(x)
     return keras.Model(starts, model(x))
 
 

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from har import fanout
+from har.models import registry
 from har.training import backend
 from tests.benchmarks import training_speed
 
@@ -34,7 +35,7 @@ def test_auto_takes_the_faster_backend(benchmark, measured):
         pytest.skip("jax is not installed")
     on_jax = training_speed.ratio(rates, "har, JAX", "har, TensorFlow")
     # A step that is somewhat faster does not make up for what compiling costs a short job.
-    assert on_jax > 0.9 if model in backend.FASTER_ON_JAX else on_jax < 1.5, rates
+    assert on_jax > 0.9 if registry.get(model).faster_on_jax else on_jax < 1.5, rates
 
 
 def test_beside_pytorch(benchmark, measured):

@@ -145,8 +145,8 @@ def prepared(folder: Path) -> Any:
 def tasks(context: Any, store: Path, *, backend: str, folds: int, epochs: int) -> list[Any]:
     """The jobs of `watch` on its first folds; on JAX only of the models that it trains faster."""
     from har.config import Training
+    from har.models import registry
     from har.signal import window_files
-    from har.training.backend import FASTER_ON_JAX
     from har.training.job import Job, Task
     from har.training.splits import make
 
@@ -158,7 +158,7 @@ def tasks(context: Any, store: Path, *, backend: str, folds: int, epochs: int) -
             training=Training(
                 epochs=epochs,
                 patience=epochs,
-                backend=backend if model.name in FASTER_ON_JAX else "tensorflow",
+                backend=backend if registry.get(model.name).faster_on_jax else "tensorflow",
             ),
             train=split.train,
             validation=split.validation,

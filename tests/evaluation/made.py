@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from har.config import Pipeline, parse
 from har.signal.windows import Windows, sliding_starts
+from har.training import job_files
 from har.training.job_files import JobRecord
 
 ACTIVITIES = ("walk", "sit", "jump")
@@ -90,7 +90,7 @@ def write_job(
     arrays = {f"{part}_index": i for part, i in index.items()}
     for part in ("validation", "test"):
         arrays[f"{part}_probabilities"] = probabilities(w, index[part], skill, seed)
-    np.savez(folder / "predictions.npz", **arrays)
+    predictions = job_files.Predictions(**arrays)
     from sklearn.metrics import f1_score
 
     score = f1_score(
@@ -99,13 +99,12 @@ def write_job(
         average="macro",
         labels=np.unique(w.labels[index["validation"]]),
     )
-    record = {
+    record = job_files.About(**{
         "model": "cnn", "name": "cnn", "params": {}, "fold": 0, "seed": seed, **people,
         "parameters": 1234, "train_seconds": 1.5, "epochs_run": 3, "best_epoch": 2,
-        "exportable": True, **about,
-    }  # fmt: skip
-    (folder / "job.json").write_text(json.dumps(record))
-    network = record["best_epoch"] is not None
+        "exportable": True, "backend": None, "n_train": len(index["train"]), "temperature": 1.0,
+        "refit": False, **about,
+    })  # fmt: skip
     history = {
         "loss": [1.2, 0.8, 0.6],
         "val_loss": [1.1, 0.9, 1.0],
@@ -113,7 +112,8 @@ def write_job(
         "val_macro_f1": [score / 2, float(score), score / 3],
         "learning_rate": [1e-3, 1e-3, 5e-4],
     }
-    (folder / "history.json").write_text(json.dumps(history if network else {}))
+    network = record.best_epoch is not None
+    job_files.write(folder, record, history if network else {}, predictions)
     return folder
 
 

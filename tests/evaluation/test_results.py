@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-from har.config import Split
+from har.config import SplitConfig
 from har.errors import TrainingError
 from har.evaluation import leakage, predictions, protocol, results
 from har.evaluation.artefacts import artefacts
@@ -240,7 +240,7 @@ def test_named_test_people(tmp_path):
 
 def test_sessions_of_one_person_say_that_they_tell_nothing_of_others(tmp_path):
     w = made.windows(people=1, recordings=9)
-    config = Split(scheme="sessions", folds=3)
+    config = SplitConfig(scheme="sessions", folds=3)
     folds, records = [], []
     for f, split in enumerate(splits.make(w, config)):
         index = {part: getattr(split, part) for part in leakage.PARTS}

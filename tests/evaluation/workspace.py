@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from har.evaluation import stage
-from har.files import write_json
 from har.signal import window_files
 from har.stages import Context
 from har.store import Store
+from har.training.job_files import JobRecord, Trained
 from har.workspace import Workspace
 from tests.evaluation import made
 
@@ -38,15 +38,9 @@ def context(
                 with store.writing("job", key, {}) as writing:
                     for file in (jobs / key).iterdir():
                         (writing.path / file.name).write_bytes(file.read_bytes())
-                records.append(
-                    {
-                        "model": model, "fold": fold, "seed": seed, "key": key,
-                        "status": "done", "reason": "",
-                    }
-                )  # fmt: skip
+                records.append(JobRecord(model, fold, seed, key, jobs / key))
     with store.writing("train", f"t-{name}", parts) as writing:
-        write_json(writing.path / "folds.json", made.folds(w))
-        write_json(writing.path / "jobs.json", records)
+        Trained(made.folds(w), records).write(writing.path)
     return reopen(root, skills, seeds=seeds, name=name)
 
 
@@ -65,7 +59,7 @@ def reopen(
     keys = {"prepare": "p0", "train": f"t-{name}", "compare": "k", "report": "k"}
     for stage_name, key in keys.items():
         if output := found.store.find(stage_name, key):
-            found.outputs[stage_name] = output
+            found = found.with_output(stage_name, output)
     return found
 
 
@@ -76,7 +70,7 @@ def run(found: Context, key: str = "k") -> Context:
             each.run(found, writing)
         output = found.store.find(each.name, key)
         assert output is not None
-        found.outputs[each.name] = output
+        found = found.with_output(each.name, output)
     return found
 
 

@@ -75,9 +75,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     patch = pytest.MonkeyPatch()
     patch.setattr(convert, "convert", Remembered(tmp_path_factory.mktemp("converted")).convert)
     patch.setattr(pipeline, "STAGES", (("tests.export.made_up", "STAGE"), *pipeline.STAGES[1:]))
-    ran = context(tmp_path_factory.mktemp("export"))
-    pipeline.run(ran)
-    yield ran
+    yield pipeline.run(context(tmp_path_factory.mktemp("export")))
     patch.undo()
 
 
@@ -153,7 +151,7 @@ def test_another_way_of_resampling_does_not_ship(
 
 def test_one_folds_model_ships_if_it_is_asked_for(exported: Context) -> None:
     asked = context(exported.workspace.root, name="one-fold", export={"fit": "fold"})
-    pipeline.run(asked)
+    asked = pipeline.run(asked)
     manifest = Bundle.open(asked.workspace.reports / "one-fold" / "bundle" / "cnn").manifest
     folds = json.loads((asked.outputs["train"].path / "folds.json").read_text())
     assert manifest["trained_on"]["fit"] == "fold"
@@ -200,8 +198,9 @@ def test_all_seeds_ship_as_the_mean_of_their_probabilities(exported: Context) ->
 
 
 def test_nothing_changed_nothing_runs(exported: Context) -> None:
-    again = context(exported.workspace.root)
-    assert [s.state for s in pipeline.run(again)] == ["up to date"] * 6
+    steps: list[pipeline.Step] = []
+    pipeline.run(context(exported.workspace.root), on_step=steps.append)
+    assert [s.state for s in steps] == ["up to date"] * 6
 
 
 def test_a_model_that_is_not_the_one_that_was_scored_does_not_ship(exported: Context) -> None:

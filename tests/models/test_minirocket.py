@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from har.config import ModelConfig, Split
+from har.config import ModelConfig, SplitConfig
 from har.errors import ConfigError
 from har.models import minirocket, registry
 from har.signal.conditioning import channels
@@ -24,7 +24,7 @@ def windows():
 
 @pytest.fixture(scope="module")
 def fitted(windows):
-    fold = make(windows, Split(folds=3))[0]
+    fold = make(windows, SplitConfig(folds=3))[0]
     model = minirocket.minirocket(kernels=KERNELS).set_params(random_state=7)
     return fold, model.fit(
         Conditioned(windows, fold.train, "magnitude"), windows.labels[fold.train]

@@ -59,7 +59,7 @@ def test_a_new_cell_remembers():
 
 def test_every_module_with_a_layer_is_imported_by_layers():
     """Otherwise a saved model of that kind could not be loaded."""
-    from har.code import imports_of
+    from har.code import source
     from tests.conftest import ROOT
 
     with_layers = {
@@ -68,4 +68,4 @@ def test_every_module_with_a_layer_is_imported_by_layers():
         if "@keras.saving.register_keras_serializable" in p.read_text()
     }
     assert len(with_layers) >= 2
-    assert with_layers <= imports_of("har.models.layers")
+    assert with_layers <= source("har.models.layers").imports

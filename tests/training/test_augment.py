@@ -1,24 +1,23 @@
 import numpy as np
 import pytest
 
-from har.config import Augment as AugmentConfig
-from har.config import Training
+from har.config import Augment, Training
 from har.models import registry
 from har.training.fit import best_temperature, fit
 from tests.synthetic import make_windows
 
 
 def augmented(x, **options):
-    from har.training.augment import Augment
+    from har.training.augment import Augmentation
 
-    return np.asarray(Augment(seed=1, **options)(x, training=True))
+    return np.asarray(Augmentation(seed=1, **options)(x, training=True))
 
 
 def test_nothing_changes_outside_training(rng):
-    from har.training.augment import Augment
+    from har.training.augment import Augmentation
 
     x = rng.normal(size=(4, 50, 3)).astype(np.float32)
-    layer = Augment(rotate_deg=30, scale=0.1, jitter=0.1, warp=0.1)
+    layer = Augmentation(rotate_deg=30, scale=0.1, jitter=0.1, warp=0.1)
     np.testing.assert_array_equal(np.asarray(layer(x)), x)
 
 
@@ -129,7 +128,7 @@ def test_calibration_is_in_the_saved_model_and_changes_no_label():
 def test_augmented_training_is_repeatable():
     w = make_windows(subjects=4)
     train, validation = (np.flatnonzero(np.isin(w.subjects, s)) for s in (["1", "2"], ["3"]))
-    options = AugmentConfig(rotate_deg=10, scale=0.1, jitter=0.1, warp=0.1)
+    options = Augment(rotate_deg=10, scale=0.1, jitter=0.1, warp=0.1)
     losses = [
         fit(
             registry.get("cnn"), w, train, validation, params={"filters": 8}, seed=0,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from har import fanout
-from har.config import Split, Training
+from har.config import SplitConfig, Training
 from har.models import registry
 from har.training import backend
 from har.training.averaging import EVERY, Average
@@ -103,7 +103,7 @@ def test_in_place_leaves_no_trace(rng):
 
 def test_what_is_kept_is_the_average_of_the_best_epoch_and_training_goes_on_as_ever(monkeypatch):
     windows = make_windows(subjects=12)
-    fold = make(windows, Split(folds=3))[0]
+    fold = make(windows, SplitConfig(folds=3))[0]
     kept = []
 
     class Recorded(Average):

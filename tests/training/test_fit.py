@@ -12,6 +12,7 @@ from har.training.fit import class_weights, fit
 from har.training.job import Job, Task, run_job
 from har.training.run import WINDOWS_PER_S, estimate, longest_first, roughly
 from har.training.splits import make
+from tests.evaluation import made
 from tests.synthetic import make_windows
 
 SMALL = {"filters": 8, "blocks": 2}
@@ -25,10 +26,10 @@ def prepared(tmp_path_factory):
 
 
 def task(prepared, store, **changes):
-    from har.config import Split
+    from har.config import SplitConfig
 
     windows = window_files.load(prepared)
-    fold = make(windows, Split(folds=3))[0]
+    fold = make(windows, SplitConfig(folds=3))[0]
     options = dict(
         job=Job(ModelConfig(name="cnn", params=SMALL), 0, 0),
         training=Training(epochs=4, batch_size=16, backend="tensorflow"),
@@ -46,10 +47,10 @@ def read(store, key):
 
 @pytest.mark.parametrize("name", ["cnn", "gru"])
 def test_a_network_learns_to_tell_activities_of_people_it_never_saw(name):
-    from har.config import Split
+    from har.config import SplitConfig
 
     windows = make_windows(subjects=12)
-    fold = make(windows, Split(folds=3))[0]
+    fold = make(windows, SplitConfig(folds=3))[0]
     fitted = fit(
         registry.get(name), windows, fold.train, fold.validation, params={},
         training=Training(epochs=10, batch_size=16, patience=10, learning_rate=5e-3), seed=0,
@@ -214,12 +215,14 @@ def test_the_estimate_is_of_what_the_model_does(prepared, tmp_path, name, passes
     n = len(one.train)
     assert estimate([one]) == pytest.approx([n * passes / WINDOWS_PER_S + 2])
     # 100 windows a second, as the newest job of this model tells
+    w, people = made.windows(), {"train": ["1"], "validation": ["2"], "test": ["3"]}
     about = {"name": name, "n_train": 400, "epochs_run": 2, "train_seconds": 8.0}
     if name != "cnn":
         about |= {"epochs_run": 1 if name == "rocket" else None, "train_seconds": 4.0}
-    folder = tmp_path / "job" / "0123456789abcdef"
-    folder.mkdir(parents=True)
-    (folder / "job.json").write_text(json.dumps(about))
+    made.write_job(tmp_path / "job" / "0123456789abcdef", w, people, skill=1.0, **about)
+    older = tmp_path / "job" / "another-version"
+    older.mkdir()
+    (older / "job.json").write_text(json.dumps({"name": name}))
     assert estimate([one, one]) == pytest.approx(2 * [n * passes / 100 + 2])
 
 

@@ -6,12 +6,12 @@ import typing
 import numpy as np
 import pytest
 
-from har.config import Split as SplitConfig
-from har.config import parse
+from har.config import SplitConfig, parse
 from har.errors import ConfigError, SplitError
+from har.store import Output, Store
 from har.training import leaky, splits
-from har.training.job import Job, Task
 from har.training.leaky import LeakySplit
+from har.training.tasks import TaskMaker
 from tests.synthetic import make_windows
 
 
@@ -83,15 +83,13 @@ def test_no_pipeline_file_can_ask_for_it(name):
 def test_its_jobs_have_a_key_of_their_own_even_on_the_same_windows(windows, honest, tmp_path):
     p = parse({"name": "x", "dataset": "watch", "models": ["cnn"]})
     a = honest[0]
-    where = {"prepared": tmp_path, "prepared_fingerprint": "f", "store": tmp_path}
-    mine = leaky.task(
-        LeakySplit(windows, a.train, a.validation, a.test), p.models[0], 0, 0,
-        training=p.training, **where,
-    )  # fmt: skip
-    theirs = Task(Job(p.models[0], 0, 0), p.training, a.train, a.validation, a.test, **where)
+    prepared = Output("prepare", "k", tmp_path, {"fingerprint": "f"})
+    maker = TaskMaker(prepared, Store(tmp_path), p.training)
+    (mine,) = maker.leaky(p.models, [LeakySplit(windows, a.train, a.validation, a.test)])
+    (theirs,) = maker.folds(p.models, [a])
     assert mine.key != theirs.key
     assert {k: v for k, v in mine.parts.items() if k != "leaky"} == theirs.parts
     assert dataclasses.replace(theirs).key == theirs.key
-    assert leaky.is_leaky({"fold": mine.job.fold})
+    assert leaky.is_leaky(mine.job.fold)
     assert mine.job.model.key == "cnn (leaky)"
-    assert not any(leaky.is_leaky({"fold": f}) for f in (0, "final"))
+    assert not any(leaky.is_leaky(f) for f in (0, "final"))

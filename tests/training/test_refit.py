@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from har.config import ModelConfig, Split, Training
+from har.config import ModelConfig, SplitConfig, Training
 from har.evaluation import leakage, protocol, scaler
 from har.evaluation.artefacts import artefacts
-from har.evaluation.collect import ModelJobs, read_job
+from har.evaluation.collect import ModelJobs
 from har.models import registry
 from har.signal import window_files
 from har.store import Store
 from har.training import fit, job
 from har.training.job import Job, Task, run_job
+from har.training.job_files import read, read_about
 from har.training.splits import make
 from tests.evaluation import made
 from tests.synthetic import make_windows
@@ -41,7 +40,7 @@ def prepared(tmp_path_factory, windows):
 
 @pytest.fixture(scope="module")
 def fold(windows):
-    return make(windows, Split(folds=3))[0]
+    return make(windows, SplitConfig(folds=3))[0]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +65,7 @@ def trained(tmp_path_factory, prepared, fold):
         assert own is not None
         assert base is not None  # stored like any other, and so trained once
         run_job(task(model, False), lambda _: pytest.fail("trained twice"))
-        out[model.name] = (read_job(own.path, 0, 0), read_job(base.path, 0, 0))
+        out[model.name] = (read(own.path, 0, 0), read(base.path, 0, 0))
     return out
 
 
@@ -74,16 +73,17 @@ def trained(tmp_path_factory, prepared, fold):
 def test_who_chose_is_judged_before_they_train(trained, name):
     own, base = trained[name]
     for part in ("train_index", "validation_index", "validation_probabilities", "test_index"):
-        np.testing.assert_array_equal(getattr(own, part), getattr(base, part))
+        np.testing.assert_array_equal(
+            getattr(own.predictions, part), getattr(base.predictions, part)
+        )
     assert own.history == base.history
     for key in ("best_epoch", "temperature", "epochs_run", "train", "validation", "test"):
-        assert own.info[key] == base.info[key]
-    assert (own.test_probabilities != base.test_probabilities).any()
-    assert own.info["train_seconds"] > base.info["train_seconds"]
-    assert own.info["refit"]
-    np.testing.assert_array_equal(
-        own.fitted_index, np.union1d(own.train_index, own.validation_index)
-    )
+        assert getattr(own.about, key) == getattr(base.about, key)
+    p = own.predictions
+    assert (p.test_probabilities != base.predictions.test_probabilities).any()
+    assert own.about.train_seconds > base.about.train_seconds
+    assert own.about.refit
+    np.testing.assert_array_equal(own.fitted_index, np.union1d(p.train_index, p.validation_index))
 
 
 @pytest.mark.parametrize("model", [CNN, GRU, ROCKET], ids=lambda m: m.name)
@@ -97,10 +97,12 @@ def test_it_is_the_fit_on_both_for_as_many_epochs(trained, windows, fold, model)
         params=model.params,
         training=RECIPE,
         seed=0,
-        epochs=own.info["best_epoch"],
-        temperature=own.info["temperature"],
+        epochs=own.about.best_epoch,
+        temperature=own.about.temperature,
     )
-    np.testing.assert_allclose(own.test_probabilities, alone.predict(fold.test), atol=1e-6)
+    np.testing.assert_allclose(
+        own.predictions.test_probabilities, alone.predict(fold.test), atol=1e-6
+    )
 
 
 def test_the_proof_knows_whom_the_saved_model_was_fitted_to(trained, windows, fold):
@@ -111,7 +113,7 @@ def test_the_proof_knows_whom_the_saved_model_was_fitted_to(trained, windows, fo
     assert proof["folds"][0]["scaler_max_abs_diff"] < 1e-4
     saved = scaler.saved_scaler(own.model_file)
     moments = scaler.moments(windows, saved.kind)
-    assert scaler.difference(saved, moments, own.train_index) > 1e-3
+    assert scaler.difference(saved, moments, own.predictions.train_index) > 1e-3
 
 
 def test_the_protocol_says_so():
@@ -131,5 +133,4 @@ def test_a_final_fit_has_nobody_to_wait_for(prepared, fold, tmp_path):
     )  # fmt: skip
     key = run_job(final, lambda _: None)
     assert [p.name for p in (tmp_path / "job").glob("[!.]*")] == [key]
-    about = json.loads((tmp_path / "job" / str(key) / "job.json").read_text())
-    assert "refit" not in about
+    assert not read_about(tmp_path / "job" / str(key)).refit

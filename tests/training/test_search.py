@@ -1,6 +1,8 @@
 """The search sees validation people alone, gives bad trials up, goes on where it was stopped."""
 
 import dataclasses
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +11,13 @@ from rich.console import Console
 
 from har.config import parse
 from har.errors import ConfigError
+from har.fanout import Crew
 from har.models import registry
 from har.signal import window_files
-from har.stages import Context
-from har.store import Output, Store
+from har.store import Output
 from har.training import search as searching
 from har.training import spaces
+from har.training.job_files import JobRecord
 from har.workspace import Workspace
 from tests.synthetic import make_windows
 
@@ -30,17 +33,17 @@ PIPELINE = {
 ONE = {"epochs": 1, "seeds": [0]}
 
 
-def context(root, windows=None, **changes):
+def searches(root, windows=None, **changes):
+    """`search` of the pipeline in a workspace."""
     windows = windows or make_windows(subjects=6)
     prepared = root / "prepared"
     prepared.mkdir(parents=True, exist_ok=True)
     window_files.write(prepared, windows)
-    workspace = Workspace(root)
-    made = Context(
-        workspace, parse({**PIPELINE, **changes}), Store(workspace.cache), 2, Console(quiet=True)
-    )
-    made.outputs["prepare"] = Output("prepare", "k", prepared, {"fingerprint": "x"})
-    return made
+    return partial(
+        searching.search, parse({**PIPELINE, **changes}),
+        prepared=Output("prepare", "k", prepared, {"fingerprint": "x"}),
+        workspace=Workspace(root), crew=Crew(2, Console(quiet=True)),
+    )  # fmt: skip
 
 
 def table(root):
@@ -57,7 +60,7 @@ def test_labels_of_test_people_change_nothing(tmp_path):
     labels = np.where(tested, (windows.labels + 1) % 3, windows.labels)
     other = dataclasses.replace(windows, labels=labels)
     found = [
-        searching.search(context(tmp_path / n, w, training=ONE), None, trials=2)
+        searches(tmp_path / n, w, training=ONE)(None, trials=2)
         for n, w in (("a", windows), ("b", other))
     ]
     assert found[0] == found[1]
@@ -74,7 +77,7 @@ def test_labels_of_test_people_change_nothing(tmp_path):
 
 
 def test_what_it_prints_is_a_part_of_a_pipeline_file(tmp_path):
-    found = searching.search(context(tmp_path, training=ONE), "cnn", trials=1)
+    found = searches(tmp_path, training=ONE)("cnn", trials=1)
     assert found.score == found.first
     text = found.as_text()
     assert "quote its score on people who took no part" in text
@@ -88,21 +91,18 @@ def pretended(monkeypatch):
     """Jobs that are known by their parameters: nothing is trained."""
     ran = []
 
-    def run_tasks(tasks, **options):
-        ran.extend((t.job.model.params["min_leaf"], t.job.fold, t.job.seed) for t in tasks)
-        return {}
+    def run_tasks(tasks, crew):
+        leaves = [t.job.model.params["min_leaf"] for t in tasks]
+        ran.extend((leaf, t.job.fold, t.job.seed) for leaf, t in zip(leaves, tasks, strict=True))
+        return [JobRecord("made up", 0, 0, str(leaf), Path()) for leaf in leaves]
 
     monkeypatch.setattr(searching, "run_tasks", run_tasks)
-    monkeypatch.setattr(
-        searching,
-        "_score",
-        lambda task, windows: 1 - 0.1 * abs(task.job.model.params["min_leaf"] - 5),
-    )
+    monkeypatch.setattr(searching, "_score", lambda job, labels: 1 - 0.1 * abs(int(job.key) - 5))
     return ran
 
 
 def test_bad_trials_are_given_up(tmp_path, pretended):
-    found = searching.search(context(tmp_path), None, trials=16)
+    found = searches(tmp_path)(None, trials=16)
     assert found.model.params["min_leaf"] == 5
     assert found.score == pytest.approx(1)
     assert found.first == pytest.approx(0.7)  # min_leaf: 2
@@ -116,34 +116,36 @@ def test_bad_trials_are_given_up(tmp_path, pretended):
 
 
 def test_it_goes_on_where_it_was_stopped(tmp_path, pretended, monkeypatch):
-    searching.search(context(tmp_path), None, trials=2)
+    searches(tmp_path)(None, trials=2)
     assert len(pretended) == 4
-    searching.search(context(tmp_path), None, trials=2)
+    searches(tmp_path)(None, trials=2)
     assert len(pretended) == 4
     real = searching.run_tasks
     monkeypatch.setattr(searching, "run_tasks", lambda *a, **k: (_ for _ in ()).throw(EOFError))
     with pytest.raises(EOFError):  # as if it was killed
-        searching.search(context(tmp_path), None, trials=4)
+        searches(tmp_path)(None, trials=4)
     cut_off = [v for _, state, v, _ in table(tmp_path) if state == "RUNNING"]
     assert len(cut_off) == 2
     monkeypatch.setattr(searching, "run_tasks", real)
-    found = searching.search(context(tmp_path), None, trials=4)
+    found = searches(tmp_path)(None, trials=4)
     assert found.finished + found.pruned == 4
     assert [v for _, state, v, _ in table(tmp_path) if state != "FAIL"][2:] == cut_off
     # another question is another study
-    other = context(tmp_path, training={"epochs": 2, "seeds": [0, 1]})
-    assert searching.search(other, None, trials=1).finished == 1
+    other = searches(tmp_path, training={"epochs": 2, "seeds": [0, 1]})
+    assert other(None, trials=1).finished == 1
 
 
-def test_spaces_hold_the_defaults_and_every_parameter_exists():
+def test_spaces_hold_the_defaults_and_every_parameter_exists(monkeypatch):
     for name in registry.names():
         spec = registry.get(name)
-        for key, options in spaces.space(name, by_epochs=spec.by_epochs).items():
+        for key, options in spaces.space(name).items():
             part, _, param = key.partition(".")
             if part == "model":
                 assert options.has(spec.defaults[param]), f"{name}.{param}"
+    monkeypatch.setattr(registry, "_registered", {})
+    registry.register(dataclasses.replace(registry.get("cnn"), name="mine", space={}))
     with pytest.raises(ConfigError, match="No search space for the model 'mine'"):
-        spaces.space("mine", by_epochs=True)
+        spaces.space("mine")
 
 
 def test_without_optuna_it_is_refused_with_the_command(monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
 
@@ -13,15 +12,18 @@ from rich.console import Console
 
 from har import fanout
 from har.cli.app import main
-from har.config import ModelConfig, Split, Training
+from har.config import ModelConfig, SplitConfig, Training
+from har.fanout import Crew
 from har.signal import window_files
 from har.store import Store
 from har.training import run
 from har.training.job import Job, Task, run_job
+from har.training.job_files import read_about
 from har.training.splits import make
 from tests.synthetic import make_windows
 
 CNN = ModelConfig(name="cnn", params={"filters": 4, "blocks": 1})
+QUIET = Console(quiet=True)
 TREES = ModelConfig(name="extra_trees", params={"trees": 20})
 
 
@@ -33,7 +35,7 @@ def prepared(tmp_path_factory):
 
 
 def tasks(prepared, store, models=(CNN, TREES), seeds=(0, 1)):
-    fold = make(window_files.load(prepared), Split(folds=3))[0]
+    fold = make(window_files.load(prepared), SplitConfig(folds=3))[0]
     training = Training(epochs=3, batch_size=16, backend="tensorflow")
     return [
         Task(
@@ -62,14 +64,14 @@ def test_two_runs_share_the_work_and_train_nothing_twice(prepared, tmp_path, mon
     outcome = {}
 
     def one(name):
-        outcome[name] = run.run_tasks(all_tasks, jobs=1, console=Console(quiet=True))
+        outcome[name] = run.run_tasks(all_tasks, Crew(1, QUIET))
 
     threads = [threading.Thread(target=one, args=(name,)) for name in "ab"]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
-    assert outcome == {"a": {}, "b": {}}
+    assert all(record.folder for name in "ab" for record in outcome[name])
     assert all(t.find() for t in all_tasks)
     assert trained == {t.key: 1 for t in all_tasks}
 
@@ -103,10 +105,10 @@ pytestmark = pytest.mark.filterwarnings(
 
 def test_jobs_over_a_cluster_equal_those_of_this_machine(cluster, prepared, tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
-    console = Console(quiet=True)
+    near, cloud = Crew(2, QUIET), Crew(1, QUIET, cluster)
     local, far = tasks(prepared, here, seeds=(0,)), tasks(prepared, there, seeds=(0,))
-    assert run.run_tasks(local, jobs=2, console=console) == {}
-    assert run.run_tasks(far, jobs=1, console=console, dask=cluster) == {}
+    assert all(record.folder for record in run.run_tasks(local, near))
+    assert all(record.folder for record in run.run_tasks(far, cloud))
     for a, b in zip(local, far, strict=True):
         assert a.key == b.key
         found = []
@@ -115,11 +117,10 @@ def test_jobs_over_a_cluster_equal_those_of_this_machine(cluster, prepared, tmp_
                 found.append(z["test_probabilities"])
         np.testing.assert_array_equal(*found)
     first = {t.key: (there / "job" / t.key / "job.json").stat().st_mtime_ns for t in far}
-    assert run.run_tasks(far, jobs=1, console=console, dask=cluster) == {}  # resumed: nothing to do
+    run.run_tasks(far, cloud)  # resumed: nothing to do
     again = {t.key: (there / "job" / t.key / "job.json").stat().st_mtime_ns for t in far}
     assert again == first
-    about = json.loads((there / "job" / far[0].key / "job.json").read_text())
-    assert about["backend"] == {"name": "tensorflow"}
+    assert read_about(there / "job" / far[0].key).backend == {"name": "tensorflow"}
 
 
 def test_the_command_line_takes_a_cluster(cluster, tmp_path):

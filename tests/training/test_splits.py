@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from har.config import Split as SplitConfig
+from har.config import SplitConfig
 from har.errors import SplitError
 from har.signal.windows import Windows
 from har.training import splits

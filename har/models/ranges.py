@@ -1,0 +1,62 @@
+"""What a search may try for a parameter: the words in which a model says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from har.signal.conditioning import N_CHANNELS
+
+CHANGES_NO_RESULT = True
+
+Value = str | int | float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few values."""
+
+    options: tuple[Value, ...]
+
+    def has(self, value: Any) -> bool:
+        return value in self.options
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An integer of a range, ends included."""
+
+    low: int
+    high: int
+    step: int = 1
+
+    def has(self, value: Any) -> bool:
+        return self.low <= value <= self.high and (value - self.low) % self.step == 0
+
+
+@dataclass(frozen=True)
+class Real:
+    """A number of a range; `log` where its order of magnitude is what matters."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def has(self, value: Any) -> bool:
+        return self.low <= value <= self.high
+
+
+Range = Choice | Whole | Real
+Space = Mapping[str, Range]
+"""By parameter."""
+
+CHANNELS = Choice(tuple(N_CHANNELS))
+DROPOUT = Real(0.0, 0.6)
+KERNEL = Choice((3, 5, 7, 9, 11))
+RECURRENT: Space = {
+    "channels": CHANNELS,
+    "units": Whole(32, 128, 16),
+    "frame": Choice((1, 2, 4, 8)),
+    "dropout": DROPOUT,
+}

@@ -1,0 +1,111 @@
+"""Every task is made here: of folds, leaky ones too, of a search's trials, of what ships."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from har.config import ModelConfig, Training
+from har.signal.windows import Windows
+from har.store import Output, Store
+from har.training.job import FINAL, Job, Task
+from har.training.leaky import LEAKY, LeakySplit, LeakyTask
+from har.training.splits import Split
+
+NOBODY = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class TaskMaker:
+    """Makes the tasks of a run from what they have in common.
+
+    Parameters
+    ----------
+    prepared : Output
+        Of `prepare`: the windows.
+    store : Store
+        Where each job leaves its result.
+    training : Training
+    """
+
+    prepared: Output
+    store: Store
+    training: Training
+
+    def folds(self, models: Iterable[ModelConfig], splits: Sequence[Split]) -> list[Task]:
+        """Every model with every seed on every fold, in this order."""
+        return [
+            self._task(Job(model, fold, seed), split.train, split.validation, split.test)
+            for model in models
+            for seed in self.training.seeds
+            for fold, split in enumerate(splits)
+        ]
+
+    def leaky(self, models: Iterable[ModelConfig], splits: Sequence[LeakySplit]) -> list[Task]:
+        """The same of splits that leak: a job's record calls its model and its fold leaky."""
+        return [
+            self._task(
+                Job(model.model_copy(update={"label": f"{model.key} ({LEAKY})"}),
+                    f"{LEAKY} {fold}", seed),
+                split.train, split.validation, split.test, kind=LeakyTask,
+            )
+            for model in models
+            for seed in self.training.seeds
+            for fold, split in enumerate(splits)
+        ]  # fmt: skip
+
+    def trial(self, model: ModelConfig, split: Split, *, fold: int, seed: int) -> Task:
+        """One fold without its test people: a choice of parameters has nothing to do with them."""
+        return self._task(Job(model, fold, seed), split.train, split.validation)
+
+    def final(
+        self,
+        model: ModelConfig,
+        windows: Windows,
+        *,
+        exclude: Sequence[str],
+        seed: int,
+        epochs: int,
+        temperature: float,
+    ) -> Task:
+        """The fit on all people, for what ships.
+
+        Parameters
+        ----------
+        model : ModelConfig
+        windows : Windows
+        exclude : sequence of str
+            People who take no part.
+        seed, epochs : int
+            Epochs: the median of the best epochs that the folds' validation people chose.
+        temperature : float
+            The median of the folds'.
+        """
+        everybody = np.flatnonzero(~np.isin(windows.subjects, exclude))
+        job = Job(model, FINAL, seed)
+        return self._task(job, everybody, epochs=epochs, temperature=temperature)
+
+    def _task(
+        self,
+        job: Job,
+        train: np.ndarray,
+        validation: np.ndarray = NOBODY,
+        test: np.ndarray = NOBODY,
+        *,
+        kind: type[Task] = Task,
+        **chosen: Any,
+    ) -> Task:
+        return kind(
+            job=job,
+            training=self.training,
+            train=train,
+            validation=validation,
+            test=test,
+            prepared=self.prepared.path,
+            prepared_fingerprint=self.prepared.fingerprint,
+            store=self.store.root,
+            **chosen,
+        )
