@@ -23,10 +23,13 @@ def digest(value: Any, length: int = 16) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
 
 
-def write_json(path: Path, value: Any) -> None:
+def json_text(value: Any) -> str:
     """Readable JSON; NaN is refused, since JSON has none."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.write_text(json_text(value), encoding="utf-8")
 
 
 def replace_file(path: Path, data: bytes) -> None:

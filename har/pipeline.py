@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import filecmp
 import importlib
-import json
+import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,12 +21,10 @@ STAGES: tuple[tuple[str, str], ...] = (
     ("har.ingest.stage", "STAGE"),
     ("har.signal.stage", "STAGE"),
     ("har.training.stage", "STAGE"),
-    ("har.evaluation.stage", "COMPARE"),
-    ("har.evaluation.stage", "REPORT"),
+    ("har.evaluation.stage", "STAGE"),
     ("har.export.stage", "STAGE"),
+    ("har.report.stage", "STAGE"),
 )
-
-MARKER = ".published.json"
 
 
 def stages() -> tuple[Stage, ...]:
@@ -46,20 +45,24 @@ class Step:
 def run(
     context: Context,
     *,
-    until: str = "export",
-    force: bool = False,
+    until: str = "report",
+    without: Collection[str] = (),
+    force: Collection[str] = (),
     dry_run: bool = False,
     on_step: Callable[[Step], None] = lambda _step: None,
 ) -> Context:
-    """Bring every stage up to one of them up to date.
+    """Bring the stages up to one of them up to date, in order.
 
     Parameters
     ----------
     context : Context
     until : str
         The last stage.
-    force : bool
-        Run that last stage even if it is up to date.
+    without : collection of str
+        Stages that are not run: where one is up to date its output is used, otherwise it is left
+        out. Only what no later stage needs can be left out.
+    force : collection of str
+        Stages that run even if they are up to date.
     dry_run : bool
         Run nothing; say what would be.
     on_step : callable
@@ -75,16 +78,16 @@ def run(
     names = [s.name for s in known]
     if until not in names:
         raise ConfigError(f"No stage {until!r}. Stages: {', '.join(names)}.")
-    last = known[names.index(until)]
-    needed = _needed(known, last)
     stale = False
-    for stage in known:
-        if stage.name not in needed:
-            continue
-        if stale:  # dry run: what is before this one would change first
+    for stage in known[: names.index(until) + 1]:
+        if stage.name in without:
+            step = None if stale else _up_to_date(context, stage)
+            if step is None:
+                continue
+        elif stale:  # dry run: what is before this one would change first
             step = Step(stage, "would run", "a stage before it would run", 0.0, None)
         else:
-            step = _bring_up_to_date(context, stage, force and stage is last, dry_run)
+            step = _bring_up_to_date(context, stage, stage.name in force, dry_run)
             stale = step.output is None
         if step.output is not None:
             context = context.with_output(stage.name, step.output)
@@ -93,23 +96,19 @@ def run(
     return context
 
 
-def _needed(known: tuple[Stage, ...], last: Stage) -> set[str]:
-    by_name = {s.name: s for s in known}
-    needed, todo = set(), [last.name]
-    while todo:
-        name = todo.pop()
-        if name not in needed:
-            needed.add(name)
-            todo += by_name[name].needs
-    return needed
+def _up_to_date(context: Context, stage: Stage) -> Step | None:
+    found = context.store.find(stage.name, digest(stage.parts(context)))
+    if found and stage.complete(found):
+        return Step(stage, "up to date", "", 0.0, found)
+    return None
 
 
 def _bring_up_to_date(context: Context, stage: Stage, force: bool, dry_run: bool) -> Step:
+    if not force and (step := _up_to_date(context, stage)):
+        return step
     parts = stage.parts(context)
     key = digest(parts)
     found = context.store.find(stage.name, key)
-    if found and not force and stage.complete(found):
-        return Step(stage, "up to date", "", 0.0, found)
     if force:
         why = "forced"
     elif found:
@@ -132,54 +131,33 @@ def _bring_up_to_date(context: Context, stage: Stage, force: bool, dry_run: bool
 
 
 def publish(context: Context, stage: Stage, output: Output) -> None:
-    """Copy what users look for into `reports/<pipeline>/`, file by file, each atomically.
-
-    Two stages may publish one name: the later holds what the earlier one wrote and more. The
-    marker keeps, for each name, the outputs that went into it, so that an earlier stage that has
-    not changed leaves the later one's file alone.
-    """
+    """Copy what users look for into `reports/<pipeline>/`, file by file, each atomically."""
     folder = context.workspace.reports / context.pipeline.name
-    made_of = published(folder)
-    changed = False
     for name in stage.publish:
         source, target = output.path / name, folder / name
-        if not source.exists():
-            continue
-        earlier = {
-            s.name: context.outputs[s.name].fingerprint
-            for s in stages()
-            if name in s.publish and s.name in context.outputs
-        }
-        if target.exists() and made_of.get(name, {}).get(stage.name) == output.fingerprint:
-            continue
         if source.is_dir():
             _replace_folder(source, target)
+        elif source.exists():
+            _replace(source, target)
+        elif target.is_dir():
+            shutil.rmtree(target)
         else:
-            replace_file(target, source.read_bytes())
-        made_of[name] = {**earlier, stage.name: output.fingerprint}
-        changed = True
-    if changed:
-        mark(folder, made_of)
+            target.unlink(missing_ok=True)
 
 
-def published(folder: Path) -> dict[str, dict[str, str]]:
-    """For each published name, what went into it: fingerprints of outputs, keys of studies."""
-    try:
-        found: dict[str, dict[str, str]] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return found
-
-
-def mark(folder: Path, made_of: dict[str, dict[str, str]]) -> None:
-    replace_file(folder / MARKER, json.dumps(made_of, indent=1).encode())
+def _replace(source: Path, target: Path) -> None:
+    """A copy has the time stamp of what it was copied from, by which it is known again."""
+    if not (target.is_file() and filecmp.cmp(source, target)):
+        replace_file(target, source.read_bytes())
+        stat = source.stat()
+        os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def _replace_folder(source: Path, target: Path) -> None:
     """Files first, then what is no longer there: a reader never misses a file that should exist."""
     names = {p.relative_to(source) for p in source.rglob("*") if p.is_file()}
     for name in sorted(names):
-        replace_file(target / name, (source / name).read_bytes())
+        _replace(source / name, target / name)
     for old in sorted(target.rglob("*"), reverse=True):
         relative = old.relative_to(target)
         if old.is_file() and relative not in names:

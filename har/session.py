@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from rich.console import Console
@@ -12,12 +12,11 @@ from har.errors import TrainingError
 from har.models.saved import load_model
 from har.stages import Context
 from har.store import Store
-from har.studies import republish
 from har.training.job_files import Trained
 from har.workspace import Workspace
 
-CLOSING = ("compare", "report", "export")
-"""Stages whose summaries close a run."""
+CLOSING = ("report", "export")
+"""Stages whose summaries close a run, in this order."""
 
 
 def open_context(
@@ -45,14 +44,17 @@ def run(
     name: str,
     *,
     echo: Callable[[str], None],
-    until: str = "export",
+    until: str = "report",
+    without: Collection[str] = (),
     overrides: tuple[str, ...] = (),
     jobs: int | None = None,
     dask: str | None = None,
-    force: bool = False,
+    force: Collection[str] = (),
     dry_run: bool = False,
 ) -> Context:
     """Run a pipeline up to a stage; results go to `echo`, progress to stderr.
+
+    `until`, `without` and `force` are those of `har.pipeline.run`.
 
     Raises
     ------
@@ -77,16 +79,19 @@ def run(
         if step.output and (text := step.stage.summarise(opened, step.output)):
             echo(text)
 
-    context = pipeline.run(opened, until=until, force=force, dry_run=dry_run, on_step=tell)
+    context = pipeline.run(
+        opened, until=until, without=without, force=force, dry_run=dry_run, on_step=tell
+    )
     if dry_run:
         return context
-    republish.attach(context)
     if sent := tracking.track(context, load_model=load_model):
         context.console.print(f"[bold]track[/bold]: {sent}")
-    for step in steps:
-        # What a run is for is shown at its end, also when nothing had to be done.
-        if step.stage.name in CLOSING or (step is steps[-1] and step.state == "up to date"):
-            _echo_summary(step)
+    # What a run is for is shown at its end, also when nothing had to be done.
+    closing = [step for name in CLOSING for step in steps if step.stage.name == name]
+    if not closing and steps[-1].state == "up to date":
+        closing = [steps[-1]]
+    for step in closing:
+        _echo_summary(step)
     if "compare" in context.outputs:
         elsewhere = f" --workspace {root}" if root != Path(".") else ""
         echo(f"MLflow: har{elsewhere} ui")
@@ -109,6 +114,7 @@ def _refuse_failures(context: Context) -> None:
 def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> str:
     """Send what is stored of a pipeline to MLflow; says what was sent. Runs no stage."""
     context = open_context(root, name, overrides=overrides)
-    context = pipeline.run(context, dry_run=True)  # finds the finished outputs
+    # finds the finished outputs
+    context = pipeline.run(context, without=("export",), dry_run=True)
     sent = tracking.track(context, load_model=load_model, required=True)
     return sent or "MLflow has all of it already."

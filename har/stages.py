@@ -58,6 +58,8 @@ class Stage:
     name, summary : str
     needs : tuple of str
         Stages whose outputs it reads; their fingerprints are part of its key.
+    uses : tuple of str
+        Stages whose outputs it reads as well if they are finished and up to date.
     modules : tuple of str
         Where its code is. Their sources and those that they import make its code version.
     run : callable
@@ -72,7 +74,8 @@ class Stage:
         False if some of the work failed and is to be tried again; a run then carries on with
         what there is.
     publish : tuple of str
-        Files and folders of the output that users find in `reports/<pipeline>/`.
+        Files and folders of the output that users find in `reports/<pipeline>/`; no two stages
+        have one name. What an output does not hold is removed there.
     """
 
     name: str
@@ -85,13 +88,15 @@ class Stage:
     summarise: Callable[[Context, Output], str | None] = lambda _context, _output: None
     complete: Callable[[Output], bool] = lambda _output: True
     publish: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
 
     def parts(self, context: Context) -> dict[str, Any]:
         """What the key of its output is made of."""
+        used = [name for name in self.uses if name in context.outputs]
         return {
             "config": self.config(context.pipeline),
             "inputs": {
-                **{name: context.outputs[name].fingerprint for name in self.needs},
+                **{name: context.outputs[name].fingerprint for name in (*self.needs, *used)},
                 **self.inputs(context),
             },
             "code": code_version(*self.modules),

@@ -15,6 +15,7 @@ from har.models import registry
 from har.runtime.interpreter import LiteModel
 from har.signal.filters import lowpass_taps
 from har.signal.windows import Windows
+from tests.evaluation import made
 
 RATE_HZ = 50.0
 N_SAMPLES = 64
@@ -140,23 +141,21 @@ PIPELINE = {
     "windows": {"length_s": N_SAMPLES / RATE_HZ, "overlap": 0.5},
     "models": [{"name": n, "params": p} for n, p in PARAMS.items()],
 }
-RESULTS: dict[str, Any] = {
-    "protocol": "4 people, each tested by a model that had not seen them",
-    "config_key": "0123456789abcdef",
-    "data_fingerprint": "fedcba9876543210",
-    "selected": "gru",
-    "models": {
+RESULTS = made.results(
+    parse(PIPELINE),
+    {
         n: {
             "accuracy": 0.5,
             "macro_f1": 0.5,
             "macro_f1_ci95": [0.4, 0.6],
             "per_subject": {f"s{i}": 0.5 for i in range(4)},
             "parameters": 100,
-            "exportable": True,
         }
         for n in PARAMS
     },
-}
+    selected="gru",
+    protocol="4 people, each tested by a model that had not seen them",
+)
 
 
 class FakeContext:

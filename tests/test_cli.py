@@ -85,7 +85,7 @@ def har_pipelines():
 def test_a_wrong_stage_names_the_right_ones(workspace):
     result = CliRunner().invoke(main, ["run", "watch", "--until", "deploy"])
     assert result.exit_code == 1
-    assert "Stages: ingest, prepare, train, compare, report, export." in result.stderr
+    assert "Stages: ingest, prepare, train, compare, export, report." in result.stderr
 
 
 def test_models_prints_the_registry_exactly():
@@ -114,7 +114,7 @@ def test_a_dry_run_says_what_would_run_and_does_nothing(workspace):
         "ingest: would run (nothing stored yet)",
         *(
             f"{stage}: would run (a stage before it would run)"
-            for stage in ("prepare", "train", "compare", "report", "export")
+            for stage in ("prepare", "train", "compare", "export", "report")
         ),
     ]
     assert not (workspace / "reports").exists()

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 
+import jsonschema
 import pandas as pd
 import pytest
 
-from har import config, session
+from har import config, pipeline, session
 from har.errors import TrainingError
+from har.evaluation.results import Results
 from har.signal import window_files
 from tests.noise import MLFLOW
 
@@ -59,15 +61,29 @@ def test_a_run_leaves_all_that_is_promised(finished):
     report = folder / "reports/small"
     for name in (
         "index.html", "results.json", "windows.parquet",
-        "confusion/cnn.png", "confusion/gru.png",
+        "confusion/cnn.png", "confusion/gru.png", "figures/people.png", "pareto.png",
+        "leakage.json",
     ):  # fmt: skip
         assert (report / name).stat().st_size > 0, name
     [bundle] = (report / "bundle").iterdir()
     for name in ("model.tflite", "model.dynamic.tflite", "model.float16.tflite", "model.json"):
         assert (bundle / name).stat().st_size > 0, name
     assert (folder / "reports/mlflow.db").is_file()
-    for text in ("10 subjects, 140 recordings", "macro-F1", "index.html", "MLflow: har"):
-        assert text in said
+    closing = ("10 subjects, 140 recordings", "macro-F1", "Report: ", "Bundle: ", "MLflow: har")
+    places = [said.index(text) for text in closing]
+    assert places == sorted(places)
+    html = (report / "index.html").read_text("utf-8")
+    assert "On the phone" in html
+    schema = Results.json_schema()
+    jsonschema.validate(results(folder), schema)
+
+
+def test_the_report_is_the_last_stage_and_each_published_name_has_one_writer():
+    stages = pipeline.stages()
+    assert [s.name for s in stages] == ["ingest", "prepare", "train", "compare", "export", "report"]
+    names = [name for s in stages for name in s.publish]
+    assert len(names) == len(set(names))
+    assert {"results.json", "index.html"} <= set(stages[-1].publish)
 
 
 def test_every_window_is_scored_once_by_a_model_that_never_saw_its_person(finished):
@@ -126,7 +142,7 @@ def test_a_second_run_recomputes_nothing_and_imports_no_tensorflow(finished):
 
 def test_the_result_does_not_depend_on_the_number_of_processes(finished, tmp_path):
     folder, _ = finished
-    session.run(tmp_path, "watch", echo=str, overrides=SMALL, jobs=1, until="compare")
+    session.run(tmp_path, "watch", echo=str, overrides=SMALL, jobs=1, without=("export",))
     one, two = without_times(results(tmp_path)), without_times(results(folder))
     for model in two["models"].values():
         model.pop("export", None)
@@ -141,7 +157,7 @@ def test_the_result_does_not_depend_on_the_number_of_processes(finished, tmp_pat
 
 def test_a_killed_run_carries_on_where_it_was(tmp_path):
     process = subprocess.Popen(
-        [*COMMAND, "--workspace", str(tmp_path), *arguments("--jobs", "1", "--until", "compare")],
+        [*COMMAND, "--workspace", str(tmp_path), *arguments("--jobs", "1")],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     jobs = tmp_path / "data/cache/job"
@@ -155,7 +171,7 @@ def test_a_killed_run_carries_on_where_it_was(tmp_path):
     kept = {p: p.stat().st_mtime_ns for p in jobs.glob("[!.]*/meta.json")}
     assert 2 <= len(kept) < 6
     assert not (tmp_path / "reports/small/results.json").exists()
-    session.run(tmp_path, "watch", echo=str, overrides=SMALL, jobs=2, until="compare")
+    session.run(tmp_path, "watch", echo=str, overrides=SMALL, jobs=2, without=("export",))
     assert len(list(jobs.glob("[!.]*/meta.json"))) == 6
     assert {p: p.stat().st_mtime_ns for p in kept} == kept
     assert set(results(tmp_path)["models"]) == {"cnn", "gru"}
@@ -168,7 +184,7 @@ def test_a_job_that_fails_is_named_and_the_others_are_compared(tmp_path):
     )
     said = []
     with pytest.raises(TrainingError, match=r"3 of 6 jobs failed(.|\n)*broken fold 0 seed 0"):
-        session.run(tmp_path, "watch", echo=said.append, overrides=overrides, until="compare")
+        session.run(tmp_path, "watch", echo=said.append, overrides=overrides, without=("export",))
     r = results(tmp_path)
     assert r["selected"] == "cnn"
     assert r["models"]["broken"]["failed_jobs"]
@@ -191,8 +207,8 @@ def test_what_a_change_reruns(finished):
 
     assert would_run() == []
     # results.json holds the whole configuration: a change of words reruns what writes it
-    assert would_run("export.quantization=[none]") == ["compare", "report", "export"]
-    assert would_run("training.epochs=3") == ["train", "compare", "report", "export"]
+    assert would_run("export.quantization=[none]") == ["compare", "export", "report"]
+    assert would_run("training.epochs=3") == ["train", "compare", "export", "report"]
     assert would_run("windows.overlap=0.25")[0] == "prepare"
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from har import tracking
 from har.errors import TrackingError
+from har.evaluation.results import ExportFigures
 from har.tracking import once, pages, send
 from har.workspace import Workspace
 from tests.evaluation import workspace
@@ -75,9 +76,9 @@ def test_a_run_for_the_comparison_each_model_and_each_job(sent):
 def test_tags_say_what_the_scores_are_of(sent):
     r = workspace.results(sent)
     for run in runs(sent).values():
-        assert run.data.tags["har.data_fingerprint"] == r["data_fingerprint"]
-        assert run.data.tags["har.config_key"] == r["config_key"]
-        assert run.data.tags["har.code"] == r["code"]
+        assert run.data.tags["har.data_fingerprint"] == r.data_fingerprint
+        assert run.data.tags["har.config_key"] == r.config_key
+        assert run.data.tags["har.code"] == r.code
     keys = [run.data.tags["har.job_key"] for run in runs(sent).values()]
     assert len(set(keys)) == N_RUNS
 
@@ -85,12 +86,12 @@ def test_tags_say_what_the_scores_are_of(sent):
 def test_models_carry_their_pooled_scores(sent):
     r = workspace.results(sent)
     for run in of_kind(sent, "model"):
-        m = r["models"][run.info.run_name]
+        m = r.models[run.info.run_name]
         for name in ("macro_f1", "accuracy", "validation_macro_f1", "macro_f1_seed_sd"):
-            assert run.data.metrics[name] == pytest.approx(m[name])
-        assert run.data.metrics["macro_f1_ci95_low"] == pytest.approx(m["macro_f1_ci95"][0])
-        assert run.data.metrics["f1/walk"] == pytest.approx(m["per_class"]["f1"][0])
-        assert run.data.metrics["subject_f1/3"] == pytest.approx(m["per_subject"]["3"])
+            assert run.data.metrics[name] == pytest.approx(getattr(m, name))
+        assert run.data.metrics["macro_f1_ci95_low"] == pytest.approx(m.macro_f1_ci95[0])
+        assert run.data.metrics["f1/walk"] == pytest.approx(m.per_class.f1[0])
+        assert run.data.metrics["subject_f1/3"] == pytest.approx(m.per_subject["3"])
         assert run.data.params["model"] == run.info.run_name
 
 
@@ -233,17 +234,20 @@ def test_another_comparison_of_the_same_jobs_has_runs_of_its_own(fresh, tmp_path
 def test_an_export_is_added_to_the_runs_that_are_there(fresh):
     context = fresh
     tracking.track(context)
-    entry = {"bytes": 80_000, "max_abs_diff": 1e-7, "label_agreement": 1.0, "macro_f1": 0.9}
-    results = workspace.results(context)
-    results["models"]["cnn"]["export"] = {"none": entry}
+    entry = {
+        "bytes": 80_000, "max_abs_diff": 1e-7, "label_agreement": 1.0, "macro_f1": 0.9,
+        "latency_ms_p50": 0.1, "latency_ms_p99": 0.2,
+    }  # fmt: skip
+    figures = ExportFigures.model_validate({"models": {"cnn": {"float32": entry}}})
     with context.store.writing("export", "k", {}) as writing:
-        (writing.path / "results.json").write_text(json.dumps(results))
+        figures.write(writing.path / "figures.json")
         (writing.path / "bundle" / "cnn").mkdir(parents=True)
         (writing.path / "bundle" / "cnn" / "model.tflite").write_bytes(b"TFL3")
     context = context.with_output("export", context.store.find("export", "k"))
+    context = workspace.run(context, "k2")
     assert tracking.track(context).startswith("0 runs sent")
     (run,) = of_kind(context, "model")
-    assert run.data.metrics["export/none.bytes"] == 80_000
+    assert run.data.metrics["export/float32.bytes"] == 80_000
     paths = [a.path for a in client(context).list_artifacts(run.info.run_id, "bundle")]
     assert paths == ["bundle/model.tflite"]
     assert tracking.track(context) is None

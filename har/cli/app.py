@@ -60,26 +60,34 @@ def pipeline_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Train on a Dask cluster whose workers see this workspace, such as "
             "tcp://10.0.0.1:8786; a process for each job.",
         ),
-        click.option("--force", is_flag=True, help="Run the last stage even if it is up to date."),
+        click.option(
+            "--force", is_flag=True,
+            help="Run the named stage (of har run: the last one) even if it is up to date.",
+        ),
         click.option("--dry-run", is_flag=True, help="Say what would run, and why; run nothing."),
     ]  # fmt: skip
     return functools.reduce(lambda f, option: option(f), reversed(options), command)
 
 
 def _run_until(
-    ctx: click.Context, until: str, pipeline: str, overrides: tuple[str, ...], **options: Any
-) -> None:
+    ctx: click.Context, stage: str, *, until: str, without: tuple[str, ...] = (), pipeline: str,
+    force: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Run a pipeline up to a stage; `stage` is what the command is about, and may be forced."""
     from har import session
 
-    session.run(ctx.obj, pipeline, overrides=overrides, until=until, echo=click.echo, **options)
+    session.run(
+        ctx.obj, pipeline, until=until, without=without, force=(stage,) if force else (),
+        echo=click.echo, **options,
+    )  # fmt: skip
 
 
 @main.command()
 @pipeline_options
-@click.option("--until", metavar="STAGE", default="export", help="Stop after this stage.")
+@click.option("--until", metavar="STAGE", default="report", help="Stop after this stage.")
 @click.pass_context
-def run(ctx: click.Context, pipeline: str, overrides: tuple[str, ...], **options: Any) -> None:
-    """Run every stage that is not up to date: ingest, prepare, train, compare, report, export.
+def run(ctx: click.Context, until: str, **options: Any) -> None:
+    """Run every stage that is not up to date: ingest, prepare, train, compare, export, report.
 
     PIPELINE is a name from pipelines/ or a path; `watch` by default.
 
@@ -88,22 +96,29 @@ def run(ctx: click.Context, pipeline: str, overrides: tuple[str, ...], **options
       har run watch --set training.epochs=5 --jobs 2
       har run watch-full --dask tcp://10.0.0.1:8786
     """
-    _run_until(ctx, options.pop("until"), pipeline, overrides, **options)
+    _run_until(ctx, until, until=until, **options)
 
 
-def _stage_command(name: str, until: str, help_text: str) -> None:
+def _stage_command(
+    name: str, help_text: str, *, until: str | None = None, without: tuple[str, ...] = ()
+) -> None:
     @main.command(name, help=f"{help_text}\n\n\b\nExample:\n  har {name} watch")
     @pipeline_options
     @click.pass_context
     def command(ctx: click.Context, **options: Any) -> None:
-        _run_until(ctx, until, **options)
+        _run_until(ctx, name, until=until or name, without=without, **options)
 
 
-_stage_command("ingest", "ingest", "Take recordings in: read, check and store them.")
-_stage_command("prepare", "prepare", "Resample and cut windows (and what that needs).")
-_stage_command("train", "train", "Train every model on every fold (and what that needs).")
-_stage_command("compare", "report", "Score, compare and report (and what that needs).")
-_stage_command("export", "export", "Write the bundle for the phone (and what that needs).")
+_stage_command("ingest", "Take recordings in: read, check and store them.")
+_stage_command("prepare", "Resample and cut windows (and what that needs).")
+_stage_command("train", "Train every model on every fold (and what that needs).")
+_stage_command(
+    "compare", "Score, compare and report (and what that needs).",
+    until="report", without=("export",),
+)  # fmt: skip
+_stage_command(
+    "export", "Write the bundle for the phone (and what that needs), and report.", until="report"
+)
 
 
 @main.command()

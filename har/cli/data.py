@@ -115,7 +115,8 @@ def data_check(
 
     from rich.console import Console
 
-    from har.ingest import check, draft, show
+    from har.ingest import check, draft
+    from har.report import check_page
 
     with Console(stderr=True).status(f"reading {path}") as status:
         report = check.check(
@@ -128,7 +129,7 @@ def data_check(
         _echo_report(report, strict=strict)
     if page:
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(show.as_html(report, strict=strict), encoding="utf-8")
+        page.write_text(check_page.render(report, strict=strict), encoding="utf-8")
         click.echo(f"page: {page}", err=True)
     if pipeline_file:
         pipeline_file.parent.mkdir(parents=True, exist_ok=True)

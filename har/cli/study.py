@@ -105,17 +105,12 @@ def study_page(ctx: click.Context, pipeline: str, out: Path | None, command: str
     Example:
       har study page motionsense --out reports
     """
-    import json
-
-    from har.errors import TrainingError
+    from har.evaluation.results import Results
     from har.report import markdown
     from har.workspace import Workspace
 
     reports = Workspace(ctx.obj.resolve()).reports
-    source = reports / pipeline / "results.json"
-    if not source.is_file():
-        raise TrainingError(f"No results at {source}. Run: har run {pipeline}")
-    results = json.loads(source.read_text(encoding="utf-8"))
+    results = Results.published(reports, pipeline)
     for path in markdown.write(out or reports, results, command=command):
         click.echo(path)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from har.config import Pipeline
 from har.evaluation import metrics, statistics
-from har.report.table import signed, signed_interval
+from har.evaluation.numerals import signed, signed_interval
+from har.evaluation.results import Aligned, Comparison, ModelScores, Nested
 
 # Schemes in which everybody is tested, by models that never saw them.
 EVERYONE_TESTED = ("subject-folds", "leave-one-subject-out")
@@ -132,91 +132,105 @@ def cautions(people: int, tests: int, pipeline: Pipeline) -> list[str]:
     return out
 
 
-def nested(found: Mapping[str, Any]) -> str:
+def nested(found: Nested) -> str:
     """The score with a choice in each fold, `nested` of `results.json`."""
-    chosen: Sequence[str] = found["chosen"]
-    times = Counter(chosen).most_common()
-    who = ", ".join(f"{name} in {n}" for name, n in times) + f" of {len(chosen)} folds"
+    times = Counter(found.chosen).most_common()
+    who = ", ".join(f"{name} in {n}" for name, n in times) + f" of {len(found.chosen)} folds"
     interval = (
         ""
-        if not found["macro_f1_ci95"]
-        else " (95 % over people {:.3f} to {:.3f})".format(*found["macro_f1_ci95"])
+        if not found.macro_f1_ci95
+        else " (95 % over people {:.3f} to {:.3f})".format(*found.macro_f1_ci95)
     )
     return (
         "Who validates in one fold is tested in another, and the model is selected by the mean "
         "over all folds. With each fold's model selected by that fold's validation people alone "
-        f"({who}) the macro-F1 is {found['macro_f1']:.3f}{interval}, the accuracy "
-        f"{found['accuracy']:.3f}: the score of the whole procedure, choice of a model included "
+        f"({who}) the macro-F1 is {found.macro_f1:.3f}{interval}, the accuracy "
+        f"{found.accuracy:.3f}: the score of the whole procedure, choice of a model included "
         "(Varma and Simon 2006)."
     )
 
 
-def aligned(recordings: int, as_recorded: Sequence[str]) -> str:
+def aligned(found: Aligned) -> str:
     """How many recordings were turned by their walking (`har.signal.align`)."""
-    turned = recordings - len(as_recorded)
-    said = f"{turned} of {recordings} recordings were turned by their walking"
-    if not as_recorded:
+    turned = found.recordings - len(found.as_recorded)
+    said = f"{turned} of {found.recordings} recordings were turned by their walking"
+    if not found.as_recorded:
         return f"{said}."
-    return f"{said}; too little walking, and so as recorded: {', '.join(as_recorded)}."
+    return f"{said}; too little walking, and so as recorded: {', '.join(found.as_recorded)}."
 
 
-def _how_good(row: Mapping[str, Any]) -> str:
+def _how_good(row: Comparison) -> str:
     """Of a model whose difference to the selected one has an interval that is not above 0."""
-    if row["difference"] > 0:
+    if row.difference > 0:
         return "is not shown to be worse than"
-    beyond = row["ci95"] is not None and row["ci95"][1] < 0
+    beyond = row.ci95 is not None and row.ci95[1] < 0
     return "scores higher than" if beyond else "scores no lower than"
 
 
-def headline(results: Mapping[str, Any]) -> list[str]:
-    """The first lines of the report: what to ship, and what speaks against it."""
-    name, models = results["selected"], results["models"]
-    if name is None:
+def headline(
+    pipeline: Pipeline,
+    selected: str | None,
+    models: Mapping[str, ModelScores],
+    comparisons: Sequence[Comparison],
+    each_fold: Nested | None,
+) -> list[str]:
+    """The first lines of the report: what to ship, and what speaks against it.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    selected : str or None
+        A key of models.
+    models : mapping of ModelScores
+    comparisons : sequence of Comparison
+        Of the selected model.
+    each_fold : Nested or None
+    """
+    if selected is None:
         return ["No model is selected: none that can be exported finished all of its jobs."]
-    mine = models[name]
+    mine = models[selected]
     lines = []
-    for row in results["comparisons"]:
-        other = models[row["b"]]
-        solved = other["exportable"] and not other["by_epochs"] and mine["by_epochs"]
-        if other["exportable"] and not solved:
+    for row in comparisons:
+        other = models[row.b]
+        solved = other.exportable and not other.by_epochs and mine.by_epochs
+        if other.exportable and not solved:
             continue
-        if row["ci95"] is None or row["ci95"][0] <= 0:
-            interval = "" if row["ci95"] is None else f" ({signed_interval(row['ci95'])})"
+        if row.ci95 is None or row.ci95[0] <= 0:
+            interval = "" if row.ci95 is None else f" ({signed_interval(row.ci95)})"
             what, then = (
                 ("is no deep network", "Prefer it, unless its size or time on the phone forbids")
                 if solved
                 else ("cannot be exported", "Where no phone is needed, prefer it")
             )
             lines.append(
-                f"{row['b']} {what} and {_how_good(row)} {name}: macro-F1 "
-                f"{other['macro_f1']:.3f} against {mine['macro_f1']:.3f}, difference "
-                f"{signed(row['difference'])}{interval}. {then}."
+                f"{row.b} {what} and {_how_good(row)} {selected}: macro-F1 "
+                f"{other.macro_f1:.3f} against {mine.macro_f1:.3f}, difference "
+                f"{signed(row.difference)}{interval}. {then}."
             )
-    sessions = results["config"]["split"]["scheme"] == "sessions"
+    sessions = pipeline.split.scheme == "sessions"
     what = "recordings" if sessions else "people"
     text = (
-        f"{name} is selected: it has the best macro-F1 on validation {what} "
-        f"({mine['validation_macro_f1']:.3f}) of the models that can be exported. On {what} it "
-        f"never saw its macro-F1 is {mine['macro_f1']:.3f}"
+        f"{selected} is selected: it has the best macro-F1 on validation {what} "
+        f"({mine.validation_macro_f1:.3f}) of the models that can be exported. On {what} it "
+        f"never saw its macro-F1 is {mine.macro_f1:.3f}"
     )
-    if mine["macro_f1_ci95"]:
-        text += " (95 % interval over people {:.3f} to {:.3f})".format(*mine["macro_f1_ci95"])
-    text += f", its accuracy {mine['accuracy']:.3f}."
-    if each := results.get("nested"):
+    if mine.macro_f1_ci95:
+        text += " (95 % interval over people {:.3f} to {:.3f})".format(*mine.macro_f1_ci95)
+    text += f", its accuracy {mine.accuracy:.3f}."
+    if each_fold:
+        alone = each_fold.macro_f1
+        text += f" Where each fold selects by its own validation people alone: {alone:.3f}."
+    if several := mine.seed_ensemble:
+        over = several.macro_f1_ci95
         text += (
-            f" Where each fold selects by its own validation people alone: {each['macro_f1']:.3f}."
-        )
-    if several := mine["seed_ensemble"]:
-        over = several["macro_f1_ci95"]
-        text += (
-            f" The mean of its {len(results['seeds'])} seeds' probabilities, which export.seeds: "
-            f"all ships as one file, has {several['macro_f1']:.3f}"
+            f" The mean of its {len(pipeline.training.seeds)} seeds' probabilities, which "
+            f"export.seeds: all ships as one file, has {several.macro_f1:.3f}"
             + (" ({:.3f} to {:.3f})." if over else ".").format(*over or ())
         )
     lines.append(text)
     if sessions:
         lines.append("These are other recordings of the same people: nothing is said of others.")
-    failed = {n: len(m["failed_jobs"]) for n, m in models.items() if m["failed_jobs"]}
+    failed = {n: len(m.failed_jobs) for n, m in models.items() if m.failed_jobs}
     if failed:
         lines.append(
             "Failed jobs: "

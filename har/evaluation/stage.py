@@ -1,9 +1,8 @@
-"""The `compare` and `report` stages."""
+"""The `compare` stage: scores on unseen people, after the proof that nothing leaked."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from har.code import code_version
 from har.config import Pipeline
@@ -11,14 +10,19 @@ from har.files import digest, write_json
 from har.stages import Context, Stage
 from har.store import Output, Writing
 
+if TYPE_CHECKING:
+    from har.evaluation.results import Results
+
+SCORES = "scores.json"
+
 
 def _config(pipeline: Pipeline) -> dict[str, Any]:
-    # results.json holds the whole configuration.
+    # The results hold the whole configuration.
     return pipeline.model_dump(mode="json")
 
 
-def _compare(context: Context, writing: Writing) -> None:
-    from har.evaluation import leakage, predictions, results
+def _run(context: Context, writing: Writing) -> None:
+    from har.evaluation import assembly, leakage, predictions
     from har.evaluation.artefacts import artefacts
     from har.evaluation.collect import collect
     from har.signal import window_files
@@ -34,64 +38,34 @@ def _compare(context: Context, writing: Writing) -> None:
     )
     leakage.require(proof)
     write_json(writing.path / "leakage.json", proof)
-    made = results.assemble(
+    results = assembly.assemble(
         context.pipeline, windows, trained.folds, models, proof, code=_code(context)
     )
-    write_json(writing.path / "results.json", made)
+    results.write(writing.path / SCORES)
     predictions.write(writing.path / "windows.parquet", windows, models)
-    writing.note(selected=made["selected"])
+    writing.note(selected=results.selected)
 
 
 def _code(context: Context) -> str:
     """Of everything that had a hand in the numbers."""
-    before = {n: context.outputs[n].meta["parts"]["code"] for n in COMPARE.needs}
-    return digest({**before, "compare": code_version(*COMPARE.modules)})
+    before = {n: context.outputs[n].meta["parts"]["code"] for n in STAGE.needs}
+    return digest({**before, "compare": code_version(*STAGE.modules)})
 
 
-def _report(context: Context, writing: Writing) -> None:
-    from har.evaluation.collect import collect
-    from har.report import comparison_page
-    from har.training.job_files import Trained
+def scores(output: Output) -> Results:
+    """The results of a finished comparison, before an export and studies."""
+    from har.evaluation.results import Results
 
-    trained = Trained.read(context.outputs["train"], context.store)
-    models = collect(trained.jobs, [m.key for m in context.pipeline.models])
-    comparison_page.write(
-        writing.path, read_results(context.outputs["compare"]), comparison_page.histories(models)
-    )
+    name = output.meta["parts"]["config"]["name"]
+    return Results.read(output.path / SCORES, again=f"har compare {name} --force")
 
 
-def read_results(output: Output) -> dict[str, Any]:
-    """`results.json` of a finished `compare` (or `export`)."""
-    found: dict[str, Any] = json.loads((output.path / "results.json").read_text(encoding="utf-8"))
-    return found
-
-
-def _table(_: Context, output: Output) -> str:
-    from har.report.table import comparison_table
-
-    return comparison_table(read_results(output))
-
-
-def _where(context: Context, _: Output) -> str:
-    return f"Report: {context.workspace.reports / context.pipeline.name / 'index.html'}"
-
-
-COMPARE = Stage(
+STAGE = Stage(
     name="compare",
     summary="score on unseen people, prove that nothing leaked, compare",
     needs=("prepare", "train"),
     modules=("har.evaluation.stage",),
     config=_config,
-    run=_compare,
-    summarise=_table,
-    publish=("results.json", "windows.parquet", "leakage.json"),
-)
-REPORT = Stage(
-    name="report",
-    summary="draw the report",
-    needs=("train", "compare"),
-    modules=("har.report.comparison_page",),
-    run=_report,
-    summarise=_where,
-    publish=("index.html", "confusion"),
+    run=_run,
+    publish=("windows.parquet", "leakage.json"),
 )

@@ -9,6 +9,7 @@ import har
 from har.code import versions
 from har.config import Align, ModelConfig, Table
 from har.errors import ConfigError
+from har.evaluation.results import Estimate, ModelScores, Results
 from har.models import registry
 from har.runtime import smoothing
 from har.runtime.bundle import SCHEMA
@@ -29,7 +30,7 @@ def describe(
     trained_on: Mapping[str, Any],
     withheld: Mapping[str, str],
     windows: Windows,
-    results: Mapping[str, Any],
+    results: Results,
 ) -> dict[str, Any]:
     """`model.json` without `variants` and `golden`.
 
@@ -43,16 +44,15 @@ def describe(
     withheld : mapping
         Reasons by variant.
     windows : Windows
-    results : mapping
-        `results.json`.
+    results : Results
     """
     pipeline = context.pipeline
-    score = results["models"][model.key]
+    score = results.models[model.key]
     k, rate = len(windows.activities), windows.rate_hz
     hop = max(1, round(windows.n_samples * (1 - pipeline.windows.overlap)))
     lead = len(windows.taps) - 1
     parameters = registry.get(model.name).n_parameters(windows.n_samples, k, model.params)
-    parameters = parameters or score["parameters"]
+    parameters = parameters or score.parameters or 0
     filter_ = {"kind": pipeline.signal.filter.kind}
     if filter_["kind"] != "none":
         filter_ |= pipeline.signal.filter.model_dump(include={"cutoff_hz", "transition_hz"})
@@ -111,7 +111,7 @@ def describe(
         "withheld": dict(withheld),
         "data": _data(context, results),
         "versions": {"har": har.__version__, **versions(), **versions(("ai-edge-litert",))},
-        "config_key": results["config_key"],
+        "config_key": results.config_key,
     }
 
 
@@ -140,10 +140,10 @@ def _gravity(dataset: str | Table) -> str:
 def _score(
     context: Context,
     trained_on: Mapping[str, Any],
-    score: Mapping[str, Any],
-    results: Mapping[str, Any],
+    score: ModelScores,
+    results: Results,
 ) -> dict[str, Any]:
-    n = len(score["per_subject"])
+    n = len(score.per_subject)
     if context.pipeline.split.scheme == "sessions":
         whom = "other recordings of the same people: this tells nothing about anybody else"
     else:
@@ -153,19 +153,27 @@ def _score(
         "the same recipe fitted on all of them, and nobody is left to score it on",
         "fold": f"the recipe over all folds, on {whom}; the file that ships is one fold's model",
     }[trained_on["fit"]]
-    quoted = {k: score[k] for k in ("accuracy", "macro_f1", "macro_f1_ci95")}
+    quoted: ModelScores | Estimate = score
     if members := len(trained_on.get("members", ())):
         what = f"the mean of {members} seeds' probabilities: {what}"
-        quoted = score["seed_ensemble"]
-    return {"what": what, "protocol": results["protocol"], **quoted, "n_subjects": n}
+        assert score.seed_ensemble is not None  # of several seeds
+        quoted = score.seed_ensemble
+    return {
+        "what": what,
+        "protocol": results.protocol,
+        "accuracy": quoted.accuracy,
+        "macro_f1": quoted.macro_f1,
+        "macro_f1_ci95": quoted.macro_f1_ci95,
+        "n_subjects": n,
+    }
 
 
-def _data(context: Context, results: Mapping[str, Any]) -> dict[str, Any]:
+def _data(context: Context, results: Results) -> dict[str, Any]:
     pipeline = context.pipeline
     out: dict[str, Any] = {
         "name": pipeline.dataset_name,
         "licence": "the recorder's own data",
-        "fingerprint": results["data_fingerprint"],
+        "fingerprint": results.data_fingerprint,
     }
     if isinstance(pipeline.activities, Mapping):
         out["labels"] = {old: new for new, olds in pipeline.activities.items() for old in olds}

@@ -11,6 +11,7 @@ import numpy as np
 
 from har.config import ModelConfig
 from har.errors import ExportError
+from har.evaluation.results import Results, Variant, Withheld
 from har.export import abstention, convert, description, proof, writer
 from har.export.ensemble import Fold
 from har.export.measure import measure
@@ -21,7 +22,7 @@ from har.stages import Context
 from har.training.job_files import MODEL, JobRecord, Trained, read_about
 
 
-def choose(context: Context, results: dict[str, Any]) -> list[ModelConfig]:
+def choose(context: Context, results: Results) -> list[ModelConfig]:
     """The models that `export.models` means.
 
     Raises
@@ -31,9 +32,9 @@ def choose(context: Context, results: dict[str, Any]) -> list[ModelConfig]:
     """
     wanted = context.pipeline.export.models
     by_key = {m.key: m for m in context.pipeline.models}
-    able = [k for k, m in results["models"].items() if m.get("exportable", True) and m["macro_f1"]]
+    able = [k for k, m in results.models.items() if m.exportable and m.macro_f1]
     if wanted == "best":
-        keys = [results["selected"]] if results["selected"] else []
+        keys = [results.selected] if results.selected else []
     elif wanted == "all":
         keys = [k for k in by_key if k in able]
     else:
@@ -160,7 +161,7 @@ def _shipped(
 
 
 def build(
-    context: Context, shipped: Sequence[proof.Shipped], results: dict[str, Any], folder: Path
+    context: Context, shipped: Sequence[proof.Shipped], results: Results, folder: Path
 ) -> dict[str, dict[str, Any]]:
     """Convert, prove and write a bundle for each model into `folder/<model>`.
 
@@ -186,7 +187,7 @@ def _write(
     model: proof.Shipped,
     converted: convert.Converted,
     windows: Windows,
-    results: dict[str, Any],
+    results: Results,
     folder: Path,
 ) -> dict[str, Any]:
     figures = {}
@@ -245,13 +246,11 @@ def _sureness(context: Context, model: proof.Shipped, windows: Windows) -> dict[
     return out | ({"abstention": chosen} if chosen else {})
 
 
-def entries(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """A model's `export` part of `results.json`: each variant's figures, or why it is withheld."""
-    keep = ("bytes", "max_abs_diff", "label_agreement", "macro_f1")
-    timed = ("latency_ms_p50", "latency_ms_p99")
-    out: dict[str, dict[str, Any]] = {
-        variant: {key: entry[key] for key in (*keep, *timed)}
+def entries(manifest: Mapping[str, Any]) -> dict[str, Variant | Withheld]:
+    """A model's `export` part of the results: each variant's figures, or why it is withheld."""
+    out: dict[str, Variant | Withheld] = {
+        variant: Variant(**{name: entry[name] for name in Variant.model_fields})
         for variant, entry in manifest["variants"].items()
     }
     left = {v: r for v, r in manifest["withheld"].items() if v in convert.VARIANTS.values()}
-    return out | {v: {"withheld": reason} for v, reason in left.items()}
+    return out | {v: Withheld(withheld=reason) for v, reason in left.items()}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from har.config import Pipeline
-from har.files import write_json
 from har.stages import Context, Stage
 from har.store import Output, Writing
+
+FIGURES = "figures.json"
 
 
 def _config(pipeline: Pipeline) -> dict[str, Any]:
@@ -15,22 +16,17 @@ def _config(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _run(context: Context, writing: Writing) -> None:
-    from har.evaluation.collect import collect
-    from har.evaluation.stage import read_results
+    from har.evaluation.results import ExportFigures
+    from har.evaluation.stage import scores
     from har.export import shipping
-    from har.report import comparison_page, pareto
     from har.training.job_files import Trained
 
-    results = read_results(context.outputs["compare"])
+    results = scores(context.outputs["compare"])
     trained = Trained.read(context.outputs["train"], context.store)
     shipped = shipping.fit(context, trained, shipping.choose(context, results))
     manifests = shipping.build(context, shipped, results, writing.path / "bundle")
-    for name, manifest in manifests.items():
-        results["models"][name]["export"] = shipping.entries(manifest)
-    models = collect(trained.jobs, [m.key for m in context.pipeline.models])
-    comparison_page.write(writing.path, results, comparison_page.histories(models))
-    write_json(writing.path / "results.json", results)
-    pareto.draw(results, writing.path / "pareto.png")
+    found = {name: shipping.entries(manifest) for name, manifest in manifests.items()}
+    ExportFigures(models=found).write(writing.path / FIGURES)
     writing.note(models=list(manifests))
 
 
@@ -61,10 +57,10 @@ def _summarise(context: Context, output: Output) -> str:
 STAGE = Stage(
     name="export",
     summary="fit on everyone, convert, prove it equal, write the bundle",
-    needs=("ingest", "prepare", "train", "compare", "report"),
-    modules=("har.export.stage", "har.export.shipping"),
+    needs=("ingest", "prepare", "train", "compare"),
+    modules=("har.export.stage",),
     config=_config,
     run=_run,
     summarise=_summarise,
-    publish=("results.json", "index.html", "confusion", "bundle", "pareto.png"),
+    publish=("bundle",),
 )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
+from har.evaluation.results import ModelScores, Results
 from har.lectures import drawing
 from har.lectures.comparing import above, exact
 from har.lectures.result import Lecture, Result, Setting
@@ -21,52 +19,47 @@ QUICK = (
 )
 
 
-def results(setting: Setting) -> dict[str, Any]:
-    """Run the pipeline up to its report; what `results.json` says."""
+def results(setting: Setting) -> Results:
+    """Run the pipeline to its report, without an export."""
     from har import session
 
     context = session.run(
-        setting.root, PIPELINE, until="report", echo=setting.say,
+        setting.root, PIPELINE, without=("export",), echo=setting.say,
         overrides=QUICK if setting.quick else (),
     )  # fmt: skip
-    path = context.workspace.reports / context.pipeline.name / "results.json"
-    out: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return out
+    return Results.published(context.workspace.reports, context.pipeline.name)
 
 
 def run(setting: Setting) -> Result:
     found = results(setting)
-    name = found["pipeline"]
-    models = {k: m for k, m in found["models"].items() if m["macro_f1"] is not None}
+    name = found.pipeline
+    models = {k: m for k, m in found.models.items() if m.macro_f1 is not None}
+    scores = {k: m.macro_f1 or 0.0 for k, m in models.items()}
     rows = [
         exact("models trained and compared", 2 if setting.quick else 10, len(models)),
-        exact("nothing leaked (proof from what is stored)", True, found["leakage"]["ok"]),
+        exact("nothing leaked (proof from what is stored)", True, found.leakage.ok),
         exact(
             "the comparison report", "written",
             "written" if (setting.root / "reports" / name / "index.html").is_file() else "missing",
         ),
     ]  # fmt: skip
     if not setting.quick:
-        chance = 1 / len(found["activities"])
+        chance = 1 / len(found.activities)
         for label in [k for k in models if not k.endswith(PLAIN)]:
             rows.append(above(f"{label}: macro-F1 on people never seen", 2 * chance,
-                              models[label]["macro_f1"], "twice chance"))  # fmt: skip
-    gains = {
-        label: m["macro_f1"] - models[label + PLAIN]["macro_f1"]
-        for label, m in models.items()
-        if label + PLAIN in models
-    }
+                              scores[label], "twice chance"))  # fmt: skip
+    gains = {k: s - scores[k + PLAIN] for k, s in scores.items() if k + PLAIN in scores}
     helped = [label for label, gain in gains.items() if gain > 0]
-    best = max(models, key=lambda k: models[k]["macro_f1"])
+    best = max(scores, key=lambda k: scores[k])
     lines = [f"{'model':<20} {'macro-F1':>8}  {'95 % of people':<15} parameters"]
-    for label, m in sorted(models.items(), key=lambda item: -item[1]["macro_f1"]):
-        low, high = m["macro_f1_ci95"] or (float("nan"), float("nan"))
-        lines.append(f"{label:<20} {m['macro_f1']:8.3f}  {low:.3f} to {high:.3f}  "
-                     f"{m['parameters'] or 0:>10,}")  # fmt: skip
+    for label in sorted(scores, key=lambda k: -scores[k]):
+        low, high = models[label].macro_f1_ci95 or (float("nan"), float("nan"))
+        lines.append(f"{label:<20} {scores[label]:8.3f}  {low:.3f} to {high:.3f}  "
+                     f"{models[label].parameters or 0:>10,}")  # fmt: skip
     return Result(
         rows,
-        [_draw(setting, models, 1 / len(found["activities"]))],
-        f"{len(found['subjects'])} people, {len(found['folds'])} folds: whoever is tested was "
+        [_draw(setting, models, 1 / len(found.activities))],
+        f"{len(found.subjects)} people, {len(found.folds)} folds: whoever is tested was "
         f"never seen in training. Here {best} did best. Dropout raised the mean score of "
         f"{len(helped)} of {len(gains)} architectures"
         f"{' (' + ', '.join(helped) + ')' if helped else ''}; with so few people most "
@@ -77,7 +70,7 @@ def run(setting: Setting) -> Result:
     )
 
 
-def _draw(setting: Setting, models: dict[str, dict[str, Any]], chance: float) -> str:
+def _draw(setting: Setting, models: dict[str, ModelScores], chance: float) -> str:
     figure, axes = drawing.new_figure(size=(8.5, 4))
     ax = axes[0, 0]
     names = [k for k in models if not k.endswith(PLAIN)]
@@ -87,10 +80,10 @@ def _draw(setting: Setting, models: dict[str, dict[str, Any]], chance: float) ->
     ):
         for i, name in enumerate(names):
             m = models.get(name + suffix)
-            if m is None:
+            if m is None or m.macro_f1 is None:
                 continue
-            low, high = m["macro_f1_ci95"] or (m["macro_f1"], m["macro_f1"])
-            ax.bar(i + shift, m["macro_f1"], 0.38, color=colour, label=label if i == 0 else None)
+            low, high = m.macro_f1_ci95 or (m.macro_f1, m.macro_f1)
+            ax.bar(i + shift, m.macro_f1, 0.38, color=colour, label=label if i == 0 else None)
             ax.plot([i + shift] * 2, [low, high], color="black", linewidth=1)
     ax.axhline(chance, color=drawing.GREY, linestyle="--", linewidth=1, label="chance")
     ax.set_xticks(range(len(names)), names)

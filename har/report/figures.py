@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from har.evaluation.results import CriticalDifference
+
 
 @dataclass(frozen=True)
 class Ink:
@@ -225,23 +227,22 @@ def per_subject(
     return figure
 
 
-def critical_difference(diagram: Mapping[str, Any], *, ink: Ink = LIGHT) -> Figure:
+def critical_difference(diagram: CriticalDifference, *, ink: Ink = LIGHT) -> Figure:
     """Average ranks on a line; a bar joins models that cannot be told apart.
 
     Parameters
     ----------
-    diagram : mapping
-        From `har.evaluation.statistics.critical_difference`.
+    diagram : CriticalDifference
     ink : Ink
 
     References
     ----------
     Demšar 2006, figure 1; the bars are of Wilcoxon–Holm groups, not of one critical difference.
     """
-    ranks = sorted(diagram["ranks"].items(), key=lambda item: item[1])
+    ranks = sorted(diagram.ranks.items(), key=lambda item: item[1])
     n = len(ranks)
     half = -(-n // 2)
-    groups = diagram["groups"]
+    groups = diagram.groups
     base = 0.35 + 0.22 * len(groups)
     figure, ax = blank(7.5, 1.0 + 0.26 * half + 0.2 * len(groups), ink)
     ax.spines[:].set_visible(False)

@@ -6,24 +6,21 @@ score and never among those of the models.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from har.evaluation.numerals import score, signed, signed_interval
+from har.evaluation.results import Optimism, Results
 from har.files import digest
-from har.report.table import signed, signed_interval
 
 TITLE = "What a random split would have claimed"
 HEAD = ("model", "macro-F1, honest", "leaky", "gap", "95 % over people", "accuracy, honest",
         "leaky")  # fmt: skip
 
 
-def belongs_to(results: Mapping[str, Any], name: str) -> str:
+def belongs_to(results: Results, name: str) -> str:
     """What the optimism of a model is tied to: data, split, training, the model, its honest scores.
 
     Parameters
     ----------
-    results : mapping
-        As in `results.json`.
+    results : Results
     name : str
         A key of `models`.
 
@@ -32,36 +29,61 @@ def belongs_to(results: Mapping[str, Any], name: str) -> str:
     str
         Another one as soon as the honest score is that of something else.
     """
-    config = results["config"]
-    recipe = [m for m in config["models"] if (m["label"] or m["name"]) == name]
+    config = results.config
+    recipe = [m for m in config.models if m.key == name]
     return digest(
         [
-            results["data_fingerprint"],
-            *(config[part] for part in ("split", "training", "windows")),
-            recipe,
-            results["models"][name]["per_seed"],
+            results.data_fingerprint,
+            *(part.model_dump(mode="json") for part in (config.split, config.training)),
+            config.windows.model_dump(mode="json"),
+            [m.model_dump(mode="json") for m in recipe],
+            [seed.as_json() for seed in results.models[name].per_seed],
         ]
     )
 
 
-def rows(section: Mapping[str, Any]) -> list[list[str]]:
+def still_of(section: Optimism, results: Results) -> tuple[Optimism | None, list[str]]:
+    """The part of a study that belongs to some results, and the models for which it does not.
+
+    Parameters
+    ----------
+    section : Optimism
+        As the study left it, of these or of earlier results.
+    results : Results
+
+    Returns
+    -------
+    section : Optimism or None
+        None if nothing of it is of these results.
+    gone : list of str
+    """
+    scores = {
+        name: s
+        for name, s in section.scores.items()
+        if name in results.models and s.of == belongs_to(results, name)
+    }
+    gone = [name for name in section.scores if name not in scores]
+    return (section.model_copy(update={"scores": scores}) if scores else None), gone
+
+
+def rows(section: Optimism) -> list[list[str]]:
     """Cells under `HEAD`, the widest gap first."""
-    order = sorted(section["scores"].items(), key=lambda s: (-s[1]["gap"]["macro_f1"], s[0]))
+    order = sorted(section.scores.items(), key=lambda s: (-s[1].gap.macro_f1, s[0]))
     return [
         [
             name,
-            f"{s['honest']['macro_f1']:.3f}",
-            f"{s['leaky']['macro_f1']:.3f}",
-            signed(s["gap"]["macro_f1"]),
-            signed_interval(s["gap"]["macro_f1_ci95"]),
-            f"{s['honest']['accuracy']:.3f}",
-            f"{s['leaky']['accuracy']:.3f}",
+            score(s.honest.macro_f1),
+            score(s.leaky.macro_f1),
+            signed(s.gap.macro_f1),
+            signed_interval(s.gap.macro_f1_ci95),
+            score(s.honest.accuracy),
+            score(s.leaky.accuracy),
         ]
         for name, s in order
     ]
 
 
-def headline(section: Mapping[str, Any]) -> str:
+def headline(section: Optimism) -> str:
     """The widest gap in a sentence."""
     name, honest, leaky, gap, *_ = rows(section)[0]
     return (
@@ -70,15 +92,15 @@ def headline(section: Mapping[str, Any]) -> str:
     )
 
 
-def why(section: Mapping[str, Any]) -> list[str]:
+def why(section: Optimism) -> list[str]:
     """Why the higher number is wrong, and what was equal."""
-    shared = section["shared"]
+    shared = section.shared
     return [
         "The second number is leaky on purpose and no score of the model. Windows were dealt out "
         "to train, validation and test at random, as in much published work: "
-        f"{shared['samples']:.0%} of the test windows share samples with a training window (they "
-        f"overlap), and {shared['people']:.0%} are of somebody who trains too. It tells how well "
+        f"{shared.samples:.0%} of the test windows share samples with a training window (they "
+        f"overlap), and {shared.people:.0%} are of somebody who trains too. It tells how well "
         "a network remembers people and moments that it has seen, not what it does for somebody "
         "new.",
-        section["protocol"],
+        section.protocol,
     ]

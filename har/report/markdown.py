@@ -6,26 +6,25 @@ repository.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from har.files import write_json
+from har.evaluation.numerals import count, duration, interval, score, signed, signed_interval
+from har.evaluation.results import Results
 from har.report import figures, gap
-from har.report.table import count, duration, interval, markdown, ordered, signed, signed_interval
+from har.report.table import markdown
 
 MEANING = "## What it means"
 
 
-def write(folder: Path, results: Mapping[str, Any], *, command: str | None = None) -> list[Path]:
+def write(folder: Path, results: Results, *, command: str | None = None) -> list[Path]:
     """Write the page of a pipeline, its figures and its `results.json`.
 
     Parameters
     ----------
     folder : Path
         `reports/`: gets `<pipeline>.md`, `<pipeline>.results.json`, `figures/<pipeline>-*.png`.
-    results : mapping
-        As in `results.json`.
+    results : Results
     command : str, optional
         That made them; `har run <pipeline>` if left out.
 
@@ -34,7 +33,7 @@ def write(folder: Path, results: Mapping[str, Any], *, command: str | None = Non
     list of Path
         What was written. The part *What it means* is written by people: one that is there stays.
     """
-    name = results["pipeline"]
+    name = results.pipeline
     pictures = folder / "figures"
     pictures.mkdir(parents=True, exist_ok=True)
     drawn = {n: pictures / f"{name}-{n}.png" for n in _figures(results)}
@@ -45,37 +44,35 @@ def write(folder: Path, results: Mapping[str, Any], *, command: str | None = Non
     _, _, meaning = old.partition(MEANING + "\n")
     text = render(results, command=command or f"har run {name}", kinds=list(drawn))
     page.write_text(text + MEANING + "\n" + (meaning or "\n…\n"), encoding="utf-8")
-    write_json(data, results)
+    results.write(data)
     return [page, data, *drawn.values()]
 
 
-def _figures(results: Mapping[str, Any]) -> dict[str, Any]:
+def _figures(results: Results) -> dict[str, Any]:
     """Figures by the end of their file's name."""
     out = {}
-    selected = results["selected"] or ordered(results)[0]
-    m = results["models"][selected]
-    if m["confusion"] is not None:
-        out["confusion"] = figures.confusion(m["confusion"], results["activities"], title=selected)
-    people = {n: results["models"][n]["per_subject"] for n in ordered(results)}
-    people = {n: of for n, of in people.items() if of}
-    if people:
-        out["people"] = figures.per_subject(people, results["selected"])
-    if results["critical_difference"]:
-        out["ranks"] = figures.critical_difference(results["critical_difference"])
+    selected = results.selected or results.ranked[0]
+    counts = results.models[selected].confusion
+    if counts is not None:
+        out["confusion"] = figures.confusion(counts, results.activities, title=selected)
+    if people := results.per_subject:
+        out["people"] = figures.per_subject(people, results.selected)
+    if results.critical_difference:
+        out["ranks"] = figures.critical_difference(results.critical_difference)
     return out
 
 
-def render(results: Mapping[str, Any], *, command: str, kinds: list[str]) -> str:
+def render(results: Results, *, command: str, kinds: list[str]) -> str:
     """The page up to what it means.
 
     Parameters
     ----------
-    results : mapping
+    results : Results
     command : str
     kinds : list of str
         The figures that there are.
     """
-    name = results["pipeline"]
+    name = results.pipeline
     captions = {
         "confusion": "Confusion matrix of the selected model, on people whom it never saw.",
         "people": "Each person's macro-F1 under each model; diamonds are the selected one.",
@@ -83,51 +80,51 @@ def render(results: Mapping[str, Any], *, command: str, kinds: list[str]) -> str
     }
     blocks = [
         f"# {name}",
-        *results["headline"],
+        *results.headline,
         f"```sh\n{command}\n```",
-        f"{len(results['subjects'])} people, {results['windows']['kept']:,} windows, "
-        f"{len(results['activities'])} activities: {', '.join(results['activities'])}.",
+        f"{len(results.subjects)} people, {results.windows.kept:,} windows, "
+        f"{len(results.activities)} activities: {', '.join(results.activities)}.",
         _scores(results),
     ]
-    if results["comparisons"]:
+    if results.comparisons:
         blocks.append(_comparisons(results))
     blocks += [f"![{captions[k]}](figures/{name}-{k}.png)\n\n*{captions[k]}*" for k in kinds]
     blocks += [
         "## Protocol",
-        results["protocol"],
+        results.protocol,
         _rejected(results),
-        "\n".join(f"- {line}" for line in results["statistics"]),
+        "\n".join(f"- {line}" for line in results.statistics),
         *_optimism(results),
         "## How sure that nothing leaked",
         _leakage(results),
         "## Made with",
-        f"Data `{results['data_fingerprint']}`, settings `{results['config_key']}`, code "
-        f"`{results['code']}`; "
-        + ", ".join(f"{k} {v}" for k, v in results["versions"].items())
+        f"Data `{results.data_fingerprint}`, settings `{results.config_key}`, code "
+        f"`{results.code}`; "
+        + ", ".join(f"{k} {v}" for k, v in results.versions.items())
         + f". All numbers: [`{name}.results.json`]({name}.results.json).",
     ]
     return "\n\n".join(b for b in blocks if b) + "\n\n"
 
 
-def _scores(results: Mapping[str, Any]) -> str:
+def _scores(results: Results) -> str:
     rows = []
-    for name in ordered(results):
-        m = results["models"][name]
-        bold = "**" if name == results["selected"] else ""
-        if m["macro_f1"] is None:
+    for name in results.ranked:
+        m = results.models[name]
+        bold = "**" if name == results.selected else ""
+        if m.macro_f1 is None:
             rows.append([name, "failed", *[""] * 7])
             continue
-        spreads = (m["macro_f1_seed_sd"], m["macro_f1_subject_sd"])
         rows.append(
             [
                 f"{bold}{name}{bold}",
-                f"{bold}{m['macro_f1']:.3f}{bold}",
-                interval(m["macro_f1_ci95"]),
-                *("–" if s is None else f"{s:.3f}" for s in spreads),
-                f"{m['accuracy']:.3f}",
-                f"{m['validation_macro_f1']:.3f}",
-                count(m["parameters"]),
-                duration(m["train_seconds"]),
+                f"{bold}{score(m.macro_f1)}{bold}",
+                interval(m.macro_f1_ci95),
+                score(m.macro_f1_seed_sd),
+                score(m.macro_f1_subject_sd),
+                score(m.accuracy),
+                score(m.validation_macro_f1),
+                count(m.parameters),
+                duration(m.train_seconds),
             ]
         )
     return markdown(
@@ -137,17 +134,17 @@ def _scores(results: Mapping[str, Any]) -> str:
     )  # fmt: skip
 
 
-def _comparisons(results: Mapping[str, Any]) -> str:
+def _comparisons(results: Results) -> str:
     rows = [
         [
-            f"{c['a']} − {c['b']}",
-            signed(c["difference"]),
-            signed_interval(c["ci95"]),
-            f"{c['p_holm']:.2g}",
-            f"{c['p_attainable']:.2g}",
-            c["verdict"],
+            f"{c.a} − {c.b}",
+            signed(c.difference),
+            signed_interval(c.ci95),
+            f"{c.p_holm:.2g}",
+            f"{c.p_attainable:.2g}",
+            c.verdict,
         ]
-        for c in results["comparisons"]
+        for c in results.comparisons
     ]
     return markdown(
         ["pair", "difference", "95 % over people", "p (Holm)", "smallest possible p", "verdict"],
@@ -155,14 +152,14 @@ def _comparisons(results: Mapping[str, Any]) -> str:
     )
 
 
-def _rejected(results: Mapping[str, Any]) -> str:
-    rejected = results["windows"]["rejected"]
+def _rejected(results: Results) -> str:
+    rejected = results.windows.rejected
     text = "; ".join(f"{n:,} {reason}" for reason, n in rejected.items())
     return f"Windows left out: {text or 'none'}."
 
 
-def _optimism(results: Mapping[str, Any]) -> list[str]:
-    section = results.get("optimism")
+def _optimism(results: Results) -> list[str]:
+    section = results.optimism
     if not section:
         return []
     return [
@@ -173,14 +170,14 @@ def _optimism(results: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _leakage(results: Mapping[str, Any]) -> str:
-    folds = results["leakage"]["folds"]
-    scaler = [f["scaler_max_abs_diff"] for f in folds if f["scaler_max_abs_diff"] is not None]
+def _leakage(results: Results) -> str:
+    folds = results.leakage.folds
+    scaler = [f.scaler_max_abs_diff for f in folds if f.scaler_max_abs_diff is not None]
     text = (
         f"Computed from what {len(folds)} {'fold' if len(folds) == 1 else 'folds'} left on disk: "
-        f"{sum(len(f['shared_subjects']) for f in folds)} people, "
-        f"{sum(f['shared_samples'] for f in folds)} raw samples and "
-        f"{sum(f['duplicate_windows'] for f in folds)} stretches of signal in more than one of "
+        f"{sum(len(f.shared_subjects) for f in folds)} people, "
+        f"{sum(f.shared_samples for f in folds)} raw samples and "
+        f"{sum(f.duplicate_windows for f in folds)} stretches of signal in more than one of "
         "train, validation and test."
     )
     if scaler:

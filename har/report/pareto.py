@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from har.evaluation.results import Results
 
 MARKERS = {"float32": "o", "dynamic": "s", "float16": "^", "int8": "D"}
 
 
-def points(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A point for each model and variant that ships: model, variant, macro_f1, latency_ms, kB."""
+@dataclass(frozen=True)
+class Point:
+    """A model and variant that ships."""
+
+    model: str
+    variant: str
+    macro_f1: float
+    latency_ms: float
+    kb: float
+
+
+def points(results: Results) -> list[Point]:
+    """A point for each model and variant that ships."""
     return [
-        {
-            "model": model,
-            "variant": variant,
-            "macro_f1": e["macro_f1"],
-            "latency_ms": e["latency_ms_p50"],
-            "kb": e["bytes"] / 1024,
-        }
-        for model, entry in results["models"].items()
-        for variant, e in entry["export"].items()
-        if e.get("macro_f1") is not None
+        Point(model, variant, v.macro_f1, v.latency_ms_p50, v.bytes / 1024)
+        for model, m in results.models.items()
+        for variant, v in m.variants.items()
     ]
 
 
@@ -40,7 +45,7 @@ def front(cost: list[float], score: list[float]) -> list[int]:
     return out
 
 
-def draw(results: Mapping[str, Any], path: Path) -> None:
+def draw(results: Results, path: Path) -> None:
     """Both pictures side by side; the line joins the points that nothing beats."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -48,23 +53,22 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     shown = points(results)
-    models = list(dict.fromkeys(p["model"] for p in shown))
+    models = list(dict.fromkeys(p.model for p in shown))
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 2, sharey=True)
-    score = [p["macro_f1"] for p in shown]
-    for axis, key, label in (
-        (axes[0], "latency_ms", "median time of a window here, one thread (ms)"),
-        (axes[1], "kb", "size of the file (kB)"),
+    score = [p.macro_f1 for p in shown]
+    for axis, cost, label in (
+        (axes[0], [p.latency_ms for p in shown], "median time of a window here, one thread (ms)"),
+        (axes[1], [p.kb for p in shown], "size of the file (kB)"),
     ):
-        cost = [p[key] for p in shown]
         best = front(cost, score)
         axis.plot(
             [cost[i] for i in best], [score[i] for i in best], color="#999999", lw=1, zorder=0
         )
         for p, c in zip(shown, cost, strict=True):
-            colour = f"C{models.index(p['model']) % 10}"
-            axis.plot(c, p["macro_f1"], MARKERS[p["variant"]], color=colour, ms=7, alpha=0.85)
+            colour = f"C{models.index(p.model) % 10}"
+            axis.plot(c, p.macro_f1, MARKERS[p.variant], color=colour, ms=7, alpha=0.85)
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
@@ -72,7 +76,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         axis.set_xlabel(label)
         axis.grid(alpha=0.3, which="both")
     axes[0].set_ylabel("macro-F1 after conversion, people not seen")
-    used = [v for v in MARKERS if any(p["variant"] == v for p in shown)]
+    used = [v for v in MARKERS if any(p.variant == v for p in shown)]
     handles = [Line2D([], [], marker="o", ls="", color=f"C{i % 10}") for i in range(len(models))]
     handles += [Line2D([], [], marker=MARKERS[v], ls="", color="#555555") for v in used]
     axes[1].legend(handles, [*models, *used], fontsize=8, loc="best")

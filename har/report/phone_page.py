@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from har.errors import ExportError
+from har.evaluation.results import Results
 from har.report import pareto
 from har.runtime.bundle import Bundle
 
@@ -37,11 +37,13 @@ def write(folder: Path, page: Path, *, command: str) -> list[Path]:
     ------
     ExportError
         If there is no bundle.
+    StoreError
+        If there are no results, or not those of this version.
     """
     bundles = [Bundle.open(p.parent) for p in sorted(folder.glob("bundle/*/model.json"))]
     if not bundles:
         raise ExportError(f"No bundle in {folder}. Run: har export {folder.name}")
-    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    results = Results.published(folder.parent, folder.name)
     picture = page.parent / "figures" / "phone-pareto.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
     pareto.draw(results, picture)

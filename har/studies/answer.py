@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from har.files import replace_file
+from har.files import json_text, replace_file
 from har.report import figures
 from har.report.figures import LIGHT, Ink
 from har.report.table import WIDTH, markdown, padded
-from har.studies.republish import as_json
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Outcome:
     def write(self, folder: Path) -> list[Path]:
         """`<study>.json` and `<study>.png` in the pipeline's folder of reports."""
         data, picture = folder / f"{self.study}.json", folder / f"{self.study}.png"
-        replace_file(data, as_json(self.data))
+        replace_file(data, json_text(self.data).encode())
         replace_file(picture, figures.png(self.draw(LIGHT), ground="white"))
         return [data, picture]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from har import fanout
 from har.errors import ConfigError, TrainingError
-from har.evaluation import results
+from har.evaluation import scoring
 from har.fanout import Crew
 from har.signal import disturb, window_files
 from har.signal.windows import Windows
@@ -161,7 +161,7 @@ def measure(item: Item, report: Callable[[Any], None]) -> np.ndarray:
                 f"{item.job.path}: the stored network answers otherwise than it did when it was "
                 f"scored, by {off:.2g}. Delete that folder and run again."
             )
-        out.append(results.counts_of(index, p, windows, item.people))
+        out.append(scoring.counts_of(index, p, windows, item.people))
         report(n)
     return np.stack(out)
 

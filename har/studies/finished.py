@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +12,11 @@ from rich.console import Console
 from har import config, fanout, pipeline
 from har.config import ModelConfig
 from har.errors import TrainingError
+from har.evaluation.results import Results
 from har.signal import window_files
 from har.signal.windows import Windows
 from har.stages import Context
 from har.store import Store
-from har.studies import republish
 from har.training import splits
 from har.training.job_files import JobRecord, Trained
 from har.training.splits import Split
@@ -34,7 +33,7 @@ class Finished:
     """
 
     context: Context
-    results: dict[str, Any]
+    results: Results
     models: tuple[ModelConfig, ...]
     windows: Windows
     splits: tuple[Split, ...]
@@ -58,6 +57,11 @@ class Finished:
         """Of tasks on its windows, with its recipe."""
         c = self.context
         return TaskMaker(c.outputs["prepare"], c.store, c.pipeline.training)
+
+    @property
+    def folds(self) -> list[dict[str, list[str]]]:
+        """The people in each part of each fold."""
+        return [f.as_json() for f in self.results.folds]
 
     @property
     def same_people(self) -> bool:
@@ -94,27 +98,25 @@ def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None 
 
     Raises
     ------
+    StoreError
+        If there are no results, or not those of this version.
     TrainingError
-        If there are no results, no such model in them, or none is selected.
+        If there is no such model in them, or none is selected.
     """
     workspace = Workspace(root.resolve())
     if name.endswith((".yaml", ".yml")):
         name = config.load(name).name
-    path = workspace.reports / name / "results.json"
-    if not path.is_file():
-        raise TrainingError(f"No results at {path}. Run: har run {name}")
-    then = json.loads(path.read_text(encoding="utf-8"))
+    then = Results.published(workspace.reports, name)
     context = Context(
         workspace=workspace,
-        pipeline=config.parse(then["config"], where=str(path)),
+        pipeline=then.config,
         store=Store(workspace.cache),
         jobs=jobs or fanout.cores(),
         console=Console(stderr=True, highlight=False),
     )
-    exported = (path.parent / "bundle").is_dir()
-    context = pipeline.run(context, until="export" if exported else "report")
-    republish.attach(context)
-    results = json.loads(path.read_text(encoding="utf-8"))
+    exported = any(m.export for m in then.models.values())
+    context = pipeline.run(context, without=() if exported else ("export",))
+    results = Results.published(workspace.reports, name)
     windows = window_files.load(context.outputs["prepare"].path)
     return Finished(
         context,
@@ -126,17 +128,15 @@ def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None 
     )
 
 
-def _asked(
-    context: Context, results: dict[str, Any], names: Sequence[str]
-) -> tuple[ModelConfig, ...]:
-    able = [n for n, m in results["models"].items() if m["macro_f1"] and not m["failed_jobs"]]
+def _asked(context: Context, results: Results, names: Sequence[str]) -> tuple[ModelConfig, ...]:
+    able = [n for n, m in results.models.items() if m.macro_f1 and not m.failed_jobs]
     if not names:
-        if results["selected"] is None:
+        if results.selected is None:
             raise TrainingError(
                 f"{context.pipeline.name} has no selected model; name one with --model "
                 f"({', '.join(able) or 'none finished all of its jobs'})."
             )
-        names = [results["selected"]]
+        names = [results.selected]
     if wrong := [n for n in names if n not in able]:
         raise TrainingError(
             f"No finished model {', '.join(wrong)} in the results of {context.pipeline.name}"

@@ -9,8 +9,8 @@ from typing import Any
 from har import pipeline
 from har.config import ModelConfig
 from har.errors import HarError
+from har.evaluation.numerals import interval, signed, signed_interval
 from har.evaluation.statistics import Scored
-from har.report.table import interval, signed, signed_interval
 from har.signal import window_files
 from har.studies import pictures, scores
 from har.studies.answer import Outcome
@@ -51,7 +51,7 @@ def _point(finished: Finished, length_s: float) -> Point:
     if finished.same_people:  # recordings are kept apart, not people
         folds = make(windows, other.pipeline.split)
     else:
-        folds = apart(windows, finished.results["folds"])
+        folds = apart(windows, finished.folds)
     return Point(replace(finished.tasks, prepared=prepared), windows, folds)
 
 
@@ -61,7 +61,7 @@ def _outcome(finished: Finished, model: ModelConfig, places: dict[float, Point |
     done = dict(zip(able, trained, strict=True))
     entries: dict[float, dict[str, Any]] = {}
     scored: dict[float, Scored] = {}
-    people = finished.results["subjects"]
+    people = finished.results.subjects
     for length, place in places.items():
         entry: dict[str, Any] = {"length_s": length}
         if isinstance(place, str):
@@ -93,8 +93,8 @@ def _outcome(finished: Finished, model: ModelConfig, places: dict[float, Point |
         rows=[_row(p, own) for p in points],
         protocol=_protocol(finished, model),
         data={
-            "study": "length", "model": model.key, "config_key": finished.results["config_key"],
-            "data_fingerprint": finished.results["data_fingerprint"],
+            "study": "length", "model": model.key, "config_key": finished.results.config_key,
+            "data_fingerprint": finished.results.data_fingerprint,
             "protocol": _protocol(finished, model), "points": points,
         },
         draw=lambda ink: pictures.curves(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from har.evaluation import results
+from har import pipeline
+from har.evaluation import scoring
 from har.evaluation.collect import ModelJobs
+from har.evaluation.results import Claim, Gap, Optimism, OptimismOf, Shared
 from har.report import gap as words
-from har.studies import pictures, republish, scores
+from har.report.stage import OPTIMISM
+from har.studies import pictures, scores
 from har.studies.answer import Outcome
 from har.studies.finished import Finished
 from har.training import leaky
@@ -44,71 +45,70 @@ def run(finished: Finished) -> Outcome:
         model.key: ModelJobs(model.key, trained[i * each : (i + 1) * each])
         for i, model in enumerate(finished.models)
     }
-    section: dict[str, Any] = {
-        "leaky": True,
-        "protocol": _protocol(finished),
-        "shared": _shared(dealt),
-        "scores": {**_earlier(finished), **{n: _gap(finished, j) for n, j in jobs.items()}},
-    }
+    section = Optimism(
+        leaky=True,
+        protocol=_protocol(finished),
+        shared=_shared(dealt),
+        scores={**_earlier(finished), **{n: _gap(finished, j) for n, j in jobs.items()}},
+    )
     return Outcome(
-        study=republish.NAME,
+        study=OPTIMISM,
         pipeline=finished.name,
         title=f"{finished.name}: {words.TITLE[0].lower()}{words.TITLE[1:]}",
         says=[words.headline(section)],
         head=words.HEAD,
         rows=words.rows(section),
         protocol=" ".join(words.why(section)),
-        data=section,
+        data=section.as_json(),
         draw=lambda ink: pictures.pairs(
-            {n: (s["honest"]["macro_f1"], s["leaky"]["macro_f1"])
-             for n, s in section["scores"].items()},
+            {n: (s.honest.macro_f1, s.leaky.macro_f1) for n, s in section.scores.items()},
             ("honest", "random split (leaky)"), "macro-F1", ink,
         ),
     )  # fmt: skip
 
 
-def _gap(finished: Finished, jobs: ModelJobs) -> dict[str, Any]:
+def _gap(finished: Finished, jobs: ModelJobs) -> OptimismOf:
     """The honest and the leaky score of a model, of the same people.
 
     Windows at random are of everybody; under named test people those of the others, whom the
     honest score is not about, are left out.
     """
-    people, n = finished.results["subjects"], len(finished.splits)
+    people, n = finished.results.subjects, len(finished.splits)
     mine = [j for j in finished.jobs if j.model == jobs.name]
     honest, told = scores.proven(
-        finished.windows, finished.results["folds"], mine, people, same_people=finished.same_people
+        finished.windows, finished.folds, mine, people, same_people=finished.same_people
     )
-    everybody, _ = results.score(jobs, finished.windows, n, people)
+    everybody, _ = scoring.score(jobs, finished.windows, n, people)
     assert everybody is not None  # every fold of every seed is there
     claimed = scores.among(everybody, scores.tested(honest))
-    leaky = {"macro_f1": scores.pooled(claimed), "accuracy": scores.accuracy(claimed)}
-    return {
-        "of": words.belongs_to(finished.results, jobs.name),
-        "honest": {key: told[key] for key in leaky},
-        "leaky": leaky,
-        "gap": {key: leaky[key] - told[key] for key in leaky}
-        | {"macro_f1_ci95": scores.difference_ci95(everybody, honest)},
-    }
+    leaky = Claim(macro_f1=scores.pooled(claimed), accuracy=scores.accuracy(claimed))
+    fair = Claim(macro_f1=told["macro_f1"], accuracy=told["accuracy"])
+    return OptimismOf(
+        of=words.belongs_to(finished.results, jobs.name),
+        honest=fair,
+        leaky=leaky,
+        gap=Gap(
+            macro_f1=leaky.macro_f1 - fair.macro_f1,
+            accuracy=leaky.accuracy - fair.accuracy,
+            macro_f1_ci95=scores.difference_ci95(everybody, honest),
+        ),
+    )
 
 
-def _earlier(finished: Finished) -> dict[str, Any]:
+def _earlier(finished: Finished) -> dict[str, OptimismOf]:
     """What was found before of other models of the same results."""
-    path = finished.folder / republish.RECORD
-    if not path.is_file():
-        return {}
-    section, _ = republish.still_of(json.loads(path.read_text("utf-8")), finished.results)
-    return section["scores"] if section else {}
+    return finished.results.optimism.scores if finished.results.optimism else {}
 
 
-def _shared(dealt: list[LeakySplit]) -> dict[str, float]:
-    return {
-        "people": float(np.concatenate([s.known_people() for s in dealt]).mean()),
-        "samples": float(np.concatenate([s.known_samples() for s in dealt]).mean()),
-    }
+def _shared(dealt: list[LeakySplit]) -> Shared:
+    return Shared(
+        people=float(np.concatenate([s.known_people() for s in dealt]).mean()),
+        samples=float(np.concatenate([s.known_samples() for s in dealt]).mean()),
+    )
 
 
 def _tested(finished: Finished) -> set[str]:
-    return {person for fold in finished.results["folds"] for person in fold["test"]}
+    return {person for fold in finished.results.folds for person in fold.test}
 
 
 def _protocol(finished: Finished) -> str:
@@ -125,7 +125,7 @@ def _protocol(finished: Finished) -> str:
 
 
 def publish(finished: Finished, outcome: Outcome) -> list[Path]:
-    """Leave what was found, and put it into the published results and the report."""
+    """Leave what was found where the report looks for it, and draw the report anew."""
     written = outcome.write(finished.folder)
-    republish.attach(finished.context)
+    pipeline.run(finished.context, without=("export",))
     return [*written, finished.folder / "results.json", finished.folder / "index.html"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from har.config import ModelConfig
 from har.errors import SplitError
-from har.report.table import signed
+from har.evaluation.numerals import signed
 from har.studies import pictures, scores
 from har.studies.answer import Outcome
 from har.studies.finished import Finished
@@ -20,7 +20,7 @@ DRAWS = 3
 
 def sizes(finished: Finished) -> list[int]:
     """2, 4, 8, … below the training people of the smallest fold."""
-    least = min(len(f["train"]) for f in finished.results["folds"])
+    least = min(len(f["train"]) for f in finished.folds)
     return [2**i for i in range(1, 12) if 2**i < least]
 
 
@@ -65,7 +65,7 @@ def run(finished: Finished, numbers: Sequence[int] = (), draws: int = DRAWS) -> 
             f"{finished.name} splits recordings of the same people (scheme: sessions): its "
             "training people are its test people, and their number has no meaning here."
         )
-    folds = finished.results["folds"]
+    folds = finished.folds
     most = max(len(f["train"]) for f in folds)
     wanted = sorted({n for n in (numbers or sizes(finished)) if 0 < n < most})
     seed = finished.context.pipeline.split.seed
@@ -82,10 +82,10 @@ def _outcome(
     trained = train(points, model, finished.context.crew)
     for (n, draw), point, jobs in zip(places, points, trained, strict=True):
         _, told = scores.proven(
-            finished.windows, point.folds(), jobs, finished.results["subjects"], same_people=False
+            finished.windows, point.folds(), jobs, finished.results.subjects, same_people=False
         )
         found.setdefault(n, []).append({"draw": draw, **told})
-    least = min(len(f["train"]) for f in finished.results["folds"])
+    least = min(len(f["train"]) for f in finished.folds)
     curve = [_point(n, rows, least) for n, rows in found.items()]
     protocol = _protocol(finished, model, len(next(iter(found.values()))))
     return Outcome(
@@ -97,8 +97,8 @@ def _outcome(
         rows=[_row(p) for p in curve],
         protocol=protocol,
         data={
-            "study": "people", "model": model.key, "config_key": finished.results["config_key"],
-            "data_fingerprint": finished.results["data_fingerprint"], "protocol": protocol,
+            "study": "people", "model": model.key, "config_key": finished.results.config_key,
+            "data_fingerprint": finished.results.data_fingerprint, "protocol": protocol,
             "points": curve,
         },
         draw=lambda ink: pictures.curves(

@@ -14,10 +14,10 @@ import numpy as np
 from har import config, pipeline
 from har.config import Pipeline
 from har.errors import ConfigError
-from har.evaluation import metrics, results, statistics
+from har.evaluation import metrics, scoring, statistics
+from har.evaluation.numerals import signed, signed_interval
 from har.models import registry
 from har.report.figures import Ink, blank
-from har.report.table import signed, signed_interval
 from har.signal import window_files
 from har.stages import Context
 from har.studies import disturbances
@@ -154,7 +154,7 @@ def _validation(
         counts = [of_changes[1:] for of_changes in answers]
     else:
         told = [job.predictions.of("validation") for job in jobs]
-        counts = [results.counts_of(*of_job, windows, people)[None] for of_job in told]
+        counts = [scoring.counts_of(*of_job, windows, people)[None] for of_job in told]
     found: dict[str, dict[str, list[float]]] = {record.model: {} for record in records}
     for record, job, of_job in zip(records, jobs, counts, strict=True):
         scores = metrics.macro_f1(of_job).mean(axis=0)  # over what disturbed

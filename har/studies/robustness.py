@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from har.errors import TrainingError
+from har.evaluation.numerals import signed, signed_interval
 from har.evaluation.statistics import Scored
-from har.report.table import signed, signed_interval
 from har.signal import disturb
 from har.studies import disturbances, pictures, scores
 from har.studies.answer import Outcome
@@ -60,7 +60,7 @@ def run(finished: Finished) -> Outcome:
                 "model with --model."
             )
     wanted = changes()
-    people = finished.results["subjects"]
+    people = finished.results.subjects
     prepared = finished.tasks.prepared.path
     counts = disturbances.ask(
         jobs, prepared, people, wanted, part="test", crew=finished.context.crew
@@ -80,8 +80,8 @@ def run(finished: Finished) -> Outcome:
         protocol=protocol,
         data={
             "study": "robustness", "model": model.key,
-            "config_key": finished.results["config_key"],
-            "data_fingerprint": finished.results["data_fingerprint"],
+            "config_key": finished.results.config_key,
+            "data_fingerprint": finished.results.data_fingerprint,
             "protocol": protocol, "changes": rows,
         },
         draw=lambda ink: pictures.panels(_panels(rows), rows[0]["macro_f1"], ink),

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from har.errors import TrainingError
-from har.evaluation import leakage, metrics, results, statistics
+from har.evaluation import leakage, metrics, scoring, statistics
 from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import collect
 from har.evaluation.statistics import Scored
 from har.signal.windows import Windows
 from har.training.job_files import JobRecord
 
-SCORES = ("macro_f1", "macro_f1_ci95", "macro_f1_seed_sd", "accuracy", "validation_macro_f1")
+SCORES = {"macro_f1", "macro_f1_ci95", "macro_f1_seed_sd", "accuracy", "validation_macro_f1"}
 
 
 def proven(
@@ -58,10 +58,10 @@ def proven(
         leakage.prove(windows, artefacts(windows, folds, {model.name: model}),
                       same_people=same_people)
     )  # fmt: skip
-    scored, entry = results.score(model, windows, len(folds), people)
+    scored, entry = scoring.score(model, windows, len(folds), people)
     assert scored is not None  # no job failed
-    entry["macro_f1_ci95"] = results.interval(scored, tested(scored))
-    return scored, {key: entry[key] for key in SCORES}
+    ci95 = scoring.interval(scored, tested(scored))
+    return scored, entry.model_copy(update={"macro_f1_ci95": ci95}).model_dump(include=SCORES)
 
 
 def tested(*scored: Scored) -> list[int]:

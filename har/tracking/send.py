@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from har.evaluation.results import ModelScores, Results
 from har.files import digest
 from har.stages import Context
 from har.tracking.material import Material
@@ -102,9 +103,9 @@ class Sender:
                 return out
 
     def send(self, load_model: LoadModel | None) -> tuple[str, int]:
-        parent, _ = self._run(self.key, self.results["pipeline"], "comparison", None, None)
+        parent, _ = self._run(self.key, self.results.pipeline, "comparison", None, None)
         per_job = len(self.found.jobs) <= RUNS_PER_JOB_UP_TO
-        for name in self.results["models"]:
+        for name in self.results.models:
             self._model(parent, name, per_job, load_model)
         self._comparison(parent)
         return parent, self.added
@@ -128,10 +129,10 @@ class Sender:
             "har.comparison": self.key,
             "har.job_key": key,
             "har.kind": kind,
-            "har.data_fingerprint": self.results["data_fingerprint"],
-            "har.config_key": self.results["config_key"],
-            "har.code": self.results["code"],
-            "mlflow.source.name": f"har run {self.results['pipeline']}",
+            "har.data_fingerprint": self.results.data_fingerprint,
+            "har.config_key": self.results.config_key,
+            "har.code": self.results.code,
+            "mlflow.source.name": f"har run {self.results.pipeline}",
             "mlflow.source.type": "LOCAL",
             "mlflow.user": user(),
             **(tags or {}),
@@ -166,24 +167,19 @@ class Sender:
         r = self.results
         at = self._time()
         if not self._finished(self.key):
-            split, training = r["config"]["split"], r["config"]["training"]
+            config = r.config.model_dump(mode="json", include={"split", "training", "windows"})
             params = {
-                "dataset": r["dataset"],
-                "n_subjects": len(r["subjects"]),
-                "n_activities": len(r["activities"]),
-                "n_windows": r["windows"]["kept"],
-                "selected": r["selected"],
-                "models": list(r["models"]),
-                **{f"split.{k}": v for k, v in split.items()},
-                **{f"training.{k}": v for k, v in training.items()},
-                **{f"windows.{k}": v for k, v in r["config"]["windows"].items()},
+                "dataset": r.dataset,
+                "n_subjects": len(r.subjects),
+                "n_activities": len(r.activities),
+                "n_windows": r.windows.kept,
+                "selected": r.selected,
+                "models": list(r.models),
+                **{f"{part}.{k}": v for part, of in config.items() for k, v in of.items()},
             }
-            best = r["models"].get(r["selected"] or "", {})
-            names = ("macro_f1", "accuracy", "validation_macro_f1", "macro_f1_seed_sd")
-            self._log(run, params, [(n, best.get(n), 0) for n in names], at)
-            self.client.set_tag(
-                run, "mlflow.note.content", "\n\n".join([*r["headline"], r["protocol"]])
-            )
+            best = r.models.get(r.selected or "")
+            self._log(run, params, _pooled(best) if best else [], at)
+            self.client.set_tag(run, "mlflow.note.content", "\n\n".join([*r.headline, r.protocol]))
             self._dataset(run)
         done = self.known.get(self.key)
         additions = self.found.additions
@@ -192,22 +188,22 @@ class Sender:
                 self.client.log_artifact(run, str(self.found.report / "index.html"))
                 if (pictures := self.found.report / "figures").is_dir():
                     self.client.log_artifacts(run, str(pictures), "figures")
-            self.client.log_dict(run, dict(r), "results.json")
+            self.client.log_dict(run, r.as_json(), "results.json")
             self.client.set_tag(run, "har.additions", additions)
         self._finish(run, self.key)
 
     def _model(self, parent: str, name: str, per_job: bool, load_model: LoadModel | None) -> None:
-        m = self.results["models"][name]
+        m = self.results.models[name]
         jobs = [j for j in self.found.jobs if j.model == name]
         key = digest([self.key, name])
-        tags = {"har.model": name, "har.selected": str(name == self.results["selected"])}
+        tags = {"har.model": name, "har.selected": str(name == self.results.selected)}
         run, done = self._run(key, name, "model", parent, None, tags)
         if not done:
             about = read_about(jobs[0].path) if jobs else None
             params = {
                 "model": about.name if about else name,
-                "parameters": m["parameters"],
-                "exportable": m["exportable"],
+                "parameters": m.parameters,
+                "exportable": m.exportable,
                 **(about.params if about else {}),
             }
             self._log(run, params, self._scores(m), self._time())
@@ -218,28 +214,27 @@ class Sender:
             else:
                 self._curves_as_file(run, jobs)
             self._dataset(run)
-            if load_model is not None and name == self.results["selected"]:
+            if load_model is not None and name == self.results.selected:
                 self._keras(run, name, jobs, load_model)
-        self._export(run, key, name, m["export"])
+        self._export(run, key, name, m)
         self._finish(run, key)
 
-    def _scores(self, m: Mapping[str, Any]) -> list[tuple[str, Any, int]]:
+    def _scores(self, m: ModelScores) -> list[tuple[str, Any, int]]:
         """Pooled scores under names that stay; the pages show a metric's last value, and make a
         section of what stands before a slash."""
-        low, high = m["macro_f1_ci95"] or (None, None)
+        low, high = m.macro_f1_ci95 or (None, None)
         out = [
-            (n, m[n], 0)
-            for n in (
-                "macro_f1", "accuracy", "validation_macro_f1", "macro_f1_seed_sd",
-                "macro_f1_subject_sd", "train_seconds",
-            )
-        ]  # fmt: skip
-        out += [("macro_f1_ci95_low", low, 0), ("macro_f1_ci95_high", high, 0)]
-        out.append(("failed_jobs", len(m["failed_jobs"]), 0))
-        if m["per_class"]:
-            for activity, f1 in zip(self.results["activities"], m["per_class"]["f1"], strict=True):
+            *_pooled(m),
+            ("macro_f1_subject_sd", m.macro_f1_subject_sd, 0),
+            ("train_seconds", m.train_seconds, 0),
+            ("macro_f1_ci95_low", low, 0),
+            ("macro_f1_ci95_high", high, 0),
+            ("failed_jobs", len(m.failed_jobs), 0),
+        ]
+        if m.per_class:
+            for activity, f1 in zip(self.results.activities, m.per_class.f1, strict=True):
                 out.append((f"f1/{metric_name(activity)}", f1, 0))
-        for i, (person, f1) in enumerate(m["per_subject"].items()):
+        for i, (person, f1) in enumerate(m.per_subject.items()):
             out.append(("subject_f1", f1, i))  # one chart: people along the steps
             out.append((f"subject_f1/{metric_name(person)}", f1, 0))
         return out
@@ -299,20 +294,20 @@ class Sender:
         r = self.results
         schema = {"mlflow_tensorspec": {"features": json.dumps(_tensor(r)), "targets": None}}
         data = Dataset(
-            name=r["dataset"],
-            digest=r["data_fingerprint"],
+            name=r.dataset,
+            digest=r.data_fingerprint,
             source_type="local",
-            source=json.dumps({"uri": f"har ingest {r['pipeline']}"}),
+            source=json.dumps({"uri": f"har ingest {r.pipeline}"}),
             schema=json.dumps(schema),
             profile=json.dumps(
                 {
-                    "n_windows": r["windows"]["kept"],
-                    "n_subjects": len(r["subjects"]),
-                    "activities": r["activities"],
+                    "n_windows": r.windows.kept,
+                    "n_subjects": len(r.subjects),
+                    "activities": r.activities,
                 }
             ),
         )
-        tag = InputTag("mlflow.data.context", r["config"]["split"]["scheme"])
+        tag = InputTag("mlflow.data.context", r.config.split.scheme)
         self.client.log_inputs(run, [DatasetInput(data, [tag])])
 
     def _keras(self, run: str, name: str, jobs: Sequence[JobRecord], load_model: LoadModel) -> None:
@@ -336,7 +331,7 @@ class Sender:
             inputs=Schema([TensorSpec(np.dtype("float32"), (-1, n_raw, channels), "acceleration")]),
             outputs=Schema([TensorSpec(np.dtype("float32"), (-1, k), "probabilities")]),
         )
-        versions = self.results["versions"]
+        versions = self.results.versions
         with _tracking_to(self.uri), mlflow.start_run(run_id=run):
             mlflow.keras.log_model(
                 model,
@@ -349,29 +344,26 @@ class Sender:
                 ],
                 metadata={
                     "unit": "m/s2",
-                    "activities": self.results["activities"],
+                    "activities": self.results.activities,
                     "fold": job.fold,
                     "seed": job.seed,
                     "load": "import har.models.layers before mlflow.keras.load_model",
                 },
             )
 
-    def _export(
-        self, run: str, key: str, name: str, variants: Mapping[str, Mapping[str, Any]]
-    ) -> None:
+    def _export(self, run: str, key: str, name: str, m: ModelScores) -> None:
         folder = self.found.bundle and self.found.bundle / name
-        if not variants or not folder or not folder.is_dir():
+        if not m.export or not folder or not folder.is_dir():
             return
-        state = digest(variants)
+        state = digest(m.as_json()["export"])
         known = self.known.get(key)
         if known is not None and known.data.tags.get("har.export") == state:
             return
         at = self._time()
         metrics = [
             (f"export/{variant}.{n}", value, 0)
-            for variant, entry in variants.items()
-            for n, value in entry.items()
-            if isinstance(value, (int, float)) and not isinstance(value, bool)
+            for variant, entry in m.variants.items()
+            for n, value in entry
         ]
         self._log(run, {}, metrics, at)
         self.client.log_artifacts(run, str(folder), "bundle")
@@ -409,9 +401,17 @@ def _tracking_to(uri: str) -> Iterator[None]:
             os.environ[name] = environment
 
 
-def _tensor(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    signal, windows = results["config"]["signal"], results["config"]["windows"]
-    n = round(windows["length_s"] * signal["rate_hz"])
+def _pooled(m: ModelScores) -> list[tuple[str, Any, int]]:
+    return [
+        ("macro_f1", m.macro_f1, 0),
+        ("accuracy", m.accuracy, 0),
+        ("validation_macro_f1", m.validation_macro_f1, 0),
+        ("macro_f1_seed_sd", m.macro_f1_seed_sd, 0),
+    ]
+
+
+def _tensor(results: Results) -> list[dict[str, Any]]:
+    n = round(results.config.windows.length_s * results.config.signal.rate_hz)
     return [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, n, 3]}}]
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from har.evaluation import leakage, predictions, results
+from har.evaluation import assembly, leakage, predictions
 from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import ModelJobs, collect
 from har.training.job_files import JobRecord
@@ -39,7 +39,7 @@ def found(tmp_path_factory):
             rest = [j for j in models[failed].done if (j.fold, j.seed) != (0, 0)]
             lost = [{"fold": 0, "seed": 0, "reason": "killed"}]
             some[failed] = ModelJobs(failed, rest, lost)
-        return results.assemble(
+        return assembly.assemble(
             made.pipeline(list(only), SEEDS), w, folds, some, proof, code="c0de"
         )
 
@@ -50,45 +50,46 @@ def found(tmp_path_factory):
 def test_each_fold_has_the_model_that_its_own_validation_people_choose(found):
     assemble, _ = found
     r = assemble()
-    assert r["nested"]["chosen"] == ["lstm", "cnn", "lstm"]  # never the trees: not exportable
-    jsonschema.validate(r, schema())
+    assert r.nested.chosen == ["lstm", "cnn", "lstm"]  # never the trees: not exportable
+    jsonschema.validate(r.as_json(), schema())
 
 
 def test_the_score_is_that_of_the_chosen_models_predictions(found):
     assemble, table = found
-    nested = assemble()["nested"]
+    nested = assemble().nested
     table["model"] = table["model"].astype(str)
-    mine = table[table["model"] == table["fold"].map(dict(enumerate(nested["chosen"])))]
+    mine = table[table["model"] == table["fold"].map(dict(enumerate(nested.chosen)))]
     by_seed = [part.astype({"true": str, "predicted": str}) for _, part in mine.groupby("seed")]
     f1 = [f1_score(t["true"], t["predicted"], average="macro") for t in by_seed]
-    assert nested["macro_f1"] == pytest.approx(np.mean(f1))
+    assert nested.macro_f1 == pytest.approx(np.mean(f1))
     accuracy = [accuracy_score(t["true"], t["predicted"]) for t in by_seed]
-    assert nested["accuracy"] == pytest.approx(np.mean(accuracy))
-    low, high = nested["macro_f1_ci95"]
-    assert low < nested["macro_f1"] < high
+    assert nested.accuracy == pytest.approx(np.mean(accuracy))
+    low, high = nested.macro_f1_ci95
+    assert low < nested.macro_f1 < high
 
 
 def test_it_is_said_in_words(found):
     assemble, _ = found
-    line = next(s for s in assemble()["statistics"] if "Varma" in s)
+    line = next(s for s in assemble().statistics if "Varma" in s)
     assert "(lstm in 2, cnn in 1 of 3 folds)" in line
 
 
 def test_without_a_choice_nothing_is_said(found):
     assemble, _ = found
     r = assemble(("cnn", "extra_trees"))
-    assert "nested" not in r
-    assert not any("Varma" in s for s in r["statistics"])
+    assert r.nested is None
+    assert "nested" not in r.as_json()
+    assert not any("Varma" in s for s in r.statistics)
 
 
 def test_a_model_with_a_failed_job_is_no_candidate(found):
     assemble, _ = found
-    assert assemble((*SKILLS,), failed="cnn")["selected"] == "lstm"
-    assert "nested" not in assemble((*SKILLS,), failed="cnn")
+    assert assemble((*SKILLS,), failed="cnn").selected == "lstm"
+    assert assemble((*SKILLS,), failed="cnn").nested is None
 
 
 def test_the_first_lines_say_it_too(found):
     assemble, _ = found
     r = assemble()
-    line = next(s for s in r["headline"] if s.startswith(f"{r['selected']} is selected"))
-    assert f"own validation people alone: {r['nested']['macro_f1']:.3f}." in line
+    line = next(s for s in r.headline if s.startswith(f"{r.selected} is selected"))
+    assert f"own validation people alone: {r.nested.macro_f1:.3f}." in line

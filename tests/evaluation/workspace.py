@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 from rich.console import Console
 
-from har.evaluation import stage
+from har.evaluation import stage as compare
+from har.evaluation.results import Results
+from har.report import stage as report
 from har.signal import window_files
 from har.stages import Context
 from har.store import Store
@@ -65,7 +66,7 @@ def reopen(
 
 def run(found: Context, key: str = "k") -> Context:
     """Run `compare` and `report`."""
-    for each in (stage.COMPARE, stage.REPORT):
+    for each in (compare.STAGE, report.STAGE):
         with found.store.writing(each.name, key, each.parts(found)) as writing:
             each.run(found, writing)
         output = found.store.find(each.name, key)
@@ -74,5 +75,5 @@ def run(found: Context, key: str = "k") -> Context:
     return found
 
 
-def results(found: Context) -> dict:
-    return json.loads((found.outputs["compare"].path / "results.json").read_text("utf-8"))
+def results(found: Context) -> Results:
+    return report.published(found.outputs["report"])

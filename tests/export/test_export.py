@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import har.evaluation
 from har import pipeline
 from har.config import parse
 from har.errors import ExportError
+from har.evaluation.results import Results
 from har.export import convert, shipping
 from har.ingest.chunks import of_recording
 from har.models.saved import load_model
@@ -26,6 +26,7 @@ from har.signal.prepare import prepare
 from har.stages import Context
 from har.store import Store
 from har.workspace import Workspace
+from tests.evaluation import made
 from tests.synthetic import make_recordings
 
 PIPELINE = {
@@ -81,16 +82,36 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
 
 def test_results_hold_what_conversion_did(exported: Context) -> None:
     folder = exported.workspace.reports / "made-up"
-    results = json.loads((folder / "results.json").read_text())
-    schema = Path(har.evaluation.__path__[0]) / "results.schema.json"
-    jsonschema.validate(results, json.loads(schema.read_text()))
-    entry = results["models"]["cnn"]["export"]["float32"]
-    assert entry["max_abs_diff"] < 1e-4
-    assert entry["label_agreement"] == 1
+    jsonschema.validate(json.loads((folder / "results.json").read_text()), Results.json_schema())
+    results = Results.published(folder.parent, folder.name)
+    entry = results.models["cnn"].export["float32"]
+    assert entry.max_abs_diff < 1e-4
+    assert entry.label_agreement == 1
     # the same windows and, but for ties, the same labels: the score that was quoted
-    assert entry["macro_f1"] == pytest.approx(results["models"]["cnn"]["macro_f1"], abs=1e-6)
+    assert entry.macro_f1 == pytest.approx(results.models["cnn"].macro_f1, abs=1e-6)
     assert "On the phone" in (folder / "index.html").read_text()
-    assert results["models"]["extra_trees"]["export"] == {}
+    assert (folder / "pareto.png").is_file()
+    assert results.models["extra_trees"].export == {}
+
+
+def test_a_comparison_alone_reports_what_is_finished(exported: Context) -> None:
+    """Without an export, which another quantization asks for, and again with the one that is."""
+    root = exported.workspace.root
+    page = root / "reports" / "made-up" / "index.html"
+    drawn = page.read_bytes()
+    other = context(root, export={"quantization": ["none"]})
+    finished = pipeline.run(other, without=("export",)).outputs
+    assert list(finished) == ["ingest", "prepare", "train", "compare", "report"]
+    assert Results.published(root / "reports", "made-up").models["cnn"].export == {}
+    assert "On the phone" not in page.read_text()
+    assert not (page.parent / "pareto.png").exists()
+    steps: list[pipeline.Step] = []
+    pipeline.run(context(root), without=("export",), on_step=steps.append)
+    assert [(s.stage.name, s.state) for s in steps[-2:]] == [
+        ("export", "up to date"), ("report", "up to date"),
+    ]  # fmt: skip
+    assert page.read_bytes() == drawn
+    assert (page.parent / "pareto.png").is_file()
 
 
 def test_the_bundle_says_whom_it_knows_and_whose_score_it_quotes(exported: Context) -> None:
@@ -146,7 +167,7 @@ def test_another_way_of_resampling_does_not_ship(
 
     monkeypatch.setattr(resampling, "cubic", nearest)
     with pytest.raises(ExportError, match="from raw recordings, the phone's way"):
-        pipeline.run(context(exported.workspace.root), force=True)
+        pipeline.run(context(exported.workspace.root), force=("export",))
 
 
 def test_one_folds_model_ships_if_it_is_asked_for(exported: Context) -> None:
@@ -170,12 +191,12 @@ def test_all_seeds_ship_as_the_mean_of_their_probabilities(exported: Context) ->
     )
     pipeline.run(asked)
     bundle = Bundle.open(asked.workspace.reports / "ensemble" / "bundle" / "cnn")
-    results = json.loads((asked.workspace.reports / "ensemble" / "results.json").read_text())
+    cnn = Results.published(asked.workspace.reports, "ensemble").models["cnn"]
     # says so, and quotes the score of the ensemble
-    on, score = bundle.manifest["trained_on"], results["models"]["cnn"]["seed_ensemble"]
+    on, score = bundle.manifest["trained_on"], cnn.seed_ensemble.as_json()
     assert [m["seed"] for m in on["members"]] == [0, 1]
     assert on["seed"] is on["epochs"] is None
-    assert bundle.manifest["parameters"] == 2 * results["models"]["cnn"]["parameters"]
+    assert bundle.manifest["parameters"] == 2 * cnn.parameters
     quoted = bundle.manifest["score_of"]
     assert "the mean of 2 seeds' probabilities" in quoted["what"]
     assert {k: quoted[k] for k in score} == score
@@ -215,26 +236,27 @@ def test_a_model_that_is_not_the_one_that_was_scored_does_not_ship(exported: Con
     before = published.read_bytes()
     try:
         with pytest.raises(ExportError, match="not the one that was scored .cnn, on unseen"):
-            pipeline.run(context(exported.workspace.root), force=True)
+            pipeline.run(context(exported.workspace.root), force=("export",))
     finally:
         path.write_bytes(kept)
     assert published.read_bytes() == before, "what was there stays"
 
 
 def test_which_models(exported: Context) -> None:
-    results = {
-        "selected": "gru",
-        "models": {
-            "gru": {"macro_f1": 0.8, "exportable": True},
-            "lstm": {"macro_f1": None, "exportable": True},
+    models = ["gru", "lstm", "extra_trees"]
+    results = made.results(
+        context(exported.workspace.root, models=models).pipeline,
+        {
+            "gru": {"macro_f1": 0.8},
+            "lstm": {"macro_f1": None},
             "extra_trees": {"macro_f1": 0.9, "exportable": False},
         },
-    }
-    models = ["gru", "lstm", "extra_trees"]
+        selected="gru",
+    )
 
     def chosen(wanted: object) -> list[str]:
-        made = context(exported.workspace.root, models=models, export={"models": wanted})
-        return [m.key for m in shipping.choose(made, results)]
+        asked = context(exported.workspace.root, models=models, export={"models": wanted})
+        return [m.key for m in shipping.choose(asked, results)]
 
     assert chosen("best") == ["gru"]
     assert chosen("all") == ["gru"]
@@ -243,5 +265,6 @@ def test_which_models(exported: Context) -> None:
         chosen(["extra_trees"])
     with pytest.raises(ExportError, match="No model can be exported"):
         shipping.choose(
-            context(exported.workspace.root, models=models), {**results, "selected": None}
+            context(exported.workspace.root, models=models),
+            results.model_copy(update={"selected": None}),
         )

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 from har import config
 from har.cli.app import main
-from har.ingest import datasets, draft, show
+from har.ingest import datasets, draft
 from har.ingest.check import check
 from har.ingest.clean import clean
 from har.ingest.examine import labels, timing, values
 from har.ingest.examine.treat import treat
 from har.ingest.raw import Raw
+from har.report import check_page
 from har.studies import defects, detection
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -352,7 +353,7 @@ def test_damaged_files_are_told_of_and_never_crash(exported, tmp_path_factory, d
     printed = run(str(folder))
     assert isinstance(printed.exception, SystemExit | None), printed.exception
     draft.pipeline(report, path="damaged")
-    show.as_html(report)
+    check_page.render(report)
     json.dumps(report.as_dict(), allow_nan=False)
 
 

@@ -21,13 +21,13 @@ def test_the_page_holds_the_numbers_and_points_at_what_is_there(results, tmp_pat
         "made.md", "made.results.json", "figures/made-confusion.png", "figures/made-people.png",
     }  # fmt: skip
     text = (tmp_path / "made.md").read_text()
-    assert f"| **cnn** | **{results['models']['cnn']['macro_f1']:.3f}** |" in text
+    assert f"| **cnn** | **{results.models['cnn'].macro_f1:.3f}** |" in text
     assert "har run made --set training.epochs=3" in text
-    assert results["protocol"] in text
+    assert results.protocol in text
     assert "0 people, 0 raw samples and 0 stretches" in text
     for target in re.findall(r"\]\(([^)]+)\)", text):
         assert (tmp_path / target).is_file(), target
-    assert json.loads((tmp_path / "made.results.json").read_text()) == results
+    assert json.loads((tmp_path / "made.results.json").read_text()) == results.as_json()
 
 
 def test_what_people_wrote_stays(results, tmp_path):
@@ -49,7 +49,7 @@ def test_more_models_than_colours_are_still_told_apart():
 
 def test_the_command(results, tmp_path):
     (tmp_path / "reports" / "made").mkdir(parents=True)
-    (tmp_path / "reports" / "made" / "results.json").write_text(json.dumps(results))
+    results.write(tmp_path / "reports" / "made" / "results.json")
     done = CliRunner().invoke(main, ["--workspace", str(tmp_path), "study", "page", "made"])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "reports" / "made.md").is_file()

@@ -7,6 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from har.evaluation.results import ModelScores, Results, Variant, Withheld
 from har.report import pareto
 
 
@@ -24,15 +25,19 @@ def test_nothing_beats_what_is_on_the_front(points: list[tuple[int, int]]) -> No
 
 
 def test_a_picture_of_what_ships(tmp_path: Path) -> None:
-    entry = {"bytes": 80_000, "latency_ms_p50": 0.1, "macro_f1": 0.8}
-    results = {
-        "models": {
-            "gru": {"export": {"float32": entry, "int8": {"withheld": "it crashed"}}},
-            "cnn": {"export": {"float32": {**entry, "macro_f1": 0.9}}},
-            "extra_trees": {"export": {}},
-        }
+    entry = Variant(
+        bytes=80_000, max_abs_diff=0.0, label_agreement=1.0, macro_f1=0.8, latency_ms_p50=0.1,
+        latency_ms_p99=0.2,
+    )  # fmt: skip
+    export = {
+        "gru": {"float32": entry, "int8": Withheld(withheld="it crashed")},
+        "cnn": {"float32": entry.model_copy(update={"macro_f1": 0.9})},
+        "extra_trees": {},
     }
+    results = Results.model_construct(
+        models={name: ModelScores.model_construct(export=of) for name, of in export.items()}
+    )
     found = pareto.points(results)
-    assert [(p["model"], p["variant"]) for p in found] == [("gru", "float32"), ("cnn", "float32")]
+    assert [(p.model, p.variant) for p in found] == [("gru", "float32"), ("cnn", "float32")]
     pareto.draw(results, tmp_path / "p.png")
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")

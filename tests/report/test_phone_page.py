@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from har.errors import ExportError
+from har.evaluation.results import ExportFigures, Variant
 from har.report import phone_page
+from tests.small_bundles import RESULTS
 
 
 def test_the_part_between_the_marks(make_bundle: Callable[[str], Path], tmp_path: Path) -> None:
@@ -20,9 +21,12 @@ def test_the_part_between_the_marks(make_bundle: Callable[[str], Path], tmp_path
         target.mkdir(parents=True)
         for path in source.iterdir():
             (target / path.name).write_bytes(path.read_bytes())
-    entry = {"bytes": 80_000, "latency_ms_p50": 0.1, "macro_f1": 0.8}
-    results = {"models": {"gru": {"export": {"float32": entry}}, "cnn": {"export": {}}}}
-    (folder / "results.json").write_text(json.dumps(results))
+    float32 = Variant(
+        bytes=80_000, max_abs_diff=0.0, label_agreement=1.0, macro_f1=0.8, latency_ms_p50=0.1,
+        latency_ms_p99=0.2,
+    )  # fmt: skip
+    exported = ExportFigures(models={"gru": {"float32": float32}})
+    RESULTS.with_export(exported).write(folder / "results.json")
     page = tmp_path / "reports" / "phone.md"
     page.write_text("# Mine\n\nbefore\n")
     phone_page.write(folder, page, command="har run small")

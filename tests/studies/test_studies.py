@@ -5,6 +5,8 @@ is learnt of some people says nothing of another, and what is learnt of her own 
 """
 
 import json
+import shutil
+from dataclasses import replace
 from importlib import resources
 from types import SimpleNamespace
 
@@ -18,6 +20,7 @@ from sklearn.metrics import f1_score
 from har import session
 from har.cli.app import main
 from har.config import Align, Signal
+from har.report import stage as report
 from har.report.gap import TITLE
 from har.signal import window_files
 from har.studies import people as learning
@@ -62,7 +65,12 @@ def run_again(root, *overrides):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session.tracking, "track", lambda *_args, **_options: None)
         session.run(
-            root, str(root / "own.yaml"), echo=str, until="report", jobs=2, overrides=overrides
+            root,
+            str(root / "own.yaml"),
+            echo=str,
+            without=("export",),
+            jobs=2,
+            overrides=overrides,
         )
 
 
@@ -164,13 +172,34 @@ def test_a_later_run_keeps_it_beside_its_own_score_only(run, optimism, capfd):
     said = " ".join(capfd.readouterr().err.split())
     assert "optimism: left out of the report for extra_trees" in said
     assert "har study optimism own" in said
-    assert not (run / "reports/own/optimism.json").exists()
-    assert again() is None
+    assert again("training.class_weights=none") is None
     assert "optimism" not in capfd.readouterr().err
+    assert again() == section  # the score it was measured against is there again
+    (run / "reports/own/optimism.json").unlink()
+    assert again() is None
     before = set(jobs(run))
     ask(run, "optimism", "own", "--model", "extra_trees")
     assert published(run)["optimism"] == section
     assert set(jobs(run)) == before
+
+
+def test_the_study_draws_the_report_by_its_stage(run, optimism, monkeypatch):
+    """One writer: what is published is what the stage stored."""
+    (run / "reports/own/optimism.json").unlink()
+    shutil.rmtree(run / "data/cache/report")
+    run_again(run)
+    assert published(run).get("optimism") is None
+    drawn = []
+    real = report.STAGE.run
+    stage = replace(report.STAGE, run=lambda c, w: (drawn.append(c.pipeline.name), real(c, w)))
+    monkeypatch.setattr(report, "STAGE", stage)
+    ask(run, "optimism", "own", "--model", "extra_trees")
+    assert drawn == ["own"]
+    newest = max(run.glob("data/cache/report/*/results.json"), key=lambda p: p.stat().st_mtime_ns)
+    for name in ("results.json", "index.html"):
+        assert (run / "reports/own" / name).read_bytes() == newest.with_name(name).read_bytes()
+    assert list(published(run)["optimism"]["scores"]) == ["extra_trees"]
+    assert not (run / "reports/own/.published.json").exists()
 
 
 # People ------------------------------------------------------------------------------------------

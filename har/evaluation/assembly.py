@@ -1,0 +1,222 @@
+"""From predictions on disk to `Results`."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from har.code import versions
+from har.config import Pipeline
+from har.errors import TrainingError
+from har.evaluation import metrics, nested, protocol, scoring, statistics
+from har.evaluation.collect import ModelJobs
+from har.evaluation.results import (
+    Aligned,
+    Comparison,
+    CriticalDifference,
+    Fold,
+    Leakage,
+    ModelScores,
+    Nested,
+    Results,
+    WindowCounts,
+)
+from har.evaluation.statistics import Scored
+from har.files import digest
+from har.signal.windows import Windows
+from har.training.splits import natural
+
+
+def fingerprint(windows: Windows) -> str:
+    """Hash of the data themselves: signal, windows, labels, people.
+
+    The same for the same data whatever code made them.
+    """
+    h = hashlib.sha256()
+    for array in (windows.samples, windows.starts, windows.taps, windows.labels):
+        h.update(np.ascontiguousarray(array).data)
+    for names in (windows.subjects, windows.recordings, windows.activities):
+        h.update("\0".join(map(str, names)).encode())
+    return h.hexdigest()[:16]
+
+
+def assemble(
+    pipeline: Pipeline,
+    windows: Windows,
+    folds: Sequence[Mapping[str, Sequence[str]]],
+    models: Mapping[str, ModelJobs],
+    proof: Mapping[str, Any],
+    *,
+    code: str,
+) -> Results:
+    """The results of a comparison, before an export.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    windows : Windows
+    folds : sequence of {train, validation, test: subjects}
+    models : mapping of ModelJobs
+        In the order of the pipeline file.
+    proof : mapping
+        From `har.evaluation.leakage.prove`.
+    code : str
+        Version of the code that made the data, the models and this.
+
+    Raises
+    ------
+    TrainingError
+        If no model has all folds of any seed, or a window is tested twice with one seed.
+    """
+    people = sorted({s for f in folds for part in f.values() for s in part}, key=natural)
+    used = int(np.isin(windows.subjects, people).sum())
+    rejected = dict(windows.rejected)
+    if used < len(windows):
+        rejected["person left out"] = len(windows) - used
+    scored: dict[str, Scored | None] = {}
+    entries: dict[str, ModelScores] = {}
+    for name, model in models.items():
+        scored[name], entries[name] = scoring.score(model, windows, len(folds), people)
+    if not any(scored.values()):
+        reasons = {f["reason"] for m in models.values() for f in m.failed}
+        raise TrainingError(
+            "Nothing to compare: no model finished all folds of a seed. "
+            + ("Jobs failed with: " + "; ".join(sorted(reasons)[:3]) if reasons else "")
+        )
+    selected = select(entries)
+    tested = [i for i, p in enumerate(people) if _tested(scored, i)]
+    comparisons, diagram = _compare(scored, selected, tested)
+    for name, model_scored in scored.items():
+        if model_scored is not None:
+            ci95 = scoring.interval(model_scored, tested)
+            entries[name] = entries[name].model_copy(update={"macro_f1_ci95": ci95})
+    each_fold = _chosen_in_each_fold(pipeline, models, entries, windows, len(folds), people, tested)
+    aligned = _aligned(windows, people)
+    return Results(
+        schema="har/results/1",
+        pipeline=pipeline.name,
+        dataset=pipeline.dataset_name,
+        protocol=protocol.protocol(
+            pipeline,
+            people=len(people),
+            folds=len(folds),
+            fold_sizes=[len(f["validation"]) for f in folds],
+        ),
+        headline=protocol.headline(pipeline, selected, entries, comparisons, each_fold),
+        statistics=protocol.cautions(len(tested), len(comparisons), pipeline)
+        + ([protocol.nested(each_fold)] if each_fold else [])
+        + ([protocol.aligned(aligned)] if aligned else []),
+        config=pipeline,
+        config_key=digest(pipeline.model_dump(mode="json")),
+        data_fingerprint=fingerprint(windows),
+        code=code,
+        versions={"python": platform.python_version(), **versions(), **_jax(models)},
+        subjects=people,
+        activities=list(windows.activities),
+        seeds=list(pipeline.training.seeds),
+        folds=[Fold(**{part: list(names) for part, names in f.items()}) for f in folds],
+        windows=WindowCounts(kept=used, rejected=rejected),
+        aligned=aligned,
+        selected=selected,
+        nested=each_fold,
+        models=entries,
+        comparisons=comparisons,
+        critical_difference=diagram,
+        leakage=Leakage.model_validate({"ok": proof["ok"], "folds": proof["folds"]}),
+    )
+
+
+def _aligned(windows: Windows, people: Sequence[str]) -> Aligned | None:
+    """Recordings of the people who are in, and those that had too little walking to be turned;
+    None where the pipeline does not align."""
+    if not windows.aligned:
+        return None
+    mine = set(windows.recordings[np.isin(windows.subjects, people)].tolist())
+    lacking = [name for name, seconds in windows.aligned.items() if name in mine and not seconds]
+    return Aligned(recordings=len(mine), as_recorded=lacking)
+
+
+def _jax(models: Mapping[str, ModelJobs]) -> dict[str, str]:
+    """The versions of JAX, if anything was trained on it."""
+    found: dict[str, str] = {}
+    for job in (j for m in models.values() for j in m.done):
+        found |= job.about.backend or {}
+    return {name: version for name, version in found.items() if name != "name"}
+
+
+def _tested(scored: Mapping[str, Scored | None], person: int) -> bool:
+    return any(s is not None and s.confusion[:, person].any() for s in scored.values())
+
+
+def _eligible(models: Mapping[str, ModelScores]) -> dict[str, float]:
+    """Validation scores of who may be selected: can be exported, and has every fold and seed."""
+    return {
+        name: m.validation_macro_f1
+        for name, m in models.items()
+        if m.exportable and not m.failed_jobs and m.validation_macro_f1 is not None
+    }
+
+
+def select(models: Mapping[str, ModelScores]) -> str | None:
+    """The model to ship: best mean validation macro-F1 among those that can be exported.
+
+    A model with a failed job is not eligible: its mean is over other folds than the others'. Of
+    equals, the one with fewer parameters. None if nothing is eligible.
+    """
+    able = _eligible(models)
+    return min(
+        able, key=lambda n: nested.rank(n, able[n], models[n].parameters), default=None
+    )  # fmt: skip
+
+
+def _chosen_in_each_fold(
+    pipeline: Pipeline,
+    models: Mapping[str, ModelJobs],
+    entries: Mapping[str, ModelScores],
+    windows: Windows,
+    folds: int,
+    people: Sequence[str],
+    tested: Sequence[int],
+) -> Nested | None:
+    """The scores with a choice in each fold (`har.evaluation.nested`); None where the folds do
+    not test other people, or there is no choice."""
+    eligible = {name: models[name] for name in _eligible(entries)}
+    if len(eligible) < 2 or pipeline.split.scheme not in protocol.EVERYONE_TESTED:
+        return None
+    chosen = nested.choose(eligible, windows.labels, len(windows.activities), folds)
+    counts = np.stack(
+        [
+            scoring.of_seed("nested", seed, jobs, windows, people)[1]
+            for seed, jobs in nested.jobs_of(eligible, chosen, folds).items()
+        ]
+    )
+    pooled = counts.sum(axis=1)
+    scored = Scored("nested", counts, metrics.macro_f1(counts).mean(axis=0))
+    return Nested(
+        chosen=chosen,
+        macro_f1=float(metrics.macro_f1(pooled).mean()),
+        macro_f1_ci95=scoring.interval(scored, tested),
+        accuracy=float(metrics.accuracy(pooled).mean()),
+    )
+
+
+def _compare(
+    scored: Mapping[str, Scored | None], selected: str | None, tested: Sequence[int]
+) -> tuple[list[Comparison], CriticalDifference | None]:
+    cut = [
+        Scored(s.name, s.confusion[:, tested], s.subject_f1[tested])
+        for s in scored.values()
+        if s is not None
+    ]
+    found = statistics.critical_difference(cut)
+    diagram = None if found is None else CriticalDifference(**found)
+    if selected is None or len(cut) < 2:
+        return [], diagram
+    mine = next(s for s in cut if s.name == selected)
+    weights = statistics.resampled_people(len(tested))
+    rows = statistics.compare(mine, [s for s in cut if s.name != selected], weights)
+    return [Comparison(**row) for row in rows], diagram

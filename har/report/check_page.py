@@ -1,0 +1,29 @@
+"""The page of `har data check`: what is wrong with recordings, file by file."""
+
+from __future__ import annotations
+
+from har.ingest.check import Report
+from har.report import html
+
+SEVERITIES = ("error", "warning", "info")
+
+
+def render(report: Report, *, strict: bool = False) -> str:
+    """One self-contained page, the worst findings first.
+
+    Parameters
+    ----------
+    report : Report
+    strict : bool
+        Warnings count as errors.
+    """
+    findings = sorted(
+        report.findings(), key=lambda f: (SEVERITIES.index(f.severity), f.code, f.where)
+    )
+    return html.page(
+        "check.html",
+        report=report,
+        findings=findings,
+        errors=report.errors(strict=strict),
+        strict=strict,
+    )

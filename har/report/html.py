@@ -1,0 +1,57 @@
+"""Pages from templates: every value escaped, one style for light and dark screens."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from har.evaluation import numerals
+from har.files import contents, digest
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def page(template: str, **values: Any) -> str:
+    """A self-contained HTML page.
+
+    Parameters
+    ----------
+    template : str
+        A file of `har/report/templates`.
+    **values
+        What it shows; a name that it uses and is not given is an error.
+    """
+    return _environment().get_template(template).render(values)
+
+
+def version() -> str:
+    """Hash of all templates: pages made with others are made anew."""
+    return digest(contents(TEMPLATES))
+
+
+@functools.cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for write in (
+        numerals.score,
+        numerals.interval,
+        numerals.signed,
+        numerals.signed_interval,
+        numerals.count,
+        numerals.duration,
+    ):
+        made.filters[write.__name__] = write
+    return made

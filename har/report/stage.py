@@ -1,0 +1,107 @@
+"""The `report` stage: everything that is finished, put together and drawn once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from har.files import sha256_file
+from har.stages import Context, Stage
+from har.store import Output, Writing
+
+if TYPE_CHECKING:
+    from har.evaluation.results import Results
+    from har.report.comparison_page import History
+
+OPTIMISM = "optimism"
+"""The study that leaves `optimism.json` in the pipeline's folder of reports. It comes after a run,
+and may come again."""
+
+
+def _inputs(context: Context) -> dict[str, Any]:
+    from har.report import html
+
+    study = _folder(context) / f"{OPTIMISM}.json"
+    found = {OPTIMISM: sha256_file(study)} if study.is_file() else {}
+    return {"studies": found, "templates": html.version()}
+
+
+def _run(context: Context, writing: Writing) -> None:
+    from har.report import comparison_page, pareto
+
+    results = _assembled(context)
+    results.write(writing.path / "results.json")
+    comparison_page.write(writing.path, results, _histories(context))
+    if pareto.points(results):
+        pareto.draw(results, writing.path / "pareto.png")
+
+
+def _assembled(context: Context) -> Results:
+    """Scores, the figures of an export, and what studies found of the same scores."""
+    from har.evaluation.results import ExportFigures, Optimism
+    from har.evaluation.stage import scores
+    from har.export.stage import FIGURES
+    from har.report import gap
+
+    name = context.pipeline.name
+    results = scores(context.outputs["compare"])
+    if "export" in context.outputs:
+        path = context.outputs["export"].path / FIGURES
+        results = results.with_export(
+            ExportFigures.read(path, again=f"har export {name} --force")
+        )  # fmt: skip
+    study = _folder(context) / f"{OPTIMISM}.json"
+    if study.is_file():
+        found = Optimism.read(study, again=f"har study optimism {name}, when it is deleted")
+        section, gone = gap.still_of(found, results)
+        if gone:
+            context.console.print(
+                f"[yellow]optimism[/yellow]: left out of the report for {', '.join(gone)}: it "
+                f"stood beside another score. Again: har study optimism {name}"
+            )
+        results = results.model_copy(update={"optimism": section})
+    return results
+
+
+def _histories(context: Context) -> dict[str, list[History]]:
+    """The learning curves of every job, by model; one point, of a model that is solved and not
+    trained by epochs, is no curve."""
+    from har.training.job_files import Trained
+
+    trained = Trained.read(context.outputs["train"], context.store)
+    out: dict[str, list[History]] = {m.key: [] for m in context.pipeline.models}
+    for job in sorted(trained.jobs, key=lambda j: (j.seed, j.fold)):
+        if job.folder is not None:
+            history = job.read().history
+            out[job.model].append(history if len(history.get("loss", ())) > 1 else {})
+    return out
+
+
+def _folder(context: Context) -> Path:
+    return context.workspace.reports / context.pipeline.name
+
+
+def published(output: Output) -> Results:
+    """The results that a finished report publishes."""
+    from har.evaluation.results import FILE, Results
+
+    return Results.read(output.path / FILE, again="har run --force")
+
+
+def _summarise(context: Context, output: Output) -> str:
+    from har.report.table import comparison_table
+
+    return f"{comparison_table(published(output))}\nReport: {_folder(context) / 'index.html'}"
+
+
+STAGE = Stage(
+    name="report",
+    summary="draw the report",
+    needs=("train", "compare"),
+    uses=("export",),
+    modules=("har.report.stage",),
+    inputs=_inputs,
+    run=_run,
+    summarise=_summarise,
+    publish=("results.json", "index.html", "confusion", "figures", "pareto.png"),
+)
