@@ -126,7 +126,7 @@ def _usable(parts: Iterable[Raw], like: Raw, labels: list[str]) -> Iterator[_Row
     """Finite rows in the order of the file, converted; a restart begins the next recording."""
     number, last, goes_on = 0, np.empty(0), ""
     for raw in parts:
-        assert raw.time_s is not None
+        time_s = np.empty(0) if raw.time_s is None else raw.time_s  # no times where no rows are
         label = np.full(len(raw.acceleration), -1)
         for text, start, end in raw.notes:
             if start or text != goes_on:
@@ -134,12 +134,12 @@ def _usable(parts: Iterable[Raw], like: Raw, labels: list[str]) -> Iterator[_Row
             label[start:end] = len(labels) - 1
         if len(label):
             goes_on = labels[-1] if label[-1] >= 0 else ""
-        finite, timed = finite_rows(raw.acceleration), np.isfinite(raw.time_s)
+        finite, timed = finite_rows(raw.acceleration), np.isfinite(time_s)
         good = finite & timed
         rejected = Counter(raw.rejected)
         rejected += Counter({NOT_FINITE: (~finite).sum(), NO_TIME: (finite & ~timed).sum()})
         acceleration = np.asarray(raw.acceleration[good], np.float64) * factor(like)
-        rows = _Rows(number, raw.time_s[good], acceleration.astype(np.float32), label[good])
+        rows = _Rows(number, time_s[good], acceleration.astype(np.float32), label[good])
         begins = restarts(np.concatenate([last, rows.time_s])) - len(last)
         last = rows.time_s[-1:] if len(rows.time_s) else last
         for a, b in itertools.pairwise([0, *begins.tolist(), len(rows.time_s)]):

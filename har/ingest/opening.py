@@ -137,13 +137,13 @@ def _beginning(
     if first is None:
         return None
     try:
-        raws = list(resolved.read(first))
+        stretches = [repair(raw, suppose) for raw in resolved.read(first)]
     except DataError:
         return None
-    if len(raws) != 1 or raws[0].time_s is None:
+    if len(stretches) != 1:
         return None
-    repaired = repair(raws[0], suppose)
-    if repaired.problems or not repaired.recordings:
+    (repaired,) = stretches
+    if repaired.problems or not repaired.recordings or repaired.raw.time_s is None:
         return None
     if any(f.code == "coarse-clock" for f in repaired.account.findings):
         return None

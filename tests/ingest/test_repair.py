@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -381,6 +382,38 @@ def test_rows_in_parts_are_cleaned_as_the_whole(data):
         assert [a[2] for a in source.annotations] == [a[2] for a in wanted]
         begins = [a[0] for a in source.annotations]
         assert begins == [a[0] for a in wanted]
+
+
+NAMED = {"columns": {"time": "_0", "x": "_1", "y": "_2", "z": "_3"}}
+
+
+@pytest.mark.parametrize(
+    ("stamp", "header", "end", "said"),
+    [
+        (lambda i: f"{i / 50:.2f}", "time,x,y,z\n", "\n" * 30_000, {}),
+        (lambda i: f"{i / 50:.2f}", "time,x,y,z\r\n", "\r\n", {}),
+        (lambda i: f"{i / 50:.2f}", "", "\n", NAMED),
+        (lambda i: str(1_700_000_000_123_456_789 + i * 20_000_000), "time,x,y,z\n", "\n", {}),
+        (lambda i: f"{datetime(2024, 2, 29, 23, 59, 50) + timedelta(seconds=i / 50)}",
+         "time,x,y,z\n", "\n", {}),
+        (lambda i: f"{(i + 3) * 20}", "t (ms);x;y;z\n", "\n", {}),
+    ],
+    ids=["blank lines at the end", "CRLF", "no header", "nanoseconds", "dates", "milliseconds"],
+)  # fmt: skip
+def test_a_clock_goes_on_from_part_to_part(tmp_path, monkeypatch, stamp, header, end, said):
+    t, a = walk(seconds=60)
+    rows = [",".join([stamp(i), *(f"{v:.6f}" for v in xyz)]) for i, xyz in enumerate(a)]
+    text = header + end[:2].join(rows) + end if end == "\r\n" else header + "\n".join(rows) + end
+    (tmp_path / "a.csv").write_text(text.replace(",", ";") if ";" in header else text, newline="")
+    monkeypatch.setattr(resolution, "LONG_BYTES", 1000)
+    monkeypatch.setattr(resolution, "PART_BYTES", 20_000)
+    monkeypatch.setattr(chunks, "HOLD_S", 2.0)
+    for source in opening.open_path(tmp_path / "a.csv", Table(path="", **said)):
+        pieces = list(source.chunks)
+        assert len(pieces) > 3, "not in parts"
+        np.testing.assert_allclose(np.concatenate([c.time_s for c in pieces]), t, atol=1e-9)
+        np.testing.assert_allclose(np.concatenate([c.samples for c in pieces]), a, atol=2e-6)
+        assert source.rejected == {}
 
 
 def test_a_row_that_comes_much_too_late_is_rejected():
