@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from har.cli.group import Group
+
+if TYPE_CHECKING:
+    from har.ingest.check import Report
+    from har.ingest.raw import Finding
+
+SEVERITIES = ("error", "warning", "info")
+MAX_FILES = 20
+"""A check of more files than this prints no line for each."""
 
 
 @click.group(cls=Group)
@@ -31,14 +42,14 @@ def data_list(ctx: click.Context, as_json: bool) -> None:
     """
     import json
 
-    from har.ingest import listing
+    from har.ingest import inventory
     from har.workspace import Workspace
 
-    raw = Workspace(ctx.obj.resolve()).raw
+    rows = inventory.rows(Workspace(ctx.obj.resolve()).raw)
     if as_json:
-        click.echo(json.dumps(listing.rows(raw), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
-        click.echo(listing.as_text(raw))
+        _echo_sets(rows)
 
 
 @data.command("fetch")
@@ -104,7 +115,7 @@ def data_check(
 
     from rich.console import Console
 
-    from har.ingest import check, show
+    from har.ingest import check, draft, show
 
     with Console(stderr=True).status(f"reading {path}") as status:
         report = check.check(
@@ -114,14 +125,77 @@ def data_check(
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
     else:
-        click.echo(show.as_text(report, strict=strict))
+        _echo_report(report, strict=strict)
     if page:
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(show.as_html(report, strict=strict), encoding="utf-8")
         click.echo(f"page: {page}", err=True)
     if pipeline_file:
         pipeline_file.parent.mkdir(parents=True, exist_ok=True)
-        pipeline_file.write_text(show.as_pipeline(report, path=path.as_posix()), encoding="utf-8")
+        pipeline_file.write_text(draft.pipeline(report, path=path.as_posix()), encoding="utf-8")
         click.echo(f"pipeline file: {pipeline_file}", err=True)
     if report.errors(strict=strict):
         raise SystemExit(1)
+
+
+def _echo_sets(rows: list[dict[str, Any]]) -> None:
+    """A table, then what each set asks of those who use it."""
+    table = [("name", "at hand", "subjects", "Hz", "placements")]
+    for r in rows:
+        at_hand, places = "yes" if r["at_hand"] else "-", ", ".join(r["placements"])
+        table.append((r["name"], at_hand, str(r["subjects"]), f"{r['rate_hz']:g}", places))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+    for r in rows:
+        click.echo(f"\n{r['name']}: {r['title']}. {r['page']}")
+        for label in ("licence", "citation", "note"):
+            if r[label]:
+                click.echo(
+                    textwrap.fill(
+                        f"{label}: {r[label]}",
+                        96,
+                        initial_indent="  ",
+                        subsequent_indent="    ",
+                        break_long_words=False,
+                        break_on_hyphens=False,
+                    )
+                )
+        if r["proven_on"] != "published files":
+            click.echo(f"  reader proven on {r['proven_on']}")
+
+
+def _echo_report(report: Report, *, strict: bool) -> None:
+    """What it is, where its samples went, and what is wrong with it, the worst first."""
+    whole = report.whole
+    rejected = ", ".join(f"{n:,} {reason}" for reason, n in sorted(whole.rejected.items()))
+    click.echo(whole.title)
+    click.echo(
+        f"  {whole.recordings} recordings, {whole.samples_in:,} samples in = {whole.kept:,} kept"
+        + (f" + rejected: {rejected}" if rejected else "")
+    )
+    if report.subjects:
+        click.echo(f"  {len(report.subjects)} subjects, {len(report.activities)} activities")
+    if 1 < len(report.files) <= MAX_FILES:
+        click.echo("\n" + "\n".join(f"  {file.title}" for file in report.files))
+    click.echo()
+    kinds = _by_kind(report)
+    for first, *others in kinds:
+        severity = "error" if strict and first.severity == "warning" else first.severity
+        more = f" (and {len(others)} more)" if others else ""
+        done = "" if first.action == "none" else f" [{first.action}]"
+        where = f"{first.where}{more}: " if first.where else ""
+        click.echo(f"  {severity:<7}  {first.code}{done}  {where}{first.message}")
+    if kinds:
+        click.echo()
+    errors = report.errors(strict=strict)
+    click.echo(f"  {errors} errors." if errors else "  No errors.")
+
+
+def _by_kind(report: Report) -> list[list[Finding]]:
+    """Findings of one code, severity and action together; the worst first."""
+    kinds: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
+    for f in report.findings():
+        kinds[f.code, f.severity, f.action].append(f)
+    return sorted(kinds.values(), key=lambda k: (SEVERITIES.index(k[0].severity), k[0].code))

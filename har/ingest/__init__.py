@@ -1,1 +1,1 @@
-"""Recordings in: readers, the signal doctor, the stage that stores what they make."""
+"""Recordings in: readers, examination and repair, the stage that stores what they make."""

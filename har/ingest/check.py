@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from har.config import Table, load
 from har.errors import ConfigError, DataError, HarError
-from har.ingest import datasets, discovery
-from har.ingest.clean import clean
+from har.ingest import datasets, discovery, resolution
 from har.ingest.datasets.dataset import Dataset
 from har.ingest.examine import labels, timing
-from har.ingest.examine.treat import treat
+from har.ingest.examine.treat import FALLBACK_RATE_HZ
 from har.ingest.formats import tables
-from har.ingest.formats.format import NotAcceleration
+from har.ingest.formats.format import Head, NotAcceleration
 from har.ingest.raw import Finding, Raw, Source
+from har.ingest.repair import repair
 
 UNKNOWN = "unknown"
 MIXED = "mixed"
+
+SUPPOSED = {
+    "unit": "m/s2", "convention": "android", "rate_hz": FALLBACK_RATE_HZ, "subject": "",
+}  # fmt: skip
+"""What is gone on with where nobody says it, to count what would be kept."""
 
 
 @dataclass
@@ -38,6 +43,15 @@ class Checked:
     samples_in: int = 0
     kept: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        rate = f"{self.rate_hz:.4g} Hz" if self.rate_hz else "rate unknown"
+        return (
+            f"{self.path}: {self.format}, {rate}, {self.unit}, gravity {self.gravity}, "
+            f"sign {self.convention}"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -67,9 +81,8 @@ class Report:
     table: Table | None  # None for a published data set
     subjects: set[str]
     activities: dict[str, set[str]]
-    columns: dict[str, str] | None = None
-    """Of plain tables: what was read as what, `FILL_IN` where that is not known."""
-    other_columns: tuple[str, ...] = ()
+    head: Head | None = None
+    """The beginning of the first plain table, or of the first file that could be one."""
 
     def errors(self, *, strict: bool = False) -> int:
         bad = {"error", "warning"} if strict else {"error"}
@@ -158,35 +171,15 @@ def _published(
 
 def _own(table: Table, root: Path, shown: str, on_progress: Callable[[int, int], None]) -> Report:
     found = discovery.find(table, root)
-    resolved = discovery.resolve(table, found.sources)
+    resolved = resolution.resolve(table, found.sources)
     read = _reading(
         found.sources, resolved.read, lambda s: s.extra["format"], lambda s: s.extra["shown"],
         on_progress,
     )  # fmt: skip
     report = _report(shown, read, found.rejected, found.not_used, table)
-    _columns(report, found)
-    return report
-
-
-FILL_IN = "FILL_IN"
-
-
-def _columns(report: Report, found: discovery.Found) -> None:
-    """The columns of the plain tables, for the pipeline file that is written of them."""
-    assert report.table is not None
-    if report.table.columns:
-        report.columns = {k: v for k, v in report.table.columns.model_dump().items() if v}
-        return
     plain = [s for s in found.sources if s.extra["format"] == tables.FORMAT.name]
-    heads = [discovery.head_of(plain[0])] if plain else found.unknown[:1]
-    for head in heads:
-        guess = tables.guess_columns(head) if head.columns else None
-        if guess:
-            report.columns = {k: v for k, v in guess.model_dump().items() if v}
-        elif not plain:
-            report.columns = dict.fromkeys(("time", "x", "y", "z"), FILL_IN)
-        used = set((report.columns or {}).values())
-        report.other_columns = tuple(c for c in head.names if c not in used)
+    report.head = discovery.head_of(plain[0]) if plain else next(iter(found.unknown), None)
+    return report
 
 
 Read = Iterator[tuple[str, str, "list[Raw] | HarError"]]
@@ -248,7 +241,8 @@ def _examine(
 ) -> None:
     import hashlib
 
-    treat(raw)
+    repaired = repair(raw, SUPPOSED)
+    raw, account = repaired.raw, repaired.account
     rate = timing.rate_hz(raw)
     _merge(checked, "unit", raw.unit)
     _merge(checked, "gravity", raw.gravity)
@@ -257,18 +251,12 @@ def _examine(
         checked.rate_hz = rate
     for label, _, _ in raw.notes:
         people[label].add(raw.subject)
-    # Unknown unit and sign do not keep us from counting what would be kept.
-    whole = replace(
-        raw, unit=raw.unit or "m/s2", convention=raw.convention or "android",
-        rate_hz=raw.rate_hz or 50.0,
-    )  # fmt: skip
-    recordings, account = clean(whole)
     checked.findings += account.findings
-    checked.recordings += len(recordings)
+    checked.recordings += len(repaired.recordings)
     checked.samples_in += account.samples_in
     checked.kept += account.kept
     checked.rejected.update(account.rejected)
-    for r in recordings:
+    for r in repaired.recordings:
         key = hashlib.sha256(r.acceleration.tobytes()).hexdigest()
         hashes[key].append(f"{raw.source}" if r.session == raw.session else f"{raw.source}~")
 

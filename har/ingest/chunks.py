@@ -1,33 +1,25 @@
-"""Recordings as chunks, read as they are needed."""
+"""Recordings as chunks, cut of what is in memory or read as they are needed."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from har.config import Columns, Table
-from har.errors import DataError
-from har.ingest.examine.treat import treat
-from har.ingest.formats import tables
-from har.ingest.formats.format import Head, Hints
-from har.ingest.raw import TO_MS2, Raw
+from har.ingest.clean import NO_TIME, NOT_FINITE, REPEATED, by_time, factor, restarts
+from har.ingest.raw import Raw, finite_rows
 from har.recording import Chunk, Recording
 
 CHUNK_ROWS = 1 << 15
 """Rows at a time: they and what is computed from them stay in the processor's cache."""
 
-BLOCK_BYTES = 1 << 20
+HOLD_S = 10.0
+"""Rows of a file that is read in parts wait this long for others that belong before them."""
 
-PLAIN = {"time", "x", "y", "z"}
-"""A table with these columns is in s and m/s², unless its values are surely something else."""
-
-RESTART_S = 1.0
-"""A step back of more than this is another recording; a smaller one is rows out of order."""
+LATE = "out of order by more than 10 s"
 
 
 @dataclass
@@ -75,190 +67,159 @@ def of_recording(recording: Recording, name: str = "", gravity: str | None = Non
     return Source(name or recording.id, chunks(), notes, gravity=gravity)
 
 
-def of_table(path: Path, head: Head, said: Table) -> Source | None:
-    """The chunks of a text table with a time column, whatever its length.
+def of_parts(parts: Iterable[Raw], like: Raw) -> Iterator[Source]:
+    """The recordings of a file that is read some rows at a time.
 
-    The first block tells the units, with the signal doctor's help where the header does not.
+    They are those that `clean` makes of the whole file, with two exceptions. What holds for all
+    rows is what `like` says. And a row that comes after others whose times are more than `HOLD_S`
+    later is rejected instead of sorted in.
 
     Parameters
     ----------
-    path : Path
-    head : Head
-    said : Table
-        What the user said. The sign is Android's unless it says otherwise.
+    parts : iterable of Raw
+        The rows, in the order of the file, with `time_s` from one origin.
+    like : Raw
+        The first rows, examined: unit, convention, gravity and rate are known.
 
-    Returns
-    -------
-    Source or None
-        None if the table must be read whole: no time column, dates, several people.
-
-    Raises
+    Yields
     ------
-    DataError
-        (Also while the chunks are read) if the file is not such a table.
+    Source
+        Each must be used up before the next is asked for.
     """
-    columns = tables.guess_columns(head)
-    if columns is None or columns.time is None or columns.subject or not head.columns:
-        return None
-    try:
-        reader = _Reader(path, head, columns)
-        first = next(reader.blocks(), None)
-    except DataError:
-        return None
-    if first is None:
-        return None
-    time_scale, scale, gravity = _units(first, columns, said, path.name)
-    source = Source(path.name, iter(()), gravity=gravity)
-    source.chunks = _chunks(source, reader, time_scale, scale)
-    return source
+    labels: list[str] = []
+    by_recording = itertools.groupby(_usable(parts, like, labels), key=lambda rows: rows.number)
+    for number, rows in by_recording:
+        name = like.source if number == 0 else f"{like.source}#{number + 1}"
+        source = Source(name, iter(()), gravity=like.gravity)
+        ordering = _Ordering(source, labels, 1 / (like.rate_hz or 1))
+        source.chunks = ordering.chunks(rows)
+        yield source
+        ordering.over = True
 
 
-def _units(
-    first: dict[str, Any], columns: Columns, said: Table, name: str
-) -> tuple[float, float, str | None]:
-    """Seconds in a unit of time, m/s² in a unit of acceleration with its sign, gravity or not."""
-    assert columns.time is not None
-    time = first["time"]
-    relative, _ = tables.seconds(time, columns.time, Hints(said), name)
-    steps = np.diff(time) != 0
-    ratio = np.diff(relative)[steps] / np.diff(time)[steps]
-    time_scale = float(f"{np.median(ratio):.3g}") if len(ratio) else 1.0
-    raw = Raw(
-        dataset="", subject="-", session="", placement="",
-        acceleration=first["samples"].astype(np.float64),
-        unit=said.unit or tables.unit_of(columns), convention=said.convention or "android",
-        gravity=said.gravity, time_s=relative, source=name,
-    )  # fmt: skip
-    treat(raw)
-    if raw.unit is None and {columns.time, columns.x, columns.y, columns.z} == PLAIN:
-        raw.unit = "m/s2"  # as the documentation says of such a table
-    if raw.unit is None:
-        raise DataError(
-            f"{name}: neither the header nor the values tell the unit of acceleration. "
-            "Say --unit m/s2, g or mg."
-        )
-    sign = -1.0 if raw.convention == "ios" else 1.0
-    return time_scale, sign * TO_MS2[raw.unit], raw.gravity
+@dataclass
+class _Rows:
+    """Some rows of one recording.
 
-
-def _chunks(source: Source, reader: _Reader, time_scale: float, scale: float) -> Iterator[Chunk]:
-    origin = last = None
-    for block in reader.blocks():
-        time, samples = block["time"], block["samples"]
-        good = np.isfinite(time) & np.isfinite(samples).all(1)
-        _count(source, "not finite", len(time) - int(good.sum()))
-        if not good.any():
-            continue
-        origin = float(time[good][0]) if origin is None else origin
-        time = (time - origin) * time_scale
-        # Later than everything before it: repeated instants and small steps back go.
-        before = -np.inf if last is None else last
-        reached = np.maximum.accumulate(np.where(good, time, -np.inf))
-        reached = np.maximum(np.r_[before, reached[:-1]], before)
-        behind = good & (time <= reached)
-        if (back := float((reached - time)[behind].max(initial=0))) > RESTART_S:
-            raise DataError(
-                f"{source.name}: time steps back by {back:.3g} s. Split the file there: these are "
-                "two recordings."
-            )
-        _count(source, "repeated instant or step back", int(behind.sum()))
-        keep = good & ~behind
-        if not keep.any():
-            continue
-        if block["label"] is not None:
-            _annotate(source, time[keep], np.array(block["label"], object)[keep])
-        time = time[keep]
-        samples = (samples[keep] * scale).astype(np.float32)
-        last = float(time[-1])
-        for a in range(0, len(time), CHUNK_ROWS):
-            yield Chunk(time[a : a + CHUNK_ROWS], samples[a : a + CHUNK_ROWS])
-
-
-class _Reader:
-    """Blocks of a text table: time, samples (n, 3), label."""
-
-    def __init__(self, path: Path, head: Head, columns: Columns) -> None:
-        import pyarrow as pa
-        import pyarrow.csv as csv
-
-        self.path, self.head, self.columns = path, head, columns
-        numbers = [columns.time, columns.x, columns.y, columns.z]
-        types = {str(c): pa.float64() for c in numbers}
-        if columns.label:
-            types[columns.label] = pa.string()
-        self._read = csv.ReadOptions(
-            use_threads=False, block_size=4 * BLOCK_BYTES, column_names=head.names
-        )
-        self._parse = csv.ParseOptions(delimiter=head.delimiter)
-        self._convert = csv.ConvertOptions(
-            include_columns=list(types),
-            column_types=types,
-            strings_can_be_null=True,
-            decimal_point=head.decimal,
-            null_values=["", "NaN", "nan", "null", "NULL", "NA"],
-        )
-
-    def blocks(self) -> Iterator[dict[str, Any]]:
-        import pyarrow as pa
-        import pyarrow.csv as csv
-
-        c = self.columns
-        for text in _whole_lines(self.path, self.head.skip_rows):
-            try:
-                table = csv.read_csv(
-                    pa.BufferReader(text),
-                    read_options=self._read,
-                    parse_options=self._parse,
-                    convert_options=self._convert,
-                )
-            except pa.ArrowInvalid as e:
-                raise DataError(
-                    f"{self.path} is not a table of time, x, y, z: {str(e).splitlines()[0]}"
-                ) from e
-            axes = [table[name].to_numpy(zero_copy_only=False) for name in (c.x, c.y, c.z)]
-            yield {
-                "time": table[c.time].to_numpy(zero_copy_only=False),
-                "samples": np.stack(axes, axis=1),
-                "label": table[c.label].to_pylist() if c.label else None,
-            }
-
-
-def _whole_lines(path: Path, skip_rows: int) -> Iterator[bytes]:
-    """The lines after the header, a block at a time.
-
-    pyarrow's own streaming reader reads ahead: its memory grows with the file.
+    `label` is the place of a row's interval in a list of all labelled intervals; −1 is none.
     """
-    with path.open("rb") as f:
-        for _ in range(skip_rows):
-            f.readline()
-        rest = b""
-        while more := f.read(BLOCK_BYTES):
-            rest += more
-            cut = rest.rfind(b"\n") + 1
-            if cut:
-                yield rest[:cut]
-                rest = rest[cut:]
-        if rest.strip():
-            yield rest
+
+    number: int
+    time_s: np.ndarray
+    samples: np.ndarray
+    label: np.ndarray
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def __getitem__(self, which: slice | np.ndarray) -> _Rows:
+        return _Rows(self.number, self.time_s[which], self.samples[which], self.label[which])
+
+    def __add__(self, other: _Rows) -> _Rows:
+        return _Rows(
+            self.number,
+            np.concatenate([self.time_s, other.time_s]),
+            np.concatenate([self.samples, other.samples]),
+            np.concatenate([self.label, other.label]),
+        )
 
 
-def _count(source: Source, reason: str, n: int) -> None:
-    if n:
-        source.rejected[reason] = source.rejected.get(reason, 0) + n
+def _usable(parts: Iterable[Raw], like: Raw, labels: list[str]) -> Iterator[_Rows]:
+    """Finite rows in the order of the file, converted; a restart begins the next recording."""
+    number, last, goes_on = 0, np.empty(0), ""
+    for raw in parts:
+        time_s = np.empty(0) if raw.time_s is None else raw.time_s  # no times where no rows are
+        label = np.full(len(raw.acceleration), -1)
+        for text, start, end in raw.notes:
+            if start or text != goes_on:
+                labels.append(text)
+            label[start:end] = len(labels) - 1
+        if len(label):
+            goes_on = labels[-1] if label[-1] >= 0 else ""
+        finite, timed = finite_rows(raw.acceleration), np.isfinite(time_s)
+        good = finite & timed
+        rejected = Counter(raw.rejected)
+        rejected += Counter({NOT_FINITE: (~finite).sum(), NO_TIME: (finite & ~timed).sum()})
+        acceleration = np.asarray(raw.acceleration[good], np.float64) * factor(like)
+        rows = _Rows(number, time_s[good], acceleration.astype(np.float32), label[good])
+        begins = restarts(np.concatenate([last, rows.time_s])) - len(last)
+        last = rows.time_s[-1:] if len(rows.time_s) else last
+        for a, b in itertools.pairwise([0, *begins.tolist(), len(rows.time_s)]):
+            rows.number = number
+            one = rows[a:b]
+            one.rejected, rejected = rejected, Counter()
+            yield one
+            number += 1
+        number -= 1
 
 
-def _annotate(source: Source, time: np.ndarray, labels: np.ndarray) -> None:
-    """Runs of one label become annotations; a run goes on from block to block, not over a gap."""
-    steps = np.diff(time)
-    period = float(np.median(steps)) if len(steps) else 0.0
-    change = np.flatnonzero((labels[1:] != labels[:-1]) | (steps > RESTART_S)) + 1
-    bounds = [0, *change.tolist(), len(labels)]
-    for a, b in itertools.pairwise(bounds):
-        if not labels[a]:
-            continue
-        end = float(time[b - 1]) + period
-        before = source.annotations[-1] if source.annotations and a == 0 else None
-        if before and before[2] == labels[a] and time[0] - before[1] <= RESTART_S:
-            source.annotations[-1] = (before[0], end, before[2])
-        else:
-            source.annotations.append((float(time[a]), end, str(labels[a])))
+class _Ordering:
+    """Puts a recording's rows in order, and says on the way what becomes of them.
+
+    Parameters
+    ----------
+    source : Source
+        Is told of annotations and rejected rows.
+    labels : list of str
+        Of the intervals that rows belong to; it grows.
+    period_s : float
+        The distance of samples, about.
+    """
+
+    def __init__(self, source: Source, labels: list[str], period_s: float) -> None:
+        self.source, self.labels, self.period_s = source, labels, period_s
+        self.over = False
+        self._last_s = -np.inf
+        self._interval, self._since_s = -1, 0.0
+        self._running_s, self._n_steps = 0.0, 0
+
+    def chunks(self, parts: Iterable[_Rows]) -> Iterator[Chunk]:
+        """The recording; its last 10 s are given when no more rows come."""
+        held = _Rows(0, np.empty(0), np.empty((0, 3), np.float32), np.empty(0, np.int64))
+        origin = None
+        for rows in itertools.chain(parts, [None]):
+            if self.over:
+                raise RuntimeError(f"{self.source.name}: the next recording was asked for first.")
+            if rows is not None:
+                self._reject(rows.rejected)
+                held += rows
+            if not len(held.time_s):
+                continue
+            order, fresh = by_time(held.time_s)
+            held = held[order[fresh]]
+            time_s = held.time_s - (held.time_s[0] if origin is None else origin)
+            late = int(np.searchsorted(time_s, self._last_s, side="right"))
+            self._reject({REPEATED: int((~fresh).sum()), LATE: late})
+            ready = len(time_s)
+            if rows is not None:
+                ready = max(late, int(np.searchsorted(time_s, time_s[-1] - HOLD_S)))
+            for a in range(late, ready, CHUNK_ROWS):
+                part = slice(a, min(a + CHUNK_ROWS, ready))
+                origin = held.time_s[0] if origin is None else origin
+                self._note(time_s[part], held.label[part])
+                yield Chunk(time_s[part], held.samples[part])
+            held = held[ready:]
+        # As `Recording.length_s` has it: the last sample lasts a period.
+        period_s = self._running_s / self._n_steps if self._n_steps else self.period_s
+        self._annotate(np.array([self._last_s + period_s]), np.array([-1]))
+
+    def _reject(self, counts: Mapping[str, int]) -> None:
+        for reason, n in counts.items():
+            if n:
+                self.source.rejected[reason] = self.source.rejected.get(reason, 0) + int(n)
+
+    def _note(self, time_s: np.ndarray, label: np.ndarray) -> None:
+        steps = np.diff(time_s, prepend=self._last_s)
+        running = steps[steps <= 4 * self.period_s]
+        self._running_s += float(running.sum())
+        self._n_steps += len(running)
+        self._last_s = float(time_s[-1])
+        self._annotate(time_s, label)
+
+    def _annotate(self, time_s: np.ndarray, label: np.ndarray) -> None:
+        """An interval ends with the first sample that is not of it."""
+        for at in (0, *(np.flatnonzero(np.diff(label)) + 1)):
+            if label[at] == self._interval:
+                continue
+            if self._interval >= 0:
+                note = (self._since_s, float(time_s[at]), self.labels[self._interval])
+                self.source.annotations.append(note)
+            self._interval, self._since_s = int(label[at]), float(time_s[at])

@@ -17,8 +17,11 @@ from har.errors import DataError
 from har.ingest.raw import TO_MS2, Finding, Raw, finite_rows, runs
 from har.recording import Annotation, Recording
 
-# A step back of more than this begins a new recording; a smaller one is rows out of order.
 RESTART_S = 1.0
+"""A step back of more than this begins another recording; a smaller one is rows out of order."""
+
+NOT_FINITE, NO_TIME, REPEATED = "not finite", "no time", "repeated instant"
+"""Reasons to reject a row."""
 
 
 @dataclass
@@ -102,13 +105,34 @@ def _finite(raw: Raw, account: Account) -> np.ndarray:
     good = finite_rows(raw.acceleration)
     bad = int((~good).sum())
     first = f", the first in row {int(np.argmin(good)) + 1}" if bad else ""
-    _reject(account, "not finite", bad, "nan", f"samples with an empty or NaN axis{first}")
+    _reject(account, NOT_FINITE, bad, "nan", f"samples with an empty or NaN axis{first}")
     if raw.time_s is not None:
         timed = np.isfinite(raw.time_s)
         n = int((good & ~timed).sum())
-        _reject(account, "no time", n, "no-time", "samples without a timestamp")
+        _reject(account, NO_TIME, n, "no-time", "samples without a timestamp")
         good &= timed
     return good
+
+
+def restarts(time_s: np.ndarray) -> np.ndarray:
+    """Rows, in the order of the file, that begin another recording."""
+    return np.flatnonzero(np.diff(time_s) < -RESTART_S) + 1
+
+
+def by_time(time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The order of a recording's rows, and which of them, in that order, repeat no instant.
+
+    Times are compared relative to the first: instants that differ by a rounding error are the same.
+    """
+    t = time_s - time_s.min()
+    order = np.argsort(t, kind="stable")
+    return order, np.r_[True, np.diff(t[order]) > 0]
+
+
+def factor(raw: Raw) -> float:
+    """m/s² with Android's sign in a unit of the values; unit and convention must be known."""
+    assert raw.unit is not None
+    return TO_MS2[raw.unit] * (-1 if raw.convention == "ios" else 1)
 
 
 def _in_order(raw: Raw, rows: np.ndarray, account: Account) -> list[np.ndarray]:
@@ -117,18 +141,18 @@ def _in_order(raw: Raw, rows: np.ndarray, account: Account) -> list[np.ndarray]:
     pieces = []
     time = raw.time_s[rows]
     steps = np.diff(time)
-    restarts = np.flatnonzero(steps < -RESTART_S) + 1
-    if len(restarts):
+    begins = restarts(time)
+    if len(begins):
         account.findings.append(
             Finding(
                 "restart", "warning", "fixed",
-                f"Time steps back by more than {RESTART_S:g} s {len(restarts)} times, first in row "
-                f"{int(rows[restarts[0]]) + 1}: "
+                f"Time steps back by more than {RESTART_S:g} s {len(begins)} times, first in row "
+                f"{int(rows[begins[0]]) + 1}: "
                 "each begins another recording.",
-                raw.source, len(restarts),
+                raw.source, len(begins),
             )
         )  # fmt: skip
-    back = int((steps < 0).sum()) - len(restarts)
+    back = int((steps < 0).sum()) - len(begins)
     if back:
         account.findings.append(
             Finding(
@@ -140,23 +164,17 @@ def _in_order(raw: Raw, rows: np.ndarray, account: Account) -> list[np.ndarray]:
             )
         )  # fmt: skip
     repeated, first = 0, 0
-    for piece in np.split(rows, restarts):
+    for piece in np.split(rows, begins):
         if not len(piece):
             continue
-        # Relative first: instants that differ by a rounding error are the same instant.
-        t = raw.time_s[piece] - raw.time_s[piece].min()
-        if back:
-            order = np.argsort(t, kind="stable")
-            piece, t = piece[order], t[order]
-        fresh = np.r_[True, np.diff(t) > 0]
+        order, fresh = by_time(raw.time_s[piece])
+        piece = piece[order]
         if not repeated and not fresh.all():
             first = int(piece[np.argmin(fresh)])
         repeated += int((~fresh).sum())
         pieces.append(piece[fresh])
     where = f", the first in row {first + 1}" if repeated else ""
-    _reject(
-        account, "repeated instant", repeated, "duplicate", f"samples repeat a timestamp{where}"
-    )
+    _reject(account, REPEATED, repeated, "duplicate", f"samples repeat a timestamp{where}")
     return pieces
 
 
@@ -170,15 +188,14 @@ def _reject(account: Account, reason: str, n: int, code: str, what: str) -> None
 
 def _recording(raw: Raw, rows: np.ndarray, number: int, account: Account) -> Recording:
     assert raw.unit is not None
-    scale = TO_MS2[raw.unit] * (-1 if raw.convention == "ios" else 1)
     everything = _is_everything(rows, len(raw.acceleration))
     chosen = raw.acceleration if everything else raw.acceleration[rows]
-    acceleration = (np.asarray(chosen, np.float64) * scale).astype(np.float32)
+    acceleration = (np.asarray(chosen, np.float64) * factor(raw)).astype(np.float32)
     time_s, rate_hz = None, raw.rate_hz
     if raw.time_s is not None:
         time = raw.time_s if everything else raw.time_s[rows]
         time_s = np.asarray(time - time[0], np.float64)
-        rate_hz = true_rate_hz(time_s) or raw.rate_hz
+        rate_hz = true_rate_hz(time_s) or raw.rate_hz or _rate_of_all(raw.time_s)
     if rate_hz is None:
         raise DataError(f"{raw.source}: no timestamps to tell the rate from. Set dataset.rate_hz.")
     provenance: dict[str, Any] = {"source": raw.source, **raw.provenance}
@@ -207,6 +224,11 @@ def _recording(raw: Raw, rows: np.ndarray, number: int, account: Account) -> Rec
         start_time=raw.start_time,
         provenance=provenance,
     )
+
+
+def _rate_of_all(time_s: np.ndarray) -> float | None:
+    """The rate of a stretch that restarts, for a recording of one sample in it."""
+    return true_rate_hz(np.unique(time_s[np.isfinite(time_s)]))
 
 
 def _annotations(

@@ -1,4 +1,4 @@
-"""A user's own recordings: which files there are, who and what each is, how each is read."""
+"""A user's own recordings: which files there are, who and what each is."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from har.config import Table
 from har.errors import ConfigError, DataError
 from har.ingest import fields, formats, text
-from har.ingest.examine import timing, values
-from har.ingest.examine.treat import FALLBACK_RATE_HZ
+from har.ingest.archives import check_zip
 from har.ingest.formats import tables
-from har.ingest.formats.format import HEAD_BYTES, Head, Hints, look
-from har.ingest.raw import Gravity, Raw, Source, Unit
+from har.ingest.formats.format import HEAD_BYTES, Head, look
+from har.ingest.raw import Source
 
 # Folders that many loggers put in the way of a name that tells.
 _VAGUE = {"", ".", "data", "raw", "csv", "export", "recordings"}
@@ -152,86 +150,6 @@ def _unknown(head: Head) -> str:
     return f"not a format that is known (its columns are {have}). Name them in dataset.columns"
 
 
-def read(source: Source, table: Table) -> Iterator[Raw]:
-    """The recordings of one source, as they stand in it."""
-    head = head_of(source)
-    form = formats.get(source.extra["format"])
-    for raw in form.read(source, head, Hints(table)):
-        raw.source = raw.source.replace(source.name, source.extra["shown"], 1)
-        raw.findings = [
-            replace(f, where=f.where.replace(source.name, source.extra["shown"], 1))
-            for f in raw.findings
-        ]
-        raw.provenance.setdefault("format", form.name)
-        yield raw
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A user's table, with what was found out from some of its files and holds for all.
-
-    One file of vigorous arm movement may not tell whether gravity is in it; its neighbours of the
-    same format do.
-
-    Parameters
-    ----------
-    table : Table
-    by_format : dict
-        `(unit, gravity)` for each format whose files do not say.
-    """
-
-    table: Table
-    by_format: dict[str, tuple[Unit | None, Gravity | None]] = field(default_factory=dict)
-
-    def read(self, source: Source) -> Iterator[Raw]:
-        for raw in read(source, self.table):
-            unit, gravity = self.by_format.get(source.extra["format"], (None, None))
-            if raw.unit is None and unit is not None:
-                raw.unit = unit
-                raw.provenance["unit_from"] = "the files read together"
-            if raw.gravity is None and gravity is not None:
-                raw.gravity = gravity
-            yield raw
-
-
-# Files of each format that are looked at to find out what none of them says.
-PROBES = 8
-
-
-def resolve(table: Table, sources: list[Source]) -> Resolved:
-    """Find out unit and gravity, where nobody says, from a few files spread over all."""
-    by_format: dict[str, list[Source]] = defaultdict(list)
-    for source in sources:
-        by_format[source.extra["format"]].append(source)
-    answers: dict[str, tuple[Unit | None, Gravity | None]] = {}
-    for name, group in by_format.items():
-        step = max(1, len(group) // PROBES)
-        units: set[Any] = set()
-        gravities: set[Any] = set()
-        silent = False
-        told = table.unit or table.counts_per_g
-        for source in [] if told and table.gravity else group[::step][:PROBES]:
-            try:
-                raws = list(read(source, table))
-            except DataError:
-                continue
-            for raw in raws:
-                if raw.unit is not None and raw.gravity is not None:
-                    continue
-                silent = True
-                timing.spread(raw)
-                rate = timing.rate_hz(raw) or FALLBACK_RATE_HZ
-                values.examine(raw, rate)
-                units |= {raw.unit} - {None}
-                gravities |= {raw.gravity} - {None}
-        if silent and len(group) > 1:
-            answers[name] = (
-                next(iter(units)) if len(units) == 1 else None,
-                next(iter(gravities)) if len(gravities) == 1 else None,
-            )
-    return Resolved(table, answers)
-
-
 # Files -----------------------------------------------------------------------------------------
 
 
@@ -249,8 +167,6 @@ def _files(path: str, root: Path) -> list[Path]:
 
 def _heads(path: Path) -> Iterator[tuple[Source, Head]]:
     if path.suffix.lower() == ".zip":
-        from har.ingest.fetch import check_zip
-
         check_zip(path, path.name)
         for member in text.members(path):
             if not PurePosixPath(member).name.startswith("."):

@@ -9,14 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-import tarfile
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -25,16 +21,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from har.errors import DataError
 from har.files import replace_file, sha256_file
+from har.ingest.archives import check_archive
 from har.ingest.datasets.dataset import Dataset, PublishedFile
 
 RECORD = "fetched.json"
 MIRROR = "HAR_DATA_MIRROR"
 CHUNK = 1 << 20
-
-# An archive that unpacks to more than this is refused before it is read.
-MAX_UNPACKED_BYTES = 64 << 30
-MAX_RATIO = 200
-MAX_MEMBERS = 200_000
 
 
 def ensure(
@@ -107,7 +99,7 @@ def _copy(dataset: Dataset, file: PublishedFile, local: Path, path: Path, consol
             while chunk := source.read(CHUNK):
                 target.write(chunk)
                 advance(len(chunk))
-        _check_archive(scratch, file.name)
+        check_archive(scratch, file.name)
         _record(path, {**_facts(scratch), "from": f"local copy: {local}"})
     console.print(f"{dataset.name}: {file.name} copied from {local}")
 
@@ -136,7 +128,7 @@ def _download(dataset: Dataset, file: PublishedFile, path: Path, console: Consol
                 f"{file.url} is not the file that {origin} knows: expected {known}, got "
                 f"sha256:{facts['sha256']}. Delete {path.parent / RECORD} if you trust the new one."
             )
-        _check_archive(scratch, file.name)
+        check_archive(scratch, file.name)
         _record(path, {**facts, "from": file.url, "checksum": file.checksum or "unknown"})
 
 
@@ -223,78 +215,3 @@ def records(folder: Path) -> dict[str, Any]:
 def _remembered(path: Path) -> str | None:
     digest = records(path.parent).get(path.name, {}).get("downloaded_sha256")
     return f"sha256:{digest}" if digest else None
-
-
-# Archives --------------------------------------------------------------------------------------
-
-
-def _check_archive(path: Path, name: str) -> None:
-    if name.endswith(".zip"):
-        check_zip(path, name)
-    elif name.endswith((".tar.gz", ".tgz", ".tar")):
-        check_tar(path, name)
-
-
-def check_zip(path: Path, name: str) -> list[zipfile.ZipInfo]:
-    """The members of an archive, none of which may leave a folder, link, or explode.
-
-    Raises
-    ------
-    DataError
-        Naming the member.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-    except (zipfile.BadZipFile, OSError) as e:
-        raise DataError(f"{name} is not a whole zip archive ({e}). Fetch it again.") from e
-    total = 0
-    for info in infos:
-        pure = PurePosixPath(info.filename.replace("\\", "/"))
-        if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
-            raise DataError(f"{name}: member {info.filename!r} would leave its folder. Refused.")
-        if (info.external_attr >> 16) & 0o170000 == 0o120000:
-            raise DataError(f"{name}: member {info.filename!r} is a link. Refused.")
-        total += info.file_size
-    if len(infos) > MAX_MEMBERS or total > MAX_UNPACKED_BYTES or (
-        total > (256 << 20) and total > MAX_RATIO * path.stat().st_size
-    ):  # fmt: skip
-        raise DataError(
-            f"{name}: {len(infos)} members of {total / 1e9:.1f} GB unpacked from "
-            f"{path.stat().st_size / 1e6:.1f} MB. Refused as an archive bomb."
-        )
-    return infos
-
-
-def check_tar(path: Path, name: str) -> None:
-    """The same for a tar archive; its members are read in place, never unpacked."""
-    total = count = 0
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                pure = PurePosixPath(member.name)
-                if pure.is_absolute() or ".." in pure.parts:
-                    raise DataError(f"{name}: member {member.name!r} would leave its folder.")
-                if member.issym() or member.islnk() or member.isdev():
-                    raise DataError(f"{name}: member {member.name!r} is a link. Refused.")
-                total, count = total + member.size, count + 1
-                if total > MAX_UNPACKED_BYTES or count > MAX_MEMBERS:
-                    raise DataError(f"{name}: too large unpacked. Refused as an archive bomb.")
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as e:
-        raise DataError(f"{name} is not a whole tar archive ({e}). Fetch it again.") from e
-
-
-def unpack_zip(path: Path, folder: Path) -> list[Path]:
-    """Unpack an archive into a folder, after `check_zip`; an overlong member is refused."""
-    infos = check_zip(path, path.name)
-    done = []
-    with zipfile.ZipFile(path) as archive:
-        for info in infos:
-            if info.is_dir():
-                continue
-            target = folder.joinpath(*PurePosixPath(info.filename.replace("\\", "/")).parts)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(info) as source, target.open("wb") as out:
-                shutil.copyfileobj(source, out, CHUNK)
-            done.append(target)
-    return done

@@ -6,10 +6,11 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from har.ingest.clock import Clock
 from har.recording import STANDARD_GRAVITY
 
 Unit = Literal["m/s2", "g", "mg"]
@@ -17,6 +18,14 @@ Convention = Literal["android", "ios"]
 Gravity = Literal["present", "removed"]
 
 TO_MS2: dict[str, float] = {"m/s2": 1.0, "g": STANDARD_GRAVITY, "mg": STANDARD_GRAVITY / 1000}
+
+
+class Part(NamedTuple):
+    """Whole lines of a text file: the bytes at which its header ends, they begin and they end."""
+
+    header: int
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True)
@@ -32,12 +41,15 @@ class Source:
     extra : dict
         What the listing knew and the reader needs (a subject from the path, labels of an index
         file).
+    part : Part, optional
+        The lines to be read; None is the whole.
     """
 
     path: Path
     member: str = ""
     placement: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    part: Part | None = None
 
     @property
     def name(self) -> str:
@@ -54,11 +66,13 @@ class Raw:
     acceleration : ndarray of float, shape (n, 3)
         As published: in `unit`, with the sign of `convention`. May hold NaN.
     unit, convention, gravity : str or None
-        None where neither the format nor the user says; the doctor then has to be sure.
+        None where neither the format nor the user says: the values then have to tell.
     rate_hz : float or None
         As published; None if only the timestamps tell.
     time_s : ndarray of float64, shape (n,), optional
         As published: it may repeat, step back, be NaN, or begin anywhere.
+    clock : Clock, optional
+        How the rows after these are to be timed, where `time_s` is relative to the first of these.
     notes : list of (label, start, end)
         Row intervals, end exclusive, in order.
     rejected : dict
@@ -77,6 +91,7 @@ class Raw:
     gravity: Gravity | None = "present"
     rate_hz: float | None = None
     time_s: np.ndarray | None = None
+    clock: Clock | None = None
     notes: list[tuple[str, int, int]] = field(default_factory=list)
     start_time: datetime | None = None
     source: str = ""
@@ -96,7 +111,7 @@ Action = Literal["none", "fixed", "kept", "rejected"]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that the doctor says of a recording.
+    """Something that is worth saying of a recording.
 
     Parameters
     ----------

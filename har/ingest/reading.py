@@ -10,24 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har import fanout
+from har.config import Table
 from har.errors import DataError
 from har.files import write_json
-from har.ingest import datasets, discovery, recording_files, summary
-from har.ingest.clean import Account, clean
-from har.ingest.examine.treat import treat
-from har.ingest.raw import Raw, Source
+from har.ingest import datasets, discovery, recording_files, resolution, summary
+from har.ingest.raw import Finding, Source
+from har.ingest.repair import is_problem, refuse, repair
 from har.recording import Recording
-from har.stages import Context
+from har.workspace import Workspace
 
 # Below this many bytes of raw files, starting processes costs more than it saves.
 WORTH_PROCESSES_BYTES = 64 << 20
 # Sources that a process reads before it hands over: enough to make the handing over cheap.
 BATCH = 16
-# Without these a recording cannot be converted or told from another person's.
-MUST_KNOW = {"unit", "convention", "subject"}
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,29 @@ class Part:
 
 
 # A published data set by name, or a user's own files with what was found out of them.
-Spec = str | discovery.Resolved
+Spec = str | resolution.Resolved
 
 
-def ingest(context: Context, folder: Path) -> dict[str, Any]:
-    """Read every source of the pipeline's data set into a folder.
+def ingest(
+    dataset: str | Table, folder: Path, *, workspace: Workspace, placement: str | None = None,
+    jobs: int = 1, console: Console,
+) -> dict[str, Any]:  # fmt: skip
+    """Read every source of a data set into a folder.
+
+    Parameters
+    ----------
+    dataset : str or Table
+        The name of a published set, or the user's own files.
+    folder : Path
+        Where the recordings are stored.
+    workspace : Workspace
+        Has the published files in its `raw`; paths of one's own start from its root.
+    placement : str, optional
+        The only one to be read.
+    jobs : int
+        Processes.
+    console : Console
+        For progress.
 
     Returns
     -------
@@ -56,70 +73,55 @@ def ingest(context: Context, folder: Path) -> dict[str, Any]:
     DataError
         If nothing at all could be read, or something has to be set first.
     """
-    name = context.pipeline.dataset_name
-    spec, sources, account = _plan(context)
+    spec, sources, account = _plan(dataset, placement, workspace)
     tally = summary.Tally()
-    with recording_files.Writer(folder) as writer, _progress(context, len(sources)) as advance:
-        for part in _parts(spec, sources, context.jobs, folder / "parts", advance):
+    with recording_files.Writer(folder) as writer, _progress(console, len(sources)) as advance:
+        for part in _parts(spec, sources, jobs, folder / "parts", advance):
             for recording in part.recordings:
                 writer.add(recording)
                 tally.add(recording)
             account["sources"] += part.accounts
             account["files_rejected"] += part.failed
         shutil.rmtree(folder / "parts", ignore_errors=True)
-        _stop_if_needed(account)
+        found = (Finding(**f) for source in account["sources"] for f in source["findings"])
+        if problems := [f for f in found if is_problem(f)]:
+            refuse(problems)
         writer.finish(account)
-    placement = context.pipeline.placement or sources[0].placement
-    result = summary.make(name, placement, tally, account, recording_files.digests(folder))
+    name = dataset if isinstance(dataset, str) else dataset.name
+    where = placement or sources[0].placement
+    result = summary.make(name, where, tally, account, recording_files.digests(folder))
     write_json(folder / "summary.json", result)
     if not result["recordings"]:
-        failed = account["files_rejected"]
-        reasons = "; ".join(f"{f['file']}: {f['reason']}" for f in failed[:3])
-        raise DataError(f"No recording of {name} could be read. {reasons}")
+        raise DataError(f"No recording of {name} could be read. {_first(account)}")
     return result
 
 
-def _plan(context: Context) -> tuple[Spec, list[Source], dict[str, Any]]:
+def _plan(
+    dataset: str | Table, wanted: str | None, workspace: Workspace
+) -> tuple[Spec, list[Source], dict[str, Any]]:
     """What there is to read, and the account as far as it is known before reading."""
-    table = context.pipeline.dataset
     account: dict[str, Any] = {"sources": [], "files_rejected": [], "not_used": [], "missing": []}
-    if isinstance(table, str):
-        dataset = datasets.get(table)
-        placement = dataset.placement(context.pipeline.placement)
-        sources = dataset.sources(dataset.folder(context.workspace.raw), placement)
+    if isinstance(dataset, str):
+        known = datasets.get(dataset)
+        placement = known.placement(wanted)
+        sources = known.sources(known.folder(workspace.raw), placement)
         if not sources:
-            raise DataError(f"{table} has no recordings for placement {placement!r} in its files.")
-        account["missing"] = dataset.missing(sources)
-        return table, sources, account
-    found = discovery.find(table, context.workspace.root)
+            raise DataError(
+                f"{dataset} has no recordings for placement {placement!r} in its files."
+            )
+        account["missing"] = known.missing(sources)
+        return dataset, sources, account
+    found = discovery.find(dataset, workspace.root)
     account["files_rejected"] = [{"file": f, "reason": r} for f, r in found.rejected]
     account["not_used"] = [{"file": f, "reason": r} for f, r in found.not_used]
-    sources = found.sources
-    if wanted := context.pipeline.placement:
-        sources = [s for s in sources if s.placement in (wanted, "")]
+    sources = [s for s in found.sources if not wanted or s.placement in (wanted, "")]
     if not sources:
-        reasons = "; ".join(f"{f}: {r}" for f, r in found.rejected[:3])
-        raise DataError(f"{table.path}: nothing that can be read. {reasons}")
-    return discovery.resolve(table, sources), sources, account
+        raise DataError(f"{dataset.path}: nothing that can be read. {_first(account)}")
+    return resolution.resolve(dataset, sources), sources, account
 
 
-def _stop_if_needed(account: dict[str, Any]) -> None:
-    """Stop where going on would mean to guess; every kind of problem is listed once."""
-    problems: dict[str, list[dict[str, Any]]] = {}
-    for source in account["sources"]:
-        for finding in source["findings"]:
-            if finding["action"] == "none" and (
-                finding["severity"] == "error" or finding["code"] in MUST_KNOW
-            ):
-                problems.setdefault(finding["code"], []).append(finding)
-    if not problems:
-        return
-    lines = ["These recordings cannot be used as they are:"]
-    for code, found in problems.items():
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        lines.append(f"  {code}: {found[0]['where']}{more}: {found[0]['message']}")
-    lines.append("See all of it: har data check PATH")
-    raise DataError("\n".join(lines))
+def _first(account: dict[str, Any]) -> str:
+    return "; ".join(f"{f['file']}: {f['reason']}" for f in account["files_rejected"][:3])
 
 
 def read_source(spec: Spec, source: Source) -> Part:
@@ -130,22 +132,12 @@ def read_source(spec: Spec, source: Source) -> Part:
     try:
         raws = datasets.get(spec).read(source) if isinstance(spec, str) else spec.read(source)
         for raw in raws:
-            good, account = _treated(raw)
-            recordings += good
-            accounts.append(account.as_dict())
+            repaired = repair(raw)
+            recordings += repaired.recordings
+            accounts.append(repaired.account.as_dict())
     except DataError as e:
         failed.append({"file": source.extra.get("shown", source.name), "reason": str(e)})
     return Part(iter(recordings), accounts, failed)
-
-
-def _treated(raw: Raw) -> tuple[list[Recording], Account]:
-    """Examined and cleaned; where something must be set first, only the account."""
-    treat(raw)
-    if any(f.action == "none" and f.code in MUST_KNOW for f in raw.findings):
-        account = Account(raw.source, raw.n_in, findings=list(raw.findings))
-        account.rejected["not read: something must be set first"] = raw.n_in
-        return [], account
-    return clean(raw)
 
 
 def _parts(
@@ -216,13 +208,13 @@ def _load(folder: Path) -> Part:
 
 
 @contextmanager
-def _progress(context: Context, total: int) -> Iterator[Callable[[int], None]]:
+def _progress(console: Console, total: int) -> Iterator[Callable[[int], None]]:
     columns = (
         TextColumn("reading"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=context.console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("reading", total=total)
         yield lambda n: progress.advance(task, n)

@@ -62,7 +62,11 @@ def inputs(context: Context) -> dict[str, Any]:
 def run(context: Context, writing: Writing) -> None:
     from har.ingest import reading
 
-    summary = reading.ingest(context, writing.path)
+    pipeline = context.pipeline
+    summary = reading.ingest(
+        pipeline.dataset, writing.path, workspace=context.workspace, placement=pipeline.placement,
+        jobs=context.jobs, console=context.console,
+    )  # fmt: skip
     writing.note(samples=summary["samples"]["kept"])
 
 

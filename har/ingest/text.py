@@ -7,13 +7,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from har.errors import DataError
-from har.ingest.raw import Source
+from har.ingest.raw import Part, Source
 
 # What zipfile raises for damaged and for encrypted archives.
 BROKEN_ARCHIVE = (
@@ -25,13 +26,18 @@ BLOCK_BYTES = 1 << 20
 
 
 def read_bytes(source: Source) -> bytes:
-    """The content of a file or of an archive's member.
+    """The content of a file or of an archive's member; of a part, its lines below the header.
 
     Raises
     ------
     DataError
         If the archive is damaged; the CRC of a zip member is checked.
     """
+    if source.part is not None:
+        with source.path.open("rb") as f:
+            header = f.read(source.part.header)
+            f.seek(source.part.start)
+            return header + f.read(source.part.stop - source.part.start)
     if not source.member:
         return source.path.read_bytes()
     if is_tar(source.path):
@@ -41,6 +47,31 @@ def read_bytes(source: Source) -> bytes:
             return archive.read(source.member)
     except BROKEN_ARCHIVE as e:
         raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
+
+
+def parts(source: Source, header_lines: int, size: int) -> Iterator[Source]:
+    """A text file as sources of whole lines.
+
+    Parameters
+    ----------
+    source : Source
+        A plain file.
+    header_lines : int
+        Lines at its beginning that every part is given, too.
+    size : int
+        Bytes of a part, about.
+    """
+    with source.path.open("rb") as f:
+        for _ in range(header_lines):
+            f.readline()
+        header = start = f.tell()
+        while f.read(1):
+            f.seek(start + size)
+            f.readline()
+            stop = f.tell()
+            yield replace(source, part=Part(header, start, stop))
+            start = stop
+            f.seek(start)
 
 
 def is_tar(path: Path) -> bool:

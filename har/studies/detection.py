@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from har.ingest import datasets
-from har.ingest.clean import clean
 from har.ingest.examine import labels
-from har.ingest.examine.treat import treat
 from har.ingest.raw import Raw
+from har.ingest.repair import repair
 from har.recording import Recording
 from har.studies.defects import defects
 
@@ -53,7 +52,8 @@ def sample(raw_folder: Path, per_set: int, seed: int = 0) -> Iterator[Recording]
             continue
         sources = dataset.sources(folder, dataset.placement(None))
         chosen = rng.permutation(len(sources))[:per_set]
-        found = [r for i in chosen for raw in dataset.read(sources[i]) for r in clean(raw)[0]]
+        raws = (raw for i in chosen for raw in dataset.read(sources[i]))
+        found = [r for raw in raws for r in repair(raw).recordings]
         for i in sorted(rng.permutation(len(found))[:per_set]):
             yield found[i]
 
@@ -72,11 +72,9 @@ def as_plain(recording: Recording) -> Raw:
 
 
 def look(raw: Raw) -> tuple[Raw, set[str]]:
-    """The treated stretch and the codes of all findings, also those of cleaning."""
-    treat(raw)
-    codes = {f.code for f in raw.findings}
-    _, account = clean(replace(raw, unit=raw.unit or "m/s2", rate_hz=raw.rate_hz or 50.0))
-    return raw, codes | {f.code for f in account.findings}
+    """The examined stretch and the codes of all findings, also those of cleaning."""
+    repaired = repair(raw, {"unit": "m/s2", "rate_hz": 50.0})
+    return repaired.raw, {f.code for f in repaired.account.findings}
 
 
 def _copy(raw: Raw) -> Raw:
@@ -114,8 +112,7 @@ def false_errors(recordings: list[Recording]) -> int:
     n = 0
     for recording in recordings:
         raw = replace(as_plain(recording), unit="m/s2", gravity="present")
-        treat(raw)
-        n += any(f.severity == "error" for f in raw.findings)
+        n += any(f.severity == "error" for f in repair(raw).account.findings)
     return n
 
 

@@ -44,9 +44,8 @@ def readers(path: Path) -> dict[str, Callable[[], object]]:
     import pyarrow.csv as arrow
 
     from har.config import Table
-    from har.ingest import discovery
-    from har.ingest.clean import clean
-    from har.ingest.examine.treat import treat
+    from har.ingest import discovery, resolution
+    from har.ingest.repair import recordings
 
     table = Table(path=path.name, **SETTINGS)
     (source,) = discovery.find(table, path.parent).sources
@@ -56,14 +55,10 @@ def readers(path: Path) -> dict[str, Callable[[], object]]:
         with path.open() as f:
             return [[float(v) for v in row[:4]] for row in csv.reader(f) if row[0] != "t"]
 
-    def checked() -> None:
-        for raw in discovery.read(source, table):
-            clean(treat(raw))
-
     return {
         "pyarrow.csv alone": lambda: arrow.read_csv(path, read_options=one_thread),
-        "har: read": lambda: list(discovery.read(source, table)),
-        "har: read, examined, cleaned": checked,
+        "har: read": lambda: list(resolution.read(source, table)),
+        "har: read, examined, cleaned": lambda: list(recordings(resolution.read(source, table))),
         "pandas.read_csv": lambda: pd.read_csv(path),
         "csv.reader and float()": by_hand,
         "numpy.genfromtxt": lambda: np.genfromtxt(
@@ -87,16 +82,13 @@ import json, sys, time
 from pathlib import Path
 from rich.console import Console
 sys.path.insert(0, {root!r})
-from har import config
+from har.config import Table
 from har.ingest import reading
-from har.stages import Context
-from har.store import Store, Workspace
-workspace = Workspace(Path({folder!r}))
-pipeline = config.parse({{"name": "b", "dataset": {dataset!r}, "models": ["cnn"]}})
-context = Context(workspace, pipeline, Store(workspace.cache), 1, Console(quiet=True))
+from har.workspace import Workspace
+table, workspace = Table(**{dataset!r}), Workspace(Path({folder!r}))
 Path("/proc/self/clear_refs").write_text("5")  # forget the peak of the process that started us
 begin = time.process_time()
-reading.ingest(context, Path({folder!r}) / "out")
+reading.ingest(table, Path({folder!r}) / "out", workspace=workspace, console=Console(quiet=True))
 seconds = time.process_time() - begin
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
 print(json.dumps([seconds, int(status["VmHWM"].split()[0]) / 1024]))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from har import config
 from har.cli.app import main
-from har.ingest import datasets, show
+from har.ingest import datasets, draft, show
 from har.ingest.check import check
 from har.ingest.clean import clean
 from har.ingest.examine import labels, timing, values
@@ -349,7 +349,9 @@ def test_damaged_files_are_told_of_and_never_crash(exported, tmp_path_factory, d
     (folder / name).write_bytes(damaged)
     report = check(folder, root=folder)
     assert all(f.samples_in == f.kept + f.rejected.total() for f in report.files)
-    show.as_text(report)
+    printed = run(str(folder))
+    assert isinstance(printed.exception, SystemExit | None), printed.exception
+    draft.pipeline(report, path="damaged")
     show.as_html(report)
     json.dumps(report.as_dict(), allow_nan=False)
 

@@ -11,9 +11,8 @@ import pytest
 
 from har.config import Columns, Table
 from har.errors import ConfigError, DataError
-from har.ingest import discovery, fields
-from har.ingest.clean import clean
-from har.ingest.examine.treat import treat
+from har.ingest import discovery, fields, resolution
+from har.ingest.repair import recordings, repair
 
 sys.path.insert(0, str(Path(__file__).parent))
 import exports
@@ -25,12 +24,10 @@ def read(root: Path, path="**/*.csv", **settings):
     settings = {"subject": "ann"} | settings
     table = Table(path=path, **settings)
     found = discovery.find(table, root)
-    resolved = discovery.resolve(table, found.sources)
+    resolved = resolution.resolve(table, found.sources)
     out = []
     for source in found.sources:
-        for raw in resolved.read(source):
-            treat(raw)
-            out += clean(raw)[0]
+        out += recordings(resolved.read(source))
     return out
 
 
@@ -54,9 +51,9 @@ def test_sensor_logger_reads_z_y_x_by_name(tmp_path):
 
 def test_sensor_logger_on_ios_is_negated_unless_standardised(tmp_path):
     t, a = walk()
-    exports.sensor_logger(tmp_path / "s1", t, -a, "Accelerometer", platform="ios")
+    exports.sensor_logger(tmp_path / "s1", t, -a, platform="ios")
     np.testing.assert_allclose(one(tmp_path).acceleration, a, atol=1e-5)
-    exports.sensor_logger(tmp_path / "s1", t, a, "Accelerometer", platform="ios+")
+    exports.sensor_logger(tmp_path / "s1", t, a, platform="ios+")
     np.testing.assert_allclose(one(tmp_path).acceleration, a, atol=1e-5)
 
 
@@ -117,7 +114,7 @@ def test_sensor_logger_on_an_apple_watch(tmp_path):
     got = one(tmp_path)
     np.testing.assert_allclose(got.acceleration, a, atol=1e-4)
     assert got.placement == "wrist"
-    exports.sensor_logger(tmp_path / "s1", t, a, platform="ios+")  # and the phone beside it
+    exports.sensor_logger(tmp_path / "s1", t, -a, platform="ios")  # and the phone beside it
     assert sorted(r.provenance["format"] for r in read(tmp_path)) == [
         "sensor-logger", "sensor-logger-watch",
     ]  # fmt: skip
@@ -321,8 +318,8 @@ def test_words_among_the_numbers_are_counted_not_fatal(tmp_path):
     path.write_text(path.read_text() + "1,2\n")  # and a line that broke off
     table = Table(path="*.csv", subject="ann", **PLAIN)
     (source,) = discovery.find(table, tmp_path).sources
-    (raw,) = discovery.read(source, table)
-    _, account = clean(raw)
+    (raw,) = resolution.read(source, table)
+    account = repair(raw).account
     assert account.samples_in == 1001
     assert account.kept == 999
     assert dict(account.rejected) == {"not finite": 1, "malformed line": 1}

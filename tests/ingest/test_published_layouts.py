@@ -17,8 +17,7 @@ from scipy.io import savemat
 
 from har.config import did_you_mean
 from har.ingest import datasets
-from har.ingest.clean import clean
-from har.ingest.examine.treat import treat
+from har.ingest.repair import repair
 
 G = 9.80665
 
@@ -35,10 +34,10 @@ def read(name, folder, placement=None):
     found, rejected, total = [], Counter(), 0
     for source in dataset.sources(folder, dataset.placement(placement)):
         for raw in dataset.read(source):
-            recordings, account = clean(treat(raw))
-            found += recordings
-            rejected += account.rejected
-            total += account.samples_in
+            repaired = repair(raw)
+            found += repaired.recordings
+            rejected += repaired.account.rejected
+            total += repaired.account.samples_in
     assert total == sum(r.n_samples for r in found) + rejected.total()
     return found, rejected
 

@@ -21,7 +21,7 @@ def send(raw, who, what, number, where="trouser pocket", rate_hz=60.0):
     uploads.begin(id_, {**about, "started": "2026-03-01T10:00:00.000Z", "device": "test phone"})
     rng = np.random.default_rng(number)
     time = 5 + np.cumsum(rng.uniform(0.9, 1.1, 300)) / rate_hz
-    samples = np.column_stack([time, rng.normal(0, 3, (300, 3))])
+    samples = np.column_stack([time, rng.normal([0, 0, 9.8], 3, (300, 3))])
     for n in range(3):
         uploads.put(id_, n, {"samples": samples[100 * n : 100 * (n + 1)].tolist()})
     uploads.finish(id_, {"chunks": 3})

@@ -14,9 +14,9 @@ import pytest
 
 from har.config import Table
 from har.errors import DataError
-from har.ingest import discovery
-from har.ingest.clean import clean
+from har.ingest import discovery, resolution
 from har.ingest.formats import cwa, geneactiv
+from har.ingest.repair import repair
 
 G = 9.80665
 
@@ -25,11 +25,11 @@ def read(path, **settings):
     table = Table(path=str(path), subject="ann", placement="wrist", **settings)
     (source,) = discovery.find(table, path.parent).sources
     recordings, rejected, total = [], Counter(), 0
-    for raw in discovery.read(source, table):
-        found, account = clean(raw)
-        recordings += found
-        rejected += account.rejected
-        total += account.samples_in
+    for raw in resolution.read(source, table):
+        repaired = repair(raw)
+        recordings += repaired.recordings
+        rejected += repaired.account.rejected
+        total += repaired.account.samples_in
     assert total == sum(r.n_samples for r in recordings) + rejected.total()
     return recordings, rejected
 

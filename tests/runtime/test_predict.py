@@ -14,9 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from har.cli import app
+from har.cli.predict import describe
 from har.config import Signal, Table, WindowsConfig
 from har.errors import DataError
-from har.ingest import chunks, opening
+from har.ingest import chunks, opening, resolution
 from har.recording import Annotation, Recording
 from har.runtime import predict as predicting
 from har.runtime import smoothing
@@ -112,7 +113,7 @@ def test_turned_as_the_offline_pipeline_turns(make_bundle: MakeBundle, seconds: 
     np.testing.assert_allclose(found.probabilities, offline, atol=1e-4)
     assert found.walked_s == windows.aligned[r.id]
     assert found.walked_s == 20 if seconds == 20 else 20 < found.walked_s < 80
-    assert f"Turned upright by {found.walked_s} s of walking." in predicting.describe(found)
+    assert f"Turned upright by {found.walked_s} s of walking." in describe(found)
     as_recorded = predicting.predict(plain, chunks.of_recording(r))
     assert as_recorded.walked_s is None
     assert np.abs(as_recorded.probabilities - found.probabilities).max() > 0.01
@@ -125,7 +126,7 @@ def test_too_little_walking_is_said(make_bundle: MakeBundle) -> None:
     lying = dataclasses.replace(r, acceleration=np.tile(np.float32([0, 0, 9.81]), (4000, 1)))
     found = predicting.predict(opened, chunks.of_recording(lying))
     assert found.walked_s == 0
-    assert "Too little walking" in predicting.describe(found)
+    assert "Too little walking" in describe(found)
     same = predicting.predict(plain, chunks.of_recording(lying))
     np.testing.assert_array_equal(found.probabilities, same.probabilities)
 
@@ -174,7 +175,7 @@ def test_no_tensorflow_is_imported(make_bundle: MakeBundle, tmp_path: Path) -> N
     path = write_csv(tmp_path / "r.csv", recording("uniform"))
     code = (
         "import sys\n"
-        "from har.cli import main\n"
+        "from har.cli.app import main\n"
         f"main(['predict', {str(make_bundle('cnn'))!r}, {str(path)!r}], standalone_mode=False)\n"
         "heavy = {'tensorflow', 'keras', 'mlflow', 'torch'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
@@ -206,12 +207,14 @@ def test_the_command_writes_what_it_says(make_bundle: MakeBundle, tmp_path: Path
     [
         (None, "No recording at"),
         ("a,b\n1,2\n", "no recording in it that can be read"),
-        ("time,x,y,z\n0,0,0,9.81\n0.02,0,0,9.81\n", "no window of"),
-        (
-            "time,x,y,z\n" + "".join(f"{t / 10},0,0,9\n" for t in (*range(31), 5)),
-            "steps back by 2.5",
+        ("time,x,y,z\n0,0,0,9.81\n0.02,0,0.1,9.81\n", "no window of"),
+        ("time,x,y,z\n" + "".join(f"{t / 50},0,0,9\n" for t in range(99)), "was not running"),
+        (  # a restart begins another recording
+            "time,x,y,z\n"
+            + "".join(f"{t / 10},{t % 3},{t % 5},{9 + t % 2}\n" for t in (*range(31), 5)),
+            "r.csv#2: no window of",
         ),
-        ("time,x,y,z\n" + "".join(f"{t / 3},0,0,9\n" for t in range(99)), "--time-unit"),
+        ("time,x,y,z\n" + "".join(f"{t / 3},0,{t % 2},9\n" for t in range(99)), "--time-unit"),
         ("time,x,y,z\n", "No samples in it. `har data check` says more.\n"),
     ],
 )
@@ -229,32 +232,35 @@ def test_what_cannot_be_read_is_said(
 def test_rows_left_out_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text(
-        "time,x,y,z,label\n5.00,0,0,9,sit\n5.02,,0,9,sit\n5.04,0,0,9,sit\n5.04,0,0,9,sit\n"
-        "5.03,0,0,9,walk\n5.06,0,0,9,walk\n5.08,0,0,9,\n"
+        "time,x,y,z,label\n5.00,0,0,9,sit\n5.02,,0,9,sit\n5.04,1,0,9,sit\n5.04,1,0,9,sit\n"
+        "5.03,2,0,9,walk\n5.06,0,0,9,walk\n5.08,0,0,9,\n"
     )
     (source,) = opening.open_path(path, Table(path="", unit="m/s2"))
     (chunk,) = source.chunks
-    np.testing.assert_allclose(chunk.time_s, [0, 0.04, 0.06, 0.08])
-    assert source.rejected == {"not finite": 1, "repeated instant or step back": 2}
-    assert source.annotations == [
-        (0.0, pytest.approx(0.06), "sit"),  # one period after its last sample
-        (pytest.approx(0.06), pytest.approx(0.08), "walk"),
-    ]
+    np.testing.assert_allclose(chunk.time_s, [0, 0.03, 0.04, 0.06, 0.08])
+    np.testing.assert_allclose(chunk.samples[:, 0], [0, 2, 1, 0, 0])
+    assert source.rejected == {"not finite": 1, "repeated instant": 1}
+    times = [(label, round(a, 6), round(b, 6)) for a, b, label in source.annotations]
+    assert times == [  # to the next sample of another label
+        ("sit", 0.0, 0.03), ("walk", 0.03, 0.04), ("sit", 0.04, 0.06), ("walk", 0.06, 0.08),
+    ]  # fmt: skip
 
 
 def test_blocks_of_a_table_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     r = recording("irregular")
     path = write_csv(tmp_path / "r.csv", r, labels=True)
-    monkeypatch.setattr(chunks, "BLOCK_BYTES", 2000)
-    (source,) = opening.open_path(path)
+    whole = next(opening.open_path(path)).annotations
+    monkeypatch.setattr(resolution, "LONG_BYTES", 1000)
+    monkeypatch.setattr(resolution, "PART_BYTES", 2000)
+    opened = opening.open_path(path)
+    source = next(opened)
     blocks = list(source.chunks)
     assert len(blocks) > 50
+    assert next(opened, None) is None
     np.testing.assert_allclose(np.concatenate([c.time_s for c in blocks]), r.time_s, atol=1e-9)
-    np.testing.assert_array_equal(np.concatenate([c.samples for c in chunks]), r.acceleration)
-    # the gap of 2 s in its middle parts the walk
-    assert [n[2] for n in source.annotations] == ["sit", "walk", "walk"]
-    assert source.annotations[0][1] == pytest.approx(source.annotations[1][0], abs=0.05)
-    assert source.annotations[2][0] - source.annotations[1][1] == pytest.approx(2, abs=0.1)
+    np.testing.assert_array_equal(np.concatenate([c.samples for c in blocks]), r.acceleration)
+    assert [n[2] for n in source.annotations] == [n[2] for n in whole] == ["sit", "walk"]
+    np.testing.assert_allclose([n[:2] for n in source.annotations], [n[:2] for n in whole])
 
 
 @pytest.mark.parametrize(
@@ -330,8 +336,8 @@ def test_a_large_phone_loggers_file_is_read_as_it_is_used(
     (folder / "Metadata.csv").write_text(f"version,device name,platform\n3,Phone,{platform}\n")
 
     def read() -> tuple[list, np.ndarray, np.ndarray]:
-        (source,) = opening.open_path(folder)
-        blocks = list(source.chunks)
+        ((source, blocks),) = ((s, list(s.chunks)) for s in opening.open_path(folder))
+        assert source.name == "TotalAcceleration.csv"
         return (
             blocks,
             np.concatenate([c.time_s for c in blocks]),
@@ -339,13 +345,21 @@ def test_a_large_phone_loggers_file_is_read_as_it_is_used(
         )
 
     _, time, samples = read()
-    monkeypatch.setattr(opening, "WORTH_STREAMING_BYTES", 1000)
-    monkeypatch.setattr(opening, "BEGINNING_BYTES", 100_000)
-    monkeypatch.setattr(chunks, "BLOCK_BYTES", 100_000)
+    monkeypatch.setattr(resolution, "LONG_BYTES", 1000)
+    monkeypatch.setattr(resolution, "PART_BYTES", 100_000)
     blocks, streamed_time, streamed = read()
     assert len(blocks) > 5, "not read whole"
     np.testing.assert_allclose(streamed_time, time, atol=1e-6)
     np.testing.assert_allclose(streamed, samples, atol=1e-5)
+
+
+def test_a_long_files_recordings_are_used_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolution, "LONG_BYTES", 1000)
+    sources = list(opening.open_path(write_csv(tmp_path / "r.csv", recording("irregular"))))
+    with pytest.raises(RuntimeError, match="the next recording was asked for first"):
+        list(sources[0].chunks)
 
 
 def test_two_recordings_in_a_folder(make_bundle: MakeBundle, tmp_path: Path) -> None:
@@ -365,7 +379,7 @@ def test_a_recording_with_annotations_is_scored(make_bundle: MakeBundle) -> None
     )
     assert found.scores is not None
     assert found.scores["events"] == 2
-    assert "against 2 annotated events: F1 0." in predicting.describe(found)
+    assert "against 2 annotated events: F1 0." in describe(found)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
@@ -384,7 +398,7 @@ def test_memory_stays_flat(make_bundle: MakeBundle, tmp_path: Path) -> None:
         csv.write_csv(pa.table({"time": time, **values}), path)
         code = (
             "import sys\n"
-            "from har.cli import main\n"
+            "from har.cli.app import main\n"
             "main(['predict', *sys.argv[1:]], standalone_mode=False)\n"
             # not ru_maxrss: a child inherits its parent's
             "(peak,) = [r for r in open('/proc/self/status') if r.startswith('VmHWM')]\n"

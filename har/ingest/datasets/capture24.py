@@ -16,18 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from har.config import Columns, Table
 from har.errors import DataError
-from har.ingest import text
+from har.ingest import clock, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
-from har.ingest.formats import tables
-from har.ingest.formats.format import Hints
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "capture24.zip"
 SCHEME = "label:Walmsley2020"
 _MEMBER = re.compile(r".*(P\d+)\.csv\.gz$")
-_SECONDS = Hints(Table(path="", columns=Columns(time="time", x="x", y="y", z="z")))
 
 
 def sources(folder: Path, placement: str) -> list[Source]:
@@ -60,7 +56,7 @@ def read(source: Source) -> Iterator[Raw]:
         where=source.name,
     )
     del data
-    time_s, _ = tables.seconds(columns["time"], "time", _SECONDS, source.name)
+    time_s, *_ = clock.seconds(columns["time"], "time", source.name)
     codes, values = pd.factorize(columns["annotation"])
     names = [source.extra["labels"].get(str(v), "") for v in values] + [""]
     notes = [(names[codes[a]], a, b) for a, b in runs(codes) if names[codes[a]]]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from har.config import did_you_mean
 from har.errors import ConfigError, DataError
+from har.ingest import repair
 from har.ingest.raw import Raw, Source
+from har.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,10 @@ class Dataset:
     def at_hand(self, raw: Path) -> bool:
         return all(p.is_file() for p in self.paths(raw))
 
-    def recordings(self, folder: Path, placement: str | None = None) -> Iterator[Any]:
-        """Every recording in a folder, cleaned; for notebooks and tests."""
-        from har.ingest.clean import clean
-
+    def recordings(self, folder: Path, placement: str | None = None) -> Iterator[Recording]:
+        """Every recording in a folder, examined and cleaned; for notebooks and tests."""
         for source in self.sources(folder, self.placement(placement)):
-            for raw in self.read(source):
-                yield from clean(raw)[0]
+            yield from repair.recordings(self.read(source))
 
 
 def builtin_folder() -> Path:

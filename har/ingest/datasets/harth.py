@@ -12,11 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from har.config import Columns, Table
-from har.ingest import text
+from har.ingest import clock, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
-from har.ingest.formats import tables
-from har.ingest.formats.format import Hints
 from har.ingest.raw import Raw, Source, runs
 
 ACTIVITIES = {
@@ -25,7 +22,6 @@ ACTIVITIES = {
     130: "cycling (sit, inactive)", 140: "cycling (stand, inactive)",
 }  # fmt: skip
 _MEMBER = re.compile(r"(?:.*/)?(S?\d+)\.csv$")
-_SECONDS = Hints(Table(path="", columns=Columns(time="timestamp", x="x", y="y", z="z")))
 
 
 def _sources(name: str, file: str) -> Callable[[Path, str], list[Source]]:
@@ -48,7 +44,7 @@ def read(source: Source) -> Iterator[Raw]:
         types={**dict.fromkeys(axes, "float64"), "label": "int64"},
         where=source.name,
     )
-    time_s, _ = tables.seconds(columns["timestamp"], "timestamp", _SECONDS, source.name)
+    time_s, *_ = clock.seconds(columns["timestamp"], "timestamp", source.name)
     code = columns["label"].astype(int)
     yield Raw(
         dataset=source.extra["dataset"],

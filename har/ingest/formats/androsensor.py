@@ -58,4 +58,4 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     )  # fmt: skip
 
 
-FORMAT = Format("androsensor", "AndroSensor", recognise, read)
+FORMAT = Format("androsensor", "AndroSensor", recognise, read, in_parts=lambda _head, _hints: True)

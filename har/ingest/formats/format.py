@@ -11,6 +11,7 @@ from typing import Any
 
 from har.config import Columns, Table
 from har.errors import DataError
+from har.ingest.clock import Clock
 from har.ingest.raw import Raw, Source
 
 HEAD_BYTES = 16_384
@@ -70,9 +71,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Hints:
-    """What the user said in the pipeline file; None where nothing was said."""
+    """What the user said in the pipeline file (None where nothing), and what earlier rows told."""
 
     table: Table = field(default_factory=lambda: Table(path=""))
+    clock: Clock | None = None
 
     @property
     def columns(self) -> Columns | None:
@@ -95,6 +97,8 @@ class Format:
     rank : callable
         `(head) -> int`: of several views of the same movement in one folder, the lowest is read.
         None: every file stands for itself.
+    in_parts : callable
+        `(head, hints) -> bool`: whether some of its lines can be read without those before them.
     """
 
     name: str
@@ -103,6 +107,7 @@ class Format:
     read: Callable[[Source, Head, Hints], Iterable[Raw]]
     companion: Callable[[Head], bool] = lambda _head: False
     rank: Callable[[Head], int] | None = None
+    in_parts: Callable[[Head, Hints], bool] = lambda _head, _hints: False
 
 
 def look(name: str, data: bytes) -> Head:

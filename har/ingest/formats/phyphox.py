@@ -100,4 +100,6 @@ def _started(source: Source) -> datetime | None:
     return None
 
 
-FORMAT = Format("phyphox", "phyphox", recognise, read, companion, rank)
+FORMAT = Format(
+    "phyphox", "phyphox", recognise, read, companion, rank, in_parts=lambda _head, _hints: True
+)

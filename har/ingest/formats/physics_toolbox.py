@@ -45,15 +45,17 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         skip_rows=head.skip_rows,
         where=source.name,
     )
-    time_s, finding = tables.seconds(columns[time], time, hints, source.name)
+    time_s, learnt, findings = tables.seconds(columns[time], time, hints, source.name)
     ios = "gftotal" in {c.lower() for c in head.columns}
     convention: Convention | None = "ios" if ios else "android"
     yield from tables.stretches(
-        source, hints, np.column_stack([columns[a] for a in axes]), time_s=time_s, unit=unit,
-        convention=convention, gravity=gravity,
-        rejected={"malformed line": skipped} if skipped else {},
-        findings=[finding] if finding else [], provenance={"recorder": "Physics Toolbox"},
+        source, hints, np.column_stack([columns[a] for a in axes]), time_s=time_s,
+        learnt=learnt, unit=unit, convention=convention, gravity=gravity,
+        rejected={"malformed line": skipped} if skipped else {}, findings=findings,
+        provenance={"recorder": "Physics Toolbox"},
     )  # fmt: skip
 
 
-FORMAT = Format("physics-toolbox", "Physics Toolbox", recognise, read)
+FORMAT = Format(
+    "physics-toolbox", "Physics Toolbox", recognise, read, in_parts=lambda _head, _hints: True
+)

@@ -62,6 +62,12 @@ def rank(head: Head) -> int:
     return KINDS.get(_kind(head), (3, "present"))[0]
 
 
+def in_parts(head: Head, hints: Hints) -> bool:
+    """Unless the whole of `Gravity.csv` may have to be added."""
+    gravity = KINDS.get(_kind(head), (0, "present"))[1]
+    return gravity == "present" or hints.table.gravity == "removed"
+
+
 def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     names = {c.lower(): c for c in head.columns}
     axes = [names[a] for a in "xyz"]
@@ -209,6 +215,12 @@ def read_wrist(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
 
 
 FORMATS = (
-    Format("sensor-logger-watch", "Sensor Logger, Apple Watch", is_wrist, read_wrist),
-    Format("sensor-logger", "Sensor Logger", recognise, read, companion, rank),
+    Format(
+        "sensor-logger-watch",
+        "Sensor Logger, Apple Watch",
+        is_wrist,
+        read_wrist,
+        in_parts=lambda _head, _hints: True,
+    ),
+    Format("sensor-logger", "Sensor Logger", recognise, read, companion, rank, in_parts),
 )

@@ -11,21 +11,13 @@ import numpy as np
 
 from har.config import Columns, did_you_mean
 from har.errors import DataError
-from har.ingest import text
+from har.ingest import clock, text
 from har.ingest.formats.format import Format, Head, Hints
 from har.ingest.raw import Convention, Finding, Gravity, Raw, Source, Unit, runs
-
-# Seconds in a unit of time, and the steps (in that unit) of sensors that run at 5 to 1000 Hz.
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 # Turns for each person from which on a table of several is taken to be interleaved.
 MANY_TURNS = 20
 
-_TIME = re.compile(
-    r"(seconds_elapsed|elapsed|time(stamp)?|t|zeit|date_?time|uptime)"
-    r"(?=$|[\s_(\[])[\s_]*[(\[]?(?P<unit>s|sec|seconds|ms|us|µs|ns)?[)\]]?.*",
-    re.IGNORECASE,
-)
 _AXIS = re.compile(
     r"(?:.*?(?P<kind>acc(?:el)?(?:eration|erometer)?|gf|g-?force|lin(?:ear)?|a)?[\s_.-]*)?"
     r"\(?(?P<axis>[xyz])\)?[\s_]*(?P<unit>[(\[].*[)\]])?",
@@ -57,7 +49,7 @@ def guess_columns(head: Head) -> Columns | None:
         return next((c for c in head.columns if pattern.fullmatch(c)), None)
 
     return Columns(
-        time=first(_TIME), x=triple["x"], y=triple["y"], z=triple["z"],
+        time=first(clock.NAME), x=triple["x"], y=triple["y"], z=triple["z"],
         label=first(_LABEL), subject=first(_SUBJECT),
     )  # fmt: skip
 
@@ -104,11 +96,10 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
                 f"It has: {', '.join(table)}."
             )
     acceleration = np.column_stack([numbers(table[a]) for a in axes])
-    time_s: np.ndarray | None = None
+    time_s, learnt = None, None
     findings: list[Finding] = []
     if columns.time is not None and len(acceleration):
-        time_s, finding = seconds(table[columns.time], columns.time, hints, source.name)
-        findings = [finding] if finding else []
+        time_s, learnt, findings = seconds(table[columns.time], columns.time, hints, source.name)
     order = [c for c in head.columns if c in axes]
     if order and order != axes:
         message = f"Columns run {', '.join(order)}: read by name, as x y z."
@@ -116,7 +107,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     label = _texts(table[columns.label]) if columns.label else None
     subject = _texts(table[columns.subject]) if columns.subject else None
     yield from stretches(
-        source, hints, acceleration, time_s=time_s, label=label, subject=subject,
+        source, hints, acceleration, time_s=time_s, learnt=learnt, label=label, subject=subject,
         unit=unit_of(columns), rejected=rejected, findings=findings,
     )  # fmt: skip
 
@@ -127,6 +118,7 @@ def stretches(
     acceleration: np.ndarray,
     *,
     time_s: np.ndarray | None,
+    learnt: clock.Clock | None = None,
     label: np.ndarray | None = None,
     subject: np.ndarray | None = None,
     unit: Unit | None = None,
@@ -183,6 +175,7 @@ def stretches(
             gravity=table.gravity or gravity,
             rate_hz=table.rate_hz,
             time_s=time_s[start:end] if time_s is not None else None,
+            clock=learnt,
             notes=notes,
             start_time=start_time,
             source=source.name if len(bounds) == 1 else f"{source.name}#{number + 1}",
@@ -253,56 +246,20 @@ def _texts(column: np.ndarray) -> np.ndarray:
 
 def seconds(
     column: np.ndarray, name: str, hints: Hints, where: str
-) -> tuple[np.ndarray, Finding | None]:
-    """A time column in seconds since its first value; its unit from the user, name or steps.
-
-    Raises
-    ------
-    DataError
-        If the unit cannot be told.
-    """
-    if np.issubdtype(column.dtype, np.datetime64):
-        ns = column.astype("datetime64[ns]")
-        relative = (ns - ns[~np.isnat(ns)][0]) / np.timedelta64(1, "ns") if len(ns) else ns
-        return np.asarray(relative, np.float64) * 1e-9, None
-    if column.dtype == object:
-        import pandas as pd
-
-        values = pd.to_numeric(pd.Series(column), errors="coerce")
-        if values.notna().mean() < 0.5:
-            moments = pd.to_datetime(pd.Series(column), errors="coerce", format="mixed", utc=True)
-            if moments.notna().mean() < 0.5:
-                raise DataError(
-                    f"{where}: column {name!r} is neither a number nor a date, as in "
-                    f"{column[0]!r}. Name the time column in dataset.columns, or give rate_hz."
-                )
-            return seconds(moments.dt.tz_localize(None).to_numpy(), name, hints, where)
-        column = values.to_numpy(np.float64)
-    good = np.isfinite(column) if np.issubdtype(column.dtype, np.floating) else slice(None)
-    known = column[good]
-    relative = (column - known[0]).astype(np.float64) if len(known) else column.astype(np.float64)
-    unit: str | None = hints.table.time_unit
-    finding = None
-    if unit is None:
-        match = _TIME.fullmatch(name)
-        named = (match["unit"] or "").lower() if match else ""
-        unit = {"sec": "s", "seconds": "s", "µs": "us"}.get(named, named) or None
-    if unit is None:
-        steps = np.diff(relative[good])
-        steps = steps[steps > 0]
-        step = float(np.median(steps)) if len(steps) else 0.0
-        unit = next((u for u, f in SECONDS.items() if 0.0009 <= step * f <= 0.21), None)
-        if unit is None:
-            raise DataError(
-                f"{where}: the unit of time in column {name!r} cannot be told (median step "
-                f"{step:g}). Set dataset.time_unit (--time-unit of har predict) to s, ms, us or ns."
-            )
-        finding = Finding(
-            "time-unit", "info", "fixed",
-            f"Time is in {unit}: the median step is {step:g}, {1 / (step * SECONDS[unit]):.4g} Hz.",
-            where,
-        )  # fmt: skip
-    return relative * SECONDS[unit], finding
+) -> tuple[np.ndarray, clock.Clock, list[Finding]]:
+    """A time column in seconds, as the user said and as its earlier rows told."""
+    unit = hints.table.time_unit
+    time_s, learnt, why = clock.seconds(column, name, where, unit=unit, clock=hints.clock)
+    found = [Finding("time-unit", "info", "fixed", why, where)] if why else []
+    return time_s, learnt, found
 
 
-FORMAT = Format("table", "plain table (CSV, TSV, Parquet)", recognise, read)
+def in_parts(head: Head, hints: Hints) -> bool:
+    """With times to go by, and one person's rows."""
+    if head.data[:4] == b"PAR1":
+        return False
+    columns = hints.columns or guess_columns(head)
+    return columns is not None and columns.time is not None and columns.subject is None
+
+
+FORMAT = Format("table", "plain table (CSV, TSV, Parquet)", recognise, read, in_parts=in_parts)

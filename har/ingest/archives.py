@@ -1,0 +1,72 @@
+"""Archives from elsewhere: none may write outside its folder, link, or grow without bound."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from har.errors import DataError
+
+MAX_UNPACKED_BYTES = 64 << 30
+"""An archive that unpacks to more than this is refused before it is read."""
+MAX_RATIO = 200
+MAX_MEMBERS = 200_000
+
+
+def check_archive(path: Path, name: str) -> None:
+    """Refuse an archive that is damaged or would do harm; any other file passes."""
+    if name.endswith(".zip"):
+        check_zip(path, name)
+    elif name.endswith((".tar.gz", ".tgz", ".tar")):
+        check_tar(path, name)
+
+
+def check_zip(path: Path, name: str) -> list[zipfile.ZipInfo]:
+    """The members of an archive, none of which may leave a folder, link, or explode.
+
+    Raises
+    ------
+    DataError
+        Naming the member.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+    except (zipfile.BadZipFile, OSError) as e:
+        raise DataError(f"{name} is not a whole zip archive ({e}). Fetch it again.") from e
+    total = 0
+    for info in infos:
+        pure = PurePosixPath(info.filename.replace("\\", "/"))
+        if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
+            raise DataError(f"{name}: member {info.filename!r} would leave its folder. Refused.")
+        if (info.external_attr >> 16) & 0o170000 == 0o120000:
+            raise DataError(f"{name}: member {info.filename!r} is a link. Refused.")
+        total += info.file_size
+    if len(infos) > MAX_MEMBERS or total > MAX_UNPACKED_BYTES or (
+        total > (256 << 20) and total > MAX_RATIO * path.stat().st_size
+    ):  # fmt: skip
+        raise DataError(
+            f"{name}: {len(infos)} members of {total / 1e9:.1f} GB unpacked from "
+            f"{path.stat().st_size / 1e6:.1f} MB. Refused as an archive bomb."
+        )
+    return infos
+
+
+def check_tar(path: Path, name: str) -> None:
+    """The same for a tar archive; its members are read in place, never unpacked."""
+    total = count = 0
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                pure = PurePosixPath(member.name)
+                if pure.is_absolute() or ".." in pure.parts:
+                    raise DataError(f"{name}: member {member.name!r} would leave its folder.")
+                if member.issym() or member.islnk() or member.isdev():
+                    raise DataError(f"{name}: member {member.name!r} is a link. Refused.")
+                total, count = total + member.size, count + 1
+                if total > MAX_UNPACKED_BYTES or count > MAX_MEMBERS:
+                    raise DataError(f"{name}: too large unpacked. Refused as an archive bomb.")
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as e:
+        raise DataError(f"{name} is not a whole tar archive ({e}). Fetch it again.") from e

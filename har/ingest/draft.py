@@ -1,0 +1,124 @@
+"""A pipeline file drafted from what was found in a user's recordings."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import yaml
+
+from har.config import Table
+from har.ingest.check import MIXED, UNKNOWN, Report
+from har.ingest.formats import tables
+from har.ingest.formats.format import Head
+
+FILL_IN = "FILL_IN"
+"""What only the user knows."""
+
+
+def pipeline(report: Report, *, path: str) -> str:
+    """A pipeline file for what was found, complete but for what says `FILL_IN`."""
+    w = report.whole
+    dataset = f"dataset: {w.format}\n" if report.table is None else _table_lines(report, path)
+    people, activities = len(report.subjects), sorted(report.activities)
+    rate = min(50, int(w.rate_hz)) if w.rate_hz and w.rate_hz >= 10 else 50
+    if any(f.code == "subject" for f in report.findings()):
+        split = (
+            "split: {scheme: subject-folds, folds: 3}   # fewer than 3 people: "
+            "{scheme: sessions, folds: 2}"
+        )
+    elif people >= 3:
+        split = f"split: {{scheme: subject-folds, folds: {min(5, people)}}}"
+    else:
+        split = (
+            "split: {scheme: sessions, folds: 2}   # fewer than 3 people: says nothing of others"
+        )
+    known = f"   # found: {', '.join(activities)}" if activities else ""
+    return f"""# Written by `har data check`. Complete what says {FILL_IN}; then: har run FILE
+{dataset}activities: all{known}
+signal:
+  rate_hz: {rate}
+windows: {{length_s: 2.56, overlap: 0.5, within: recording, label: majority, min_purity: 0.8}}
+{split}
+models: [lstm, bilstm, gru, cnn]
+training: {{epochs: 15, batch_size: 64, seeds: [0], patience: 5}}
+"""
+
+
+def _table_lines(report: Report, path: str) -> str:
+    w, table = report.whole, report.table
+    assert table is not None
+    lines = ["dataset:", f"  path: {_yaml(path)}"]
+    lines += _columns(table, report.head)
+    formats = {f.format for f in report.files} - {UNKNOWN}
+    if formats:
+        lines.append(f"  # recognised: {', '.join(sorted(formats))}")
+    codes = {f.code for f in report.findings() if f.action == "none"}
+    if folders := _folders(report):
+        lines.append(folders)
+    if "subject" in codes:
+        lines.append(f"  subject: {FILL_IN}   # or pattern: \"{{subject}}/{{activity}}.csv\", or a "
+                     "column, or a sidecar")  # fmt: skip
+    if not report.activities:
+        lines.append(
+            '  # activities: a label column, pattern: "{activity}/…", a sidecar, or activity: NAME'
+        )
+    if "rate" in codes:
+        lines.append(f"  rate_hz: {FILL_IN}")
+    for name, choices, value in (
+        ("unit", "m/s2, g or mg", w.unit),
+        ("gravity", "present or removed", w.gravity),
+        ("convention", "android or ios", w.convention),
+    ):
+        if value == MIXED:
+            lines.append(f"  # {name}: differs from file to file, and each file says which")
+        elif value == UNKNOWN:
+            lines.append(f"  {name}: {FILL_IN}   # {choices}")
+        else:
+            lines.append(f"  {name}: {value}")
+    lines.append(f"  placement: {table.placement or FILL_IN}   # where it was worn")
+    return "\n".join(lines) + "\n"
+
+
+def _columns(table: Table, head: Head | None) -> list[str]:
+    """What is read of plain tables as what, `FILL_IN` where that is not known."""
+    if table.columns:
+        return [f"  columns: {_yaml(table.columns.model_dump(exclude_none=True))}"]
+    if head is None:
+        return []
+    guess = tables.guess_columns(head)
+    columns = guess.model_dump(exclude_none=True) if guess else {}
+    if not tables.recognise(head):
+        columns = dict.fromkeys(("time", "x", "y", "z"), FILL_IN)
+    if not columns:
+        return []
+    others = [c for c in head.names if c not in columns.values()]
+    lines = [f"  columns: {_yaml(columns)}"]
+    if others:
+        lines.append(
+            f"  # not used: {', '.join(others[:20])} (label and subject may be columns, too)"
+        )
+    return lines
+
+
+def _folders(report: Report) -> str:
+    """What the folders between the path and the files might say, as a comment."""
+    paths = [PurePosixPath(f.path) for f in report.files if f.recordings]
+    if len(paths) < 2 or len({len(p.parts) for p in paths}) > 1:
+        return ""
+    levels = [sorted(set(level)) for level in zip(*(p.parts for p in paths), strict=True)]
+    first = next((i for i, level in enumerate(levels) if len(level) > 1), len(levels))
+    said = [", ".join(level[:6]) + (" …" if len(level) > 6 else "") for level in levels[first:]]
+    names = ["{subject}", "{activity}", "{session}"]
+    parts, k = [], 0
+    for level in levels[first:]:
+        name, suffix = level[0], PurePosixPath(level[0]).suffix
+        if len(level) == 1 or k >= len(names):
+            parts.append(name if len(level) == 1 else "*" + suffix)
+        else:
+            parts.append(names[k] + suffix)
+            k += 1
+    return f'  # paths differ in: {" / ".join(said)}; such as pattern: "{"/".join(parts)}"'
+
+
+def _yaml(value: object) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, width=1000).strip().removesuffix("\n...")
