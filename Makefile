@@ -1,16 +1,31 @@
-# make demo   the whole pipeline on the built-in recordings
-# make test   the tests
+# make demo          the whole pipeline on the built-in recordings
+# make quick         the tests that need neither TensorFlow nor a browser: a minute
+# make test          all tests: eight minutes on two cores
+# make install-test  the tests that build an environment or a wheel
+# make check         ruff and mypy
+# make bench         the benchmarks
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+# A module's tests stay in one process, for what they share.
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check bench web clean
+.PHONY: demo quick test install-test check bench web clean
 
 demo: $(VENV)/.run
 	$(BIN)/har run watch
 
+# In this folder lie a TensorFlow and a JAX that refuse to be imported.
+quick: $(VENV)/.dev
+	PYTHONPATH="$(CURDIR)/tests/no_tensorflow$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m pytest \
+	  $(PARALLEL) -m 'not (tensorflow or browser or install or slow)'
+
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
+
+install-test: $(VENV)/.dev
+	$(BIN)/python -m pytest -m install
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+import pickle
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("HAR_TEST_DATA", ROOT.parent / "shared" / "data"))
+FIXTURES_WITH_TENSORFLOW = {"keras", "converted", "converted_all", "make_bundle"}
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
 pytest_plugins = ["tests.small_bundles"]
 
@@ -20,12 +27,58 @@ settings.register_profile("har", deadline=None)  # a busy machine is no failure
 settings.load_profile("har")
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses a network through a fixture; in a worker, take the long modules first."""
+    for item in items:
+        if not FIXTURES_WITH_TENSORFLOW.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("tensorflow")
+    if WORKER:
+        long = {
+            i.path for i in items if {"tensorflow", "browser"} & {m.name for m in i.iter_markers()}
+        }
+        items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """`made_once(name, make)`: what `make(folder)` returns, made by one worker and read by all.
+
+    It must pickle, and nobody may change it or its folder.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if WORKER:
+        shared = shared.parent
+
+    def get(name: str, make: Callable[[Path], Any]) -> Any:
+        folder = shared / f"once-{name}"
+        kept = folder / "made.pickle"
+        with FileLock(shared / f"once-{name}.lock"):
+            if not kept.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a try that failed
+                folder.mkdir()
+                made = make(folder)
+                kept.write_bytes(pickle.dumps(made))
+        return pickle.loads(kept.read_bytes())
+
+    return get
+
+
 @pytest.fixture(scope="session")
 def data_mirror() -> Path:
     """The published data sets, for tests marked `dataset`."""
     if not DATA.is_dir():
         pytest.skip(f"no published data sets at {DATA}; set HAR_TEST_DATA")
     return DATA
+
+
+@pytest.fixture
+def keras() -> Any:
+    import keras
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+    return keras
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -84,17 +85,17 @@ def cut_windows(samples: np.ndarray, n: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def converted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def converted(made_once: Callable[..., Any]) -> dict[str, Any]:
     """By architecture: the request and what came of it, with Keras's own answers."""
-    return convert_all(list(PARAMS), tmp_path_factory.mktemp("converted"))
+    found: dict[str, Any] = made_once("converted", lambda folder: convert_all(list(PARAMS), folder))
+    return found
 
 
 @pytest.fixture(scope="session")
-def converted_all(
-    converted: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+def converted_all(converted: dict[str, Any], made_once: Callable[..., Any]) -> dict[str, Any]:
     """The same of every architecture that could be exported."""
-    return {**converted, **convert_all(list(OTHERS), tmp_path_factory.mktemp("converted-others"))}
+    others = made_once("converted-others", lambda folder: convert_all(list(OTHERS), folder))
+    return {**converted, **others}
 
 
 def convert_all(names: list[str], folder: Path) -> dict[str, Any]:
@@ -166,13 +167,10 @@ class FakeContext:
 
 
 @pytest.fixture(scope="session")
-def make_bundle(converted: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+def make_bundle(converted: dict[str, Any], made_once: Callable[..., Any]) -> Any:
     """`make_bundle("gru")`: the folder of a whole bundle."""
-    made: dict[str, Path] = {}
 
-    def make(name: str) -> Path:
-        if name in made:
-            return made[name]
+    def write(name: str, folder: Path) -> Path:
         request, result = converted[name]
         context: Any = FakeContext()
         windows = windows_of(walk(6000))
@@ -197,9 +195,8 @@ def make_bundle(converted: dict[str, Any], tmp_path_factory: pytest.TempPathFact
         if path := result.files.get("stream"):
             about = json.loads(convert.about_step(path).read_text())
             stream = (path, {**about, "n_windows": 1, "max_abs_diff": 0.0})
-        folder = tmp_path_factory.mktemp("bundle") / name
         writer.write(
-            folder,
+            folder / name,
             {
                 **description.describe(context, model, trained_on, result.failed, windows, RESULTS),
                 "raw_parity": {
@@ -218,7 +215,6 @@ def make_bundle(converted: dict[str, Any], tmp_path_factory: pytest.TempPathFact
             },
             stream=stream,
         )
-        made[name] = folder
-        return folder
+        return folder / name
 
-    return make
+    return lambda name: made_once(f"bundle-{name}", lambda folder: write(name, folder))

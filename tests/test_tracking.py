@@ -302,6 +302,7 @@ def test_the_uri_of_the_environment_wins(fresh, tmp_path, monkeypatch):
     db.close()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.filterwarnings("ignore")
 def test_the_selected_model_is_logged_with_its_signature(tmp_path, monkeypatch):
     import keras

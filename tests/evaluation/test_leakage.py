@@ -311,6 +311,7 @@ def test_shared_samples_is_marking_every_sample(a, b, c):
     assert leakage.shared_samples(parts) == want
 
 
+@pytest.mark.tensorflow
 @pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
 )  # keras with numpy 2

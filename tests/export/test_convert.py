@@ -72,6 +72,7 @@ def test_the_same_bytes_whatever_was_built_before(
     assert again.files["float32"].read_bytes() == result.files["float32"].read_bytes()
 
 
+@pytest.mark.tensorflow
 def test_layers_without_names_are_refused(tmp_path: Path) -> None:
     import keras
 

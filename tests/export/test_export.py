@@ -29,6 +29,8 @@ from har.workspace import Workspace
 from tests.evaluation import made
 from tests.synthetic import make_recordings
 
+pytestmark = pytest.mark.tensorflow
+
 PIPELINE = {
     "name": "made-up",
     "dataset": {"path": "none/*.csv"},
@@ -73,11 +75,10 @@ class Remembered:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
-    patch = pytest.MonkeyPatch()
-    patch.setattr(convert, "convert", Remembered(tmp_path_factory.mktemp("converted")).convert)
-    patch.setattr(pipeline, "STAGES", (("tests.export.made_up", "STAGE"), *pipeline.STAGES[1:]))
-    yield pipeline.run(context(tmp_path_factory.mktemp("export")))
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convert, "convert", Remembered(tmp_path_factory.mktemp("converted")).convert)
+        patch.setattr(pipeline, "STAGES", (("tests.export.made_up", "STAGE"), *pipeline.STAGES[1:]))
+        yield pipeline.run(context(tmp_path_factory.mktemp("export")))
 
 
 def test_results_hold_what_conversion_did(exported: Context) -> None:

@@ -10,6 +10,7 @@ from tests.noise import MLFLOW
 pytestmark = MLFLOW
 
 
+@pytest.mark.tensorflow
 def test_a_lecture_is_logged_once(workspace):
     from mlflow import MlflowClient
 
@@ -25,6 +26,7 @@ def test_a_lecture_is_logged_once(workspace):
     assert len([line for line in said if "sent to MLflow" in line]) == 1
 
 
+@pytest.mark.tensorflow
 def test_a_store_that_is_down_costs_no_result(workspace, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     said = []
@@ -34,6 +36,7 @@ def test_a_store_that_is_down_costs_no_result(workspace, monkeypatch):
     assert (workspace / "reports" / "lectures" / "shapes.json").is_file()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.slow
 def test_the_lab_runs_the_pipeline(workspace):
     result = page.run(catalogue.get("har"), workspace, quick=True)

@@ -26,6 +26,7 @@ def setting(tmp_path):
     return Setting(tmp_path, quick=True, root=tmp_path)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "har"])
 def test_quick_run(name, workspace):
     """Each gives its numbers and its figures, and keeps its quick results apart."""
@@ -51,6 +52,7 @@ def test_every_module_stays_short():
     assert {name: n for name, n in lines.items() if n >= 150} == {}
 
 
+@pytest.mark.tensorflow
 def test_rnn_by_hand_against_the_slide(setting):
     got = numbers(catalogue.get("rnn-by-hand").run(setting))
     for who in ("by hand", "Keras' SimpleRNN"):
@@ -86,6 +88,7 @@ def test_the_cell_set_by_hand_holds_what_was_written():
     np.testing.assert_allclose(c[48:], 0, atol=1e-2)
 
 
+@pytest.mark.tensorflow
 def test_alphabet_framings():
     from har.lectures.alphabet import FRAMINGS, build, samples
 
@@ -120,6 +123,7 @@ def test_airline_series_and_baseline():
     assert rmse(x[107:, -1, 0], y[107:]) == pytest.approx(50.7, abs=0.05)
 
 
+@pytest.mark.tensorflow
 def test_gradients_equal_finite_differences():
     """Of the smallest layer, by moving one input a little."""
     import keras
@@ -172,6 +176,7 @@ def test_an_unknown_lecture_is_named_with_the_nearest():
         catalogue.get("alfabet")
 
 
+@pytest.mark.tensorflow
 def test_command_line(workspace, monkeypatch):
     run = CliRunner().invoke
     result = run(main, ["lecture", "list"])

@@ -90,6 +90,7 @@ def test_a_pickle_with_another_checksum_is_not_opened(tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
+@pytest.mark.tensorflow
 def test_keras_publishes_that_checksum():
     import inspect
 
@@ -98,6 +99,7 @@ def test_keras_publishes_that_checksum():
     assert review_texts.NPZ_SHA256 in inspect.getsource(imdb.load_data)
 
 
+@pytest.mark.tensorflow
 def test_numbering_equals_keras(tmp_path, monkeypatch):
     """A file like Keras' own, numbered by `keras.datasets.imdb.load_data` and by us."""
     import keras
@@ -128,6 +130,7 @@ def test_generated_opinions_follow_their_words():
         assert (score > 0) == (label == "pos")
 
 
+@pytest.mark.tensorflow
 def test_the_lecture_runs_on_a_text_set(tmp_path, monkeypatch):
     """Everything that a full run does, on a few generated files in the published layout."""
     for i, (part, label, text) in enumerate(generated_texts.reviews(24, 8, 12, seed=1)):

@@ -15,15 +15,6 @@ TAPS = lowpass_taps(50, 15, 10)
 SHAPE = (T + len(TAPS) - 1, 3)
 
 
-@pytest.fixture
-def keras():
-    import keras
-
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(0)
-    return keras
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_network(name, keras, tmp_path, rng):
     spec = registry.get(name)

@@ -1,14 +1,11 @@
 """The peephole cell against its gate equations, and against Keras' cell without peepholes."""
 
 import numpy as np
-import pytest
 
 from tests import naive_lstm
 
-keras = pytest.importorskip("keras")
 
-
-def make(rng, units=5, channels=3, peepholes=True):
+def make(keras, rng, units=5, channels=3, peepholes=True):
     from har.models.peephole_cell import PeepholeLSTMCell
 
     layer = keras.layers.RNN(PeepholeLSTMCell(units), return_sequences=True)
@@ -19,15 +16,15 @@ def make(rng, units=5, channels=3, peepholes=True):
     return layer, weights
 
 
-def test_equals_the_gate_equations(rng):
-    layer, (kernel, recurrent, peephole, bias) = make(rng)
+def test_equals_the_gate_equations(keras, rng):
+    layer, (kernel, recurrent, peephole, bias) = make(keras, rng)
     x = rng.normal(size=(4, 20, 3)).astype(np.float32)
     expected = naive_lstm.run(x, kernel, recurrent, bias, peephole)
     np.testing.assert_allclose(np.asarray(layer(x)), expected, atol=1e-6)
 
 
-def test_without_peepholes_it_is_keras_lstm(rng):
-    layer, (kernel, recurrent, _, bias) = make(rng, peepholes=False)
+def test_without_peepholes_it_is_keras_lstm(keras, rng):
+    layer, (kernel, recurrent, _, bias) = make(keras, rng, peepholes=False)
     other = keras.layers.LSTM(5, return_sequences=True)
     other.build((None, None, 3))
     other.set_weights([kernel, recurrent, bias])
@@ -35,8 +32,8 @@ def test_without_peepholes_it_is_keras_lstm(rng):
     np.testing.assert_allclose(np.asarray(layer(x)), np.asarray(other(x)), atol=1e-6)
 
 
-def test_peepholes_matter_and_are_learnt(rng):
-    layer, weights = make(rng)
+def test_peepholes_matter_and_are_learnt(keras, rng):
+    layer, weights = make(keras, rng)
     x = rng.normal(size=(4, 20, 3)).astype(np.float32)
     before = np.asarray(layer(x))
     layer.set_weights([*weights[:2], weights[2] * 0, weights[3]])
@@ -48,7 +45,7 @@ def test_peepholes_matter_and_are_learnt(rng):
     assert np.abs(np.asarray(tape.gradient(loss, layer.trainable_weights[2]))).min() > 0
 
 
-def test_a_new_cell_remembers():
+def test_a_new_cell_remembers(keras):
     from har.models.peephole_cell import PeepholeLSTMCell
 
     cell = PeepholeLSTMCell(4)

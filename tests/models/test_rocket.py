@@ -8,6 +8,8 @@ from har.models import registry
 from har.training.fit import fit
 from tests.synthetic import make_windows
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def adapted():

@@ -53,6 +53,7 @@ def test_what_cannot_be_stepped_says_why(converted: dict[str, Any]) -> None:
     assert "needs the whole window" in converted["cnn"][1].failed["stream"]
 
 
+@pytest.mark.tensorflow
 def test_the_window_mean_cannot_be_known_in_the_middle() -> None:
     from har.models import registry
 

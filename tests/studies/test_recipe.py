@@ -110,6 +110,7 @@ def test_a_study_of_real_jobs(tmp_path):
     assert (tmp_path / "figures/own-recipe.png").stat().st_size > 5000
 
 
+@pytest.mark.tensorflow
 def test_disturbed_windows_are_asked_of_the_same_networks(tmp_path):
     file = recordings(tmp_path) | {
         "models": [{"cnn": {"filters": 4, "blocks": 1}}],

@@ -296,6 +296,7 @@ def test_of_named_test_people_both_scores_are_theirs(tmp_path):
 # Robustness --------------------------------------------------------------------------------------
 
 
+@pytest.mark.tensorflow
 def test_unchanged_windows_give_exactly_the_stored_score(tmp_path):
     run = finish(tmp_path, models=[{"cnn": {"filters": 4, "blocks": 1}}])
     before = set(jobs(run))

@@ -6,6 +6,8 @@ from har.models import registry
 from har.training.fit import best_temperature, fit
 from tests.synthetic import make_windows
 
+pytestmark = pytest.mark.tensorflow
+
 
 def augmented(x, **options):
     from har.training.augment import Augmentation

@@ -69,6 +69,7 @@ def test_average_is_that_of_a_slow_twin(rng, epochs, steps, at_once):
         )
 
 
+@pytest.mark.tensorflow
 def test_keras_says_what_is_counted_on():
     """A short last call of several steps is counted as whole, and each step alone as itself."""
     import keras
@@ -101,6 +102,7 @@ def test_in_place_leaves_no_trace(rng):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.tensorflow
 def test_what_is_kept_is_the_average_of_the_best_epoch_and_training_goes_on_as_ever(monkeypatch):
     windows = make_windows(subjects=12)
     fold = make(windows, SplitConfig(folds=3))[0]
@@ -127,6 +129,7 @@ def test_what_is_kept_is_the_average_of_the_best_epoch_and_training_goes_on_as_e
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.tensorflow
 def test_a_final_fit_keeps_the_average_of_its_last_epoch():
     windows = make_windows(subjects=6)
     everyone = np.arange(len(windows))
@@ -144,6 +147,7 @@ def test_a_final_fit_keeps_the_average_of_its_last_epoch():
     assert any((a != b).any() for a, b in zip(*weights, strict=True))
 
 
+@pytest.mark.tensorflow
 @pytest.mark.skipif(not backend.jax_installed(), reason="jax is not installed")
 def test_on_jax_too_training_goes_on_as_ever():
     env = {**fanout.ONE_THREAD, "KERAS_BACKEND": "jax"}

@@ -41,6 +41,7 @@ def outcomes():
     return out
 
 
+@pytest.mark.tensorflow
 @needs_jax
 @pytest.mark.parametrize("name", NETWORKS)
 def test_both_backends_answer_and_learn_alike(outcomes, name):
@@ -56,6 +57,7 @@ def test_both_backends_answer_and_learn_alike(outcomes, name):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * largest)
 
 
+@pytest.mark.tensorflow
 @needs_jax
 def test_augmentation_runs_on_jax():
     item = {"backend": "jax"}
@@ -88,6 +90,7 @@ def task(prepared, store, name="gru", params=None, on="auto", **changes):
     )  # fmt: skip
 
 
+@pytest.mark.tensorflow
 @needs_jax
 def test_jobs_of_both_backends_in_one_run(prepared, tmp_path, capsys):
     """Each in a process that has its own; a seed gives the same twice; TensorFlow reads all."""
@@ -148,6 +151,7 @@ def test_the_backend_is_part_of_the_key_and_its_wish_is_not(prepared, tmp_path, 
     assert len(trees) == 1
 
 
+@pytest.mark.tensorflow
 def test_a_process_with_the_other_backend_refuses(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(backend, "jax_installed", lambda: True)
     t = task(prepared, tmp_path, on="jax")

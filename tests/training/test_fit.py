@@ -45,6 +45,7 @@ def read(store, key):
         return {k: z[k] for k in z.files}
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("name", ["cnn", "gru"])
 def test_a_network_learns_to_tell_activities_of_people_it_never_saw(name):
     from har.config import SplitConfig
@@ -61,6 +62,7 @@ def test_a_network_learns_to_tell_activities_of_people_it_never_saw(name):
     assert 1 <= fitted.best_epoch <= fitted.epochs_run == len(fitted.history["val_loss"])
 
 
+@pytest.mark.tensorflow
 def test_the_weights_kept_are_those_of_the_best_epoch(prepared):
     from sklearn.metrics import f1_score
 
@@ -76,6 +78,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch(prepared):
     assert scores[fitted.best_epoch - 1] == max(scores) == pytest.approx(now)
 
 
+@pytest.mark.tensorflow
 def test_early_stopping_ends_after_patience(prepared):
     windows = window_files.load(prepared)
     t = task(prepared, prepared)
@@ -86,6 +89,7 @@ def test_early_stopping_ends_after_patience(prepared):
     assert fitted.epochs_run <= fitted.best_epoch + 2 < 30
 
 
+@pytest.mark.tensorflow
 def test_a_final_fit_runs_the_given_epochs_without_validation(prepared):
     windows = window_files.load(prepared)
     nobody = np.empty(0, np.int64)
@@ -97,6 +101,7 @@ def test_a_final_fit_runs_the_given_epochs_without_validation(prepared):
     assert "val_loss" not in fitted.history
 
 
+@pytest.mark.tensorflow
 def test_jobs_give_the_same_numbers_in_any_order(prepared, tmp_path):
     """Each twice, alone and after another job in the same process."""
     silent = lambda message: None  # noqa: E731
@@ -113,6 +118,7 @@ def test_jobs_give_the_same_numbers_in_any_order(prepared, tmp_path):
             np.testing.assert_array_equal(a[name], b[name])
 
 
+@pytest.mark.tensorflow
 def test_a_stored_job_is_not_trained_again(prepared, tmp_path):
     reports = []
     t = task(prepared, tmp_path)
@@ -236,6 +242,7 @@ def test_the_longest_are_trained_first_and_a_model_in_one_go(prepared, tmp_path)
     assert longest_first(tasks, took) == [1, 4, 0, 2, 5]
 
 
+@pytest.mark.tensorflow
 def test_a_job_that_fails_leaves_nothing_to_the_next(prepared, tmp_path):
     one = task(prepared, tmp_path)
 

@@ -69,6 +69,7 @@ def trained(tmp_path_factory, prepared, fold):
     return out
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("name", ["cnn", "gru", "rocket", "extra_trees"])
 def test_who_chose_is_judged_before_they_train(trained, name):
     own, base = trained[name]
@@ -86,6 +87,7 @@ def test_who_chose_is_judged_before_they_train(trained, name):
     np.testing.assert_array_equal(own.fitted_index, np.union1d(p.train_index, p.validation_index))
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("model", [CNN, GRU, ROCKET], ids=lambda m: m.name)
 def test_it_is_the_fit_on_both_for_as_many_epochs(trained, windows, fold, model):
     own, _ = trained[model.name]
@@ -105,6 +107,7 @@ def test_it_is_the_fit_on_both_for_as_many_epochs(trained, windows, fold, model)
     )
 
 
+@pytest.mark.tensorflow
 def test_the_proof_knows_whom_the_saved_model_was_fitted_to(trained, windows, fold):
     own, _ = trained["cnn"]
     folds = [{part: fold.subjects(part) for part in leakage.PARTS}]
@@ -124,6 +127,7 @@ def test_the_protocol_says_so():
     )
 
 
+@pytest.mark.tensorflow
 def test_a_final_fit_has_nobody_to_wait_for(prepared, fold, tmp_path):
     nobody = np.empty(0, np.int64)
     final = Task(

@@ -76,6 +76,7 @@ def test_labels_of_test_people_change_nothing(tmp_path):
     assert found[0].score >= found[0].first
 
 
+@pytest.mark.tensorflow
 def test_what_it_prints_is_a_part_of_a_pipeline_file(tmp_path):
     found = searches(tmp_path, training=ONE)("cnn", trials=1)
     assert found.score == found.first

@@ -48,6 +48,7 @@ def tasks(prepared, store, models=(CNN, TREES), seeds=(0, 1)):
     ]  # fmt: skip
 
 
+@pytest.mark.tensorflow
 def test_two_runs_share_the_work_and_train_nothing_twice(prepared, tmp_path, monkeypatch):
     trained: Counter[str] = Counter()
     really = fanout.run
@@ -103,6 +104,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+@pytest.mark.tensorflow
 def test_jobs_over_a_cluster_equal_those_of_this_machine(cluster, prepared, tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     near, cloud = Crew(2, QUIET), Crew(1, QUIET, cluster)

@@ -11,6 +11,8 @@ from har.training.workshop import Workshop, steps_per_epoch
 from tests import backend_work
 from tests.synthetic import make_windows
 
+pytestmark = pytest.mark.tensorflow
+
 EVERYTHING = dict(turn=0.5, mirror=0.3, rotate_deg=5, scale=0.1, vigour=0.2, warp=0.1, jitter=0.1)
 on_jax = pytest.mark.skipif(not backend.jax_installed(), reason="jax is not installed")
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,14 @@ def bundles(
     chromium: Any,  # without it, skip before anything is converted
     runtime: Path,
     shoulder: list[Recording],
-    tmp_path_factory: pytest.TempPathFactory,
+    made_once: Callable[..., Any],
 ) -> dict[str, Path]:
     """Bundles of a convolutional and a recurrent network; float32 alone, to be quick."""
-    folder = tmp_path_factory.mktemp("bundles")
+    found: dict[str, Path] = made_once("web-bundles", lambda folder: make(folder, shoulder))
+    return found
+
+
+def make(folder: Path, shoulder: list[Recording]) -> dict[str, Path]:
     recordings = shoulder[:: len(shoulder) // 8][:8]
     probe = np.concatenate([small.cut_windows(r.acceleration, 2) for r in recordings])
     requests = []

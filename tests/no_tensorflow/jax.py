@@ -1,0 +1,1 @@
+raise ImportError("This run is without TensorFlow: mark the test `tensorflow`.")
