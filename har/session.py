@@ -1,8 +1,9 @@
-"""A run of the command line: the workspace, the pipeline file, the stages, what is said of them."""
+"""One run, from the name of a pipeline to the outputs of its stages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -10,13 +11,58 @@ from rich.console import Console
 from har import config, fanout, pipeline, tracking
 from har.errors import TrainingError
 from har.models.saved import load_model
+from har.pipeline import Step
 from har.stages import Context
-from har.store import Store
+from har.store import Output, Store
+from har.tracking import Sent
 from har.training.job_files import Trained
 from har.workspace import Workspace
 
-CLOSING = ("report", "export")
-"""Stages whose summaries close a run, in this order."""
+
+@dataclass(frozen=True)
+class Run:
+    """What a run came to.
+
+    Parameters
+    ----------
+    context : Context
+    steps : sequence of Step
+        One for each stage that was asked for, in order.
+    sent : Sent, optional
+        What MLflow was sent; None if it has all of it already, or did not take it.
+    """
+
+    context: Context
+    steps: Sequence[Step]
+    sent: Sent | None = None
+
+    @property
+    def outputs(self) -> Mapping[str, Output]:
+        """Finished outputs, by stage."""
+        return self.context.outputs
+
+    @property
+    def folder(self) -> Path:
+        """`reports/<pipeline>`."""
+        return self.context.workspace.reports / self.context.pipeline.name
+
+    def require(self) -> None:
+        """Refuse a run in which a job failed.
+
+        Raises
+        ------
+        TrainingError
+            With each of them and its reason.
+        """
+        if "train" not in self.outputs:
+            return
+        jobs = Trained.read(self.outputs["train"], self.context.store).jobs
+        failed = [j for j in jobs if j.folder is None]
+        if failed:
+            raise TrainingError(
+                f"{len(failed)} of {len(jobs)} jobs failed; the same command tries them again:\n"
+                + "\n".join(f"  {j.model} fold {j.fold} seed {j.seed}: {j.reason}" for j in failed)
+            )
 
 
 def open_context(
@@ -43,7 +89,6 @@ def run(
     root: Path,
     name: str,
     *,
-    echo: Callable[[str], None],
     until: str = "report",
     without: Collection[str] = (),
     overrides: tuple[str, ...] = (),
@@ -51,70 +96,48 @@ def run(
     dask: str | None = None,
     force: Collection[str] = (),
     dry_run: bool = False,
-) -> Context:
-    """Run a pipeline up to a stage; results go to `echo`, progress to stderr.
+    on_step: Callable[[Step], None] = lambda _step: None,
+) -> Run:
+    """Run a pipeline up to a stage, and send what it came to to MLflow.
 
-    `until`, `without` and `force` are those of `har.pipeline.run`.
+    Parameters
+    ----------
+    root : Path
+        The workspace.
+    name : str
+        A pipeline, or the path of its file.
+    until, without, force, dry_run, on_step
+        As of `har.pipeline.run`.
+    overrides : tuple of str
+        `KEY=VALUE` in place of values of the file.
+    jobs : int, optional
+        Processes at a time; one for each core if left out.
+    dask : str, optional
+        Address of a cluster that trains.
 
-    Raises
-    ------
-    TrainingError
-        At the end, after the others were compared, if a job failed.
+    Returns
+    -------
+    Run
+        Some of its jobs may have failed, and the others been compared: see `Run.require`.
     """
-    opened = open_context(root, name, overrides=overrides, jobs=jobs, dask=dask)
-    steps: list[pipeline.Step] = []
+    steps: list[Step] = []
 
-    def tell(step: pipeline.Step) -> None:
+    def told(step: Step) -> None:
         steps.append(step)
-        if step.state == "would run":
-            echo(f"{step.stage.name}: would run ({step.why})")
-        elif step.state == "up to date":
-            opened.console.print(f"[bold]{step.stage.name}[/bold]: up to date")
-        else:
-            opened.console.print(f"  [dim]done in {step.seconds:.1f} s[/dim]")
-            if step.stage.name not in CLOSING:
-                _echo_summary(step)
+        on_step(step)
 
-    def _echo_summary(step: pipeline.Step) -> None:
-        if step.output and (text := step.stage.summarise(opened, step.output)):
-            echo(text)
-
+    context = open_context(root, name, overrides=overrides, jobs=jobs, dask=dask)
     context = pipeline.run(
-        opened, until=until, without=without, force=force, dry_run=dry_run, on_step=tell
+        context, until=until, without=without, force=force, dry_run=dry_run, on_step=told
     )
     if dry_run:
-        return context
-    if sent := tracking.track(context, load_model=load_model):
-        context.console.print(f"[bold]track[/bold]: {sent}")
-    # What a run is for is shown at its end, also when nothing had to be done.
-    closing = [step for name in CLOSING for step in steps if step.stage.name == name]
-    if not closing and steps[-1].state == "up to date":
-        closing = [steps[-1]]
-    for step in closing:
-        _echo_summary(step)
-    if "compare" in context.outputs:
-        elsewhere = f" --workspace {root}" if root != Path(".") else ""
-        echo(f"MLflow: har{elsewhere} ui")
-    if "train" in context.outputs:
-        _refuse_failures(context)
-    return context
+        return Run(context, steps)
+    return Run(context, steps, tracking.track(context, load_model=load_model))
 
 
-def _refuse_failures(context: Context) -> None:
-    jobs = Trained.read(context.outputs["train"], context.store).jobs
-    failed = [j for j in jobs if j.folder is None]
-    if failed:
-        names = "\n".join(f"  {j.model} fold {j.fold} seed {j.seed}: {j.reason}" for j in failed)
-        raise TrainingError(
-            f"{len(failed)} of {len(jobs)} jobs failed; the same command tries them again:\n"
-            + names
-        )
-
-
-def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> str:
-    """Send what is stored of a pipeline to MLflow; says what was sent. Runs no stage."""
+def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> Sent | None:
+    """Send what is stored of a pipeline to MLflow; None if it is there already. Runs no stage."""
     context = open_context(root, name, overrides=overrides)
     # finds the finished outputs
     context = pipeline.run(context, without=("export",), dry_run=True)
-    sent = tracking.track(context, load_model=load_model, required=True)
-    return sent or "MLflow has all of it already."
+    return tracking.track(context, load_model=load_model, required=True)

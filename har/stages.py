@@ -68,8 +68,6 @@ class Stage:
         Its slice of the pipeline file: what can change its result, and nothing else.
     inputs : callable
         What it reads besides, such as hashes of raw files.
-    summarise : callable
-        What the command line shows of a finished output.
     complete : callable
         False if some of the work failed and is to be tried again; a run then carries on with
         what there is.
@@ -85,7 +83,6 @@ class Stage:
     run: Callable[[Context, Writing], None]
     config: Callable[[Pipeline], dict[str, Any]] = _nothing
     inputs: Callable[[Context], dict[str, Any]] = _nothing
-    summarise: Callable[[Context, Output], str | None] = lambda _context, _output: None
     complete: Callable[[Output], bool] = lambda _output: True
     publish: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()

@@ -1,4 +1,5 @@
 import ast
+import json
 import subprocess
 import sys
 
@@ -7,7 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 import har
+from har.cli import questions, summary
 from har.cli.app import main
+from har.pipeline import Step
+from har.session import Run
+from har.stages import Stage
+from har.store import Output
+from tests.conftest import ROOT
+from tests.evaluation import workspace as finished
 
 
 def commands(group, path=()):
@@ -42,6 +50,19 @@ def test_help_imports_nothing_but_click():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ast.literal_eval(out.stdout.splitlines()[-1]) == {"click", "har"}
+
+
+def test_only_the_command_line_prints():
+    for path in (ROOT / "har").rglob("*.py"):
+        if path.parent == ROOT / "har" / "cli":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                assert "click" not in [name.name for name in node.names], path
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module != "click", path
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id != "print", f"{path}:{node.lineno}"
 
 
 def test_python_m_har_is_har():
@@ -90,15 +111,6 @@ def test_models_prints_the_registry_exactly():
     assert lines[-1].startswith("Parameters for windows of 128 samples and 6 activities")
 
 
-def test_every_model_has_its_paper_its_parameters_and_its_when_to_use():
-    from har.models.listing import rows
-
-    for row in rows():
-        assert "doi:" in row["paper"] or "arXiv:" in row["paper"], row
-        assert 20 < len(row["summary"]) <= 80, row
-        assert row["parameters"] or row["name"] == "extra_trees"
-
-
 def test_a_dry_run_says_what_would_run_and_does_nothing(workspace):
     result = CliRunner().invoke(main, ["run", "watch", "--dry-run"])
     assert result.exit_code == 0, result.output
@@ -110,3 +122,85 @@ def test_a_dry_run_says_what_would_run_and_does_nothing(workspace):
         ),
     ]
     assert not (workspace / "reports").exists()
+
+
+# What stages and runs say -----------------------------------------------------------------------
+
+
+def output(folder, name, value, **meta):
+    (folder / name).write_text(json.dumps(value))
+    return Output("prepare", "k", folder, meta)
+
+
+def test_prepare_says_how_many_windows_and_why_others_are_not(tmp_path):
+    about = {
+        "n_samples": 128, "rate_hz": 50, "activities": ["sit", "walk"],
+        "rejected": {"mixed labels": 3}, "aligned": {},
+    }  # fmt: skip
+    made = output(tmp_path, "prepared.json", about, windows=40, subjects=5)
+    assert summary.prepare(made) == (
+        "40 windows of 128 samples (2.56 s at 50 Hz), 2 activities, 5 subjects; "
+        "rejected: 3 mixed labels"
+    )
+    about["aligned"] = {"a": 30, "b": 0, "c": 12}
+    made = output(tmp_path, "prepared.json", about, windows=40, subjects=5)
+    assert summary.prepare(made).startswith(
+        "2 of 3 recordings turned by their walking (as recorded, for want of it: b); 40 windows"
+    )
+
+
+def test_train_says_how_many_failed(tmp_path):
+    assert (
+        summary.train(Output("train", "k", tmp_path, {"jobs": 6, "failed": []})) == "6 jobs trained"
+    )
+    assert summary.train(Output("train", "k", tmp_path, {"jobs": 6, "failed": ["a"]})) == (
+        "6 jobs trained, 1 of them failed"
+    )
+
+
+def test_activities_are_a_table_with_who_lacks_them(tmp_path):
+    s = {
+        "activities": {
+            "walk": {"minutes": 10.04, "subjects": 3},
+            "run": {"minutes": 2.5, "subjects": 1, "absent": ["1", "2"]},
+        },
+        "unlabelled_minutes": 3.0,
+    }
+    assert summary._activities(s) == [
+        "  activity    minutes  subjects",
+        "  walk           10.0         3",
+        "  run             2.5         1  (not: 1, 2)",
+        "  (no label)      3.0",
+    ]
+
+
+def step(name, state, output):
+    return Step(Stage(name, "", (), (), lambda *_: None), state, "", 0.0, output)
+
+
+def test_a_run_closes_with_what_it_is_for(tmp_path):
+    context = finished.run(finished.context(tmp_path, {"cnn": 0.9}))
+    steps = [step(name, "up to date", found) for name, found in context.outputs.items()]
+    table, where = summary.closing(Run(context, steps))
+    assert table.startswith("cnn is selected")
+    assert where == f"Report: {tmp_path}/reports/made/index.html"
+
+
+def test_a_stage_that_is_up_to_date_is_shown_when_it_is_the_last(tmp_path):
+    trained = Output("train", "k", tmp_path, {"jobs": 6, "failed": []})
+    for state, said in (("up to date", ["6 jobs trained"]), ("ran", [])):
+        assert summary.closing(Run(None, [step("train", state, trained)])) == said
+
+
+def test_a_studys_answer_has_lines_of_a_terminals_width():
+    from har.studies.answer import Outcome
+
+    outcome = Outcome(
+        study="length", pipeline="made", title="", says=["word " * 40], head=("length", "F1"),
+        rows=[("1 s", "0.500"), ("10 s", "0.75")], protocol="equal " * 40, data={}, draw=str,
+    )  # fmt: skip
+    lines = questions.describe(outcome).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert [line for line in lines if line.endswith(("F1", "0.500", "0.75"))] == [
+        "length     F1", "1 s     0.500", "10 s     0.75",
+    ]  # fmt: skip

@@ -10,8 +10,10 @@ import time
 import jsonschema
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from har import config, pipeline, session
+from har.cli.app import main
 from har.errors import TrainingError
 from har.evaluation.results import Results
 from har.signal import window_files
@@ -50,9 +52,9 @@ def without_times(value):
 def finished(tmp_path_factory):
     """A finished run, its output, and how it was made."""
     folder = tmp_path_factory.mktemp("finished")
-    said = []
-    session.run(folder, "watch", echo=said.append, overrides=SMALL, jobs=2)
-    return folder, "\n".join(said)
+    done = CliRunner().invoke(main, ["--workspace", str(folder), *arguments("--jobs", "2")])
+    assert done.exit_code == 0, done.output
+    return folder, done.stdout
 
 
 @pytest.mark.tensorflow
@@ -141,7 +143,7 @@ def test_a_second_run_recomputes_nothing_and_imports_no_tensorflow(finished):
 @pytest.mark.tensorflow
 def test_the_result_does_not_depend_on_the_number_of_processes(finished, tmp_path):
     folder, _ = finished
-    session.run(tmp_path, "watch", echo=str, overrides=SMALL, jobs=1, without=("export",))
+    session.run(tmp_path, "watch", overrides=SMALL, jobs=1, without=("export",))
     one, two = without_times(results(tmp_path)), without_times(results(folder))
     for model in two["models"].values():
         model.pop("export", None)
@@ -171,7 +173,7 @@ def test_a_killed_run_carries_on_where_it_was(tmp_path):
     kept = {p: p.stat().st_mtime_ns for p in jobs.glob("[!.]*/meta.json")}
     assert 2 <= len(kept) < 6
     assert not (tmp_path / "reports/small/results.json").exists()
-    session.run(tmp_path, "watch", echo=str, overrides=SMALL, jobs=2, without=("export",))
+    session.run(tmp_path, "watch", overrides=SMALL, jobs=2, without=("export",))
     assert len(list(jobs.glob("[!.]*/meta.json"))) == 6
     assert {p: p.stat().st_mtime_ns for p in kept} == kept
     assert set(results(tmp_path)["models"]) == {"cnn", "gru"}
@@ -183,18 +185,18 @@ def test_a_job_that_fails_is_named_and_the_others_are_compared(tmp_path):
         *SMALL[1:],
         "models=[{cnn: {filters: 8, blocks: 2}}, {name: gru, label: broken, params: {units: -1}}]",
     )
-    said = []
+    done = session.run(tmp_path, "watch", overrides=overrides, without=("export",))
     with pytest.raises(TrainingError, match=r"3 of 6 jobs failed(.|\n)*broken fold 0 seed 0"):
-        session.run(tmp_path, "watch", echo=said.append, overrides=overrides, without=("export",))
+        done.require()
     r = results(tmp_path)
     assert r["selected"] == "cnn"
     assert r["models"]["broken"]["failed_jobs"]
 
 
 def test_until_and_single_stages_stop_there(tmp_path):
-    context = session.run(tmp_path, "watch", echo=str, overrides=SMALL, until="prepare")
-    assert set(context.outputs) == {"ingest", "prepare"}
-    windows = window_files.load(context.outputs["prepare"].path)
+    done = session.run(tmp_path, "watch", overrides=SMALL, until="prepare")
+    assert [step.stage.name for step in done.steps] == ["ingest", "prepare"]
+    windows = window_files.load(done.outputs["prepare"].path)
     assert len(set(windows.subjects)) == 10
 
 
@@ -203,9 +205,8 @@ def test_what_a_change_reruns(finished):
     folder, _ = finished
 
     def would_run(*changes):
-        said = []
-        session.run(folder, "watch", echo=said.append, overrides=SMALL + changes, dry_run=True)
-        return [line.split(":")[0] for line in said]
+        done = session.run(folder, "watch", overrides=SMALL + changes, dry_run=True)
+        return [step.stage.name for step in done.steps if step.state == "would run"]
 
     assert would_run() == []
     # results.json holds the whole configuration: a change of words reruns what writes it
@@ -218,8 +219,8 @@ def test_what_a_change_reruns(finished):
 def test_uci_har_windows_are_as_many_as_published(data_mirror, tmp_path, monkeypatch):
     """7,415 windows of the 21 training people and 2,996 of the 9 official test people."""
     monkeypatch.setenv("HAR_DATA_MIRROR", str(data_mirror))
-    context = session.run(tmp_path, "uci-har", echo=str, until="prepare")
-    windows = window_files.load(context.outputs["prepare"].path)
+    done = session.run(tmp_path, "uci-har", until="prepare")
+    windows = window_files.load(done.outputs["prepare"].path)
     test = set(config.load("uci-har").split.test)
     is_test = [s in test for s in windows.subjects]
     assert (len(windows) - sum(is_test), sum(is_test)) == (7415, 2996)
@@ -232,7 +233,7 @@ def test_uci_har_windows_are_as_many_as_published(data_mirror, tmp_path, monkeyp
 )
 def test_public_sets_prepare(name, subjects, data_mirror, tmp_path, monkeypatch):
     monkeypatch.setenv("HAR_DATA_MIRROR", str(data_mirror))
-    context = session.run(tmp_path, name, echo=str, until="prepare")
-    windows = window_files.load(context.outputs["prepare"].path)
+    done = session.run(tmp_path, name, until="prepare")
+    windows = window_files.load(done.outputs["prepare"].path)
     assert len(set(windows.subjects)) == subjects
     assert len(windows) > 5000

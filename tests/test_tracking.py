@@ -11,8 +11,10 @@ import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from har import tracking
+from har.cli.app import main
 from har.errors import TrackingError
 from har.evaluation.results import ExportFigures
 from har.tracking import once, pages, send
@@ -37,8 +39,8 @@ def sent(tmp_path_factory):
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         root = tmp_path_factory.mktemp("workspace")
         context = workspace.run(workspace.context(root, SKILLS, seeds=(0, 1)))
-        said = tracking.track(context)
-    assert said.startswith(f"{N_RUNS} runs sent")
+        first = tracking.track(context)
+    assert first.added == N_RUNS
     return context
 
 
@@ -132,7 +134,7 @@ def test_sent_twice_adds_nothing_and_imports_no_mlflow(sent, tmp_path):
     assert elsewhere(sent, SKILLS, (0, 1)) == "None False"
     marker = once._marker(sent, tracking.tracking_uri(sent.workspace))
     marker.unlink()  # a lost memory costs a look, and no more
-    assert tracking.track(sent).startswith("0 runs sent")
+    assert tracking.track(sent).added == 0
     assert runs(sent).keys() == before.keys()
 
 
@@ -151,7 +153,8 @@ def start_elsewhere(context, skills, seeds=(0,)):
         "from har import tracking\n"
         f"c = workspace.reopen(pathlib.Path({str(context.workspace.root)!r}), {skills!r}, "
         f"seeds={seeds!r})\n"
-        "print(tracking.track(c), 'mlflow' in sys.modules)\n"
+        "sent = tracking.track(c)\n"
+        "print(sent and sent.added, 'mlflow' in sys.modules)\n"
     )
     return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
 
@@ -181,9 +184,9 @@ def fresh(finished, tmp_path):
 
 def test_a_store_that_is_gone_is_filled_again(fresh):
     context = fresh
-    assert tracking.track(context).startswith("5 runs sent")
+    assert tracking.track(context).added == 5
     (context.workspace.reports / "mlflow.db").unlink()
-    assert elsewhere(context, ONE).startswith("5 runs sent")
+    assert elsewhere(context, ONE) == "5 True"
     assert elsewhere(context, ONE) == "None False"
 
 
@@ -215,7 +218,7 @@ def test_an_interrupted_sending_is_finished(fresh, monkeypatch):
     assert len(runs(context)) == 4
     monkeypatch.undo()
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert tracking.track(context).startswith("1 runs sent")
+    assert tracking.track(context).added == 1
     assert {r.info.status for r in runs(context).values()} == {"FINISHED"}
     (cnn,) = of_kind(context, "model")
     history = client(context).get_metric_history(cnn.info.run_id, "macro_f1")
@@ -227,7 +230,7 @@ def test_another_comparison_of_the_same_jobs_has_runs_of_its_own(fresh, tmp_path
     tracking.track(fresh)
     more = workspace.run(workspace.context(tmp_path / "more", {"cnn": 0.9, "gru": 0.5}))
     more = dataclasses.replace(more, workspace=fresh.workspace)
-    assert tracking.track(more).startswith("9 runs sent")
+    assert tracking.track(more).added == 9
     assert len(of_kind(more, "comparison")) == 2
 
 
@@ -245,7 +248,7 @@ def test_an_export_is_added_to_the_runs_that_are_there(fresh):
         (writing.path / "bundle" / "cnn" / "model.tflite").write_bytes(b"TFL3")
     context = context.with_output("export", context.store.find("export", "k"))
     context = workspace.run(context, "k2")
-    assert tracking.track(context).startswith("0 runs sent")
+    assert tracking.track(context).added == 0
     (run,) = of_kind(context, "model")
     assert run.data.metrics["export/float32.bytes"] == 80_000
     paths = [a.path for a in client(context).list_artifacts(run.info.run_id, "bundle")]
@@ -256,7 +259,7 @@ def test_an_export_is_added_to_the_runs_that_are_there(fresh):
 def test_many_jobs_keep_their_curves_in_a_file(fresh, tmp_path, monkeypatch):
     monkeypatch.setattr(send, "RUNS_PER_JOB_UP_TO", 2)
     context = fresh
-    assert tracking.track(context).startswith("2 runs sent")
+    assert tracking.track(context).added == 2
     (run,) = of_kind(context, "model")
     c = client(context)
     path = c.download_artifacts(run.info.run_id, "curves.json", str(tmp_path))
@@ -279,7 +282,7 @@ def test_a_server_that_is_down_is_a_warning_then_caught_up(fresh, monkeypatch):
     with pytest.raises(TrackingError, match="har track made"):
         tracking.track(context, required=True)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert tracking.track(context, required=True).startswith("5 runs sent")
+    assert tracking.track(context, required=True).added == 5
 
 
 def test_nothing_stored(tmp_path):
@@ -338,27 +341,30 @@ def test_the_selected_model_is_logged_with_its_signature(tmp_path, monkeypatch):
 
 def test_no_pages_without_a_store(tmp_path):
     with pytest.raises(TrackingError, match="Run: har run"):
-        tracking.ui(Workspace(tmp_path))
+        tracking.Pages.of(Workspace(tmp_path))
 
 
 def test_a_server_has_pages_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://lab:5000")
     with pytest.raises(TrackingError, match="http://lab:5000"):
-        tracking.ui(Workspace(tmp_path))
+        tracking.Pages.of(Workspace(tmp_path))
 
 
 def test_pages_are_served_from_the_workspaces_store(sent, monkeypatch):
-    seen, said = [], []
+    seen = []
     monkeypatch.setattr(
         pages.subprocess,
         "run",
         lambda command, check, env: seen.append(command) or subprocess.CompletedProcess(command, 0),
     )
-    assert tracking.ui(sent.workspace, port=5050, echo=said.append) == 0
+    done = CliRunner().invoke(
+        main, ["--workspace", str(sent.workspace.root), "ui", "--port", "5050"]
+    )
+    assert done.exit_code == 0
     text = " ".join(seen[0])
     assert f"--backend-store-uri sqlite:///{sent.workspace.root}/reports/mlflow.db" in text
     assert "--host 127.0.0.1 --port 5050" in text
-    assert said[1] == (
+    assert done.stdout.splitlines()[1] == (
         "  made: http://127.0.0.1:5050/#/experiments/1/runs?workflowType=machine_learning"
     )
 
@@ -369,4 +375,4 @@ def test_a_port_that_is_taken(sent):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(TrackingError, match=f"har ui --port {port + 1}"):
-            tracking.ui(sent.workspace, port=port)
+            tracking.Pages.of(sent.workspace, port=port)

@@ -2,20 +2,77 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from har.config import Table
-from har.ingest import opening
-from har.runtime.bundle import Bundle
-from har.runtime.predict import predict
-from har.runtime.prediction import Prediction
+import click
+
+from har.cli import options, output
+
+if TYPE_CHECKING:
+    from har.runtime.prediction import Prediction
+
+
+@click.command()
+@click.argument("bundle")
+@click.argument("recording", type=click.Path(path_type=Path))
+@options.out("Write bouts as CSV.")
+@click.option("--plot", type=options.file, help="Draw a timeline.")
+@click.option(
+    "--variant", default="float32", show_default=True, help="float32, dynamic, float16 or int8."
+)
+@click.option("--unit", type=click.Choice(["m/s2", "g", "mg"]), help="If the file does not tell.")
+@click.option(
+    "--convention",
+    type=click.Choice(["android", "ios"]),
+    help="Sign: android (flat, screen up, z = +9.81; the default) or ios.",
+)
+@click.option("--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="Of a time column.")
+@click.option("--rate-hz", type=float, help="Of a table without a time column.")
+@click.option("--gravity", type=click.Choice(["present", "removed"]), help="If the file misleads.")
+@options.as_json
+@click.pass_context
+def predict(
+    ctx: click.Context, bundle: str, recording: Path, out: Path | None, plot: Path | None,
+    variant: str, as_json: bool, **said: Any,
+) -> None:  # fmt: skip
+    """Label a recording: bouts of activity, and minutes of each.
+
+    BUNDLE is what `har export` wrote, or the name of its pipeline (of several models, `watch/cnn`);
+    RECORDING a file, folder or archive of any format that `har data check` knows. Only the
+    interpreter runs, as on a phone.
+
+    \b
+    Example:
+      har predict watch walk.csv --out bouts.csv --plot day.png
+    """
+    from har.config import Table
+    from har.ingest import opening
+    from har.runtime.bundle import Bundle, find_bundle
+    from har.runtime.predict import predict
+    from har.workspace import Workspace
+
+    table = Table(path=str(recording), **said)
+    opened = Bundle.open(find_bundle(bundle, Workspace(ctx.obj).reports))
+    found = [predict(opened, s, variant=variant) for s in opening.open_path(recording, table)]
+    if out:
+        write_csv(found, out)
+    if plot:
+        from har.report import timeline
+
+        for i, prediction in enumerate(found):
+            name = plot if i == 0 else plot.with_stem(f"{plot.stem}-{i + 1}")
+            timeline.draw(prediction, name)
+    if as_json:
+        output.echo_json({"recordings": [p.as_dict() for p in found]})
+    else:
+        click.echo("\n\n".join(describe(p) for p in found))
 
 
 def write_csv(predictions: Iterable[Prediction], path: Path) -> None:
     """The bouts as a table: recording, start_s, end_s, activity, confidence."""
-    import csv
-
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as f:
         out = csv.writer(f)
@@ -27,7 +84,7 @@ def write_csv(predictions: Iterable[Prediction], path: Path) -> None:
 
 
 def describe(prediction: Prediction, *, at_most: int = 20) -> str:
-    """What the command line prints."""
+    """Bouts, minutes of each activity, and what the reader should know of them."""
     p = prediction
     lines = [f"{p.recording}: {_clock(p.length_s)}, {p.n_windows} windows, {len(p.bouts)} bouts"]
     lines += ["", f"{'start':>9} {'end':>9}  {'activity':<24} confidence"]
@@ -70,44 +127,3 @@ def _clock(seconds: float) -> str:
     minutes, s = divmod(seconds, 60)
     hours, m = divmod(int(minutes), 60)
     return f"{hours}:{m:02d}:{s:04.1f}" if hours else f"{m}:{s:04.1f}"
-
-
-def command(
-    folder: Path,
-    path: Path,
-    *,
-    said: Table | None = None,
-    out: Path | None = None,
-    plot: Path | None = None,
-    variant: str = "float32",
-    as_json: bool = False,
-) -> str:
-    """What `har predict` does; returns what it prints.
-
-    Parameters
-    ----------
-    folder : Path
-        The bundle.
-    path : Path
-        A recording, or a folder or archive of several.
-    said : Table, optional
-        What the user said of the recording's unit, sign, rate and gravity.
-    out, plot : Path, optional
-        A CSV and a picture to write; of several recordings, a picture each (`day-2.png`).
-    """
-    import json
-
-    bundle = Bundle.open(folder)
-    predictions = [predict(bundle, s, variant=variant) for s in opening.open_path(path, said)]
-    if out:
-        write_csv(predictions, out)
-    if plot:
-        from har.report import timeline
-
-        for i, prediction in enumerate(predictions):
-            name = plot if i == 0 else plot.with_stem(f"{plot.stem}-{i + 1}")
-            timeline.draw(prediction, name)
-    if as_json:
-        values = {"recordings": [p.as_dict() for p in predictions]}
-        return json.dumps(values, indent=2, ensure_ascii=False)
-    return "\n\n".join(describe(p) for p in predictions)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+from har.cli import options, output
+
+if TYPE_CHECKING:
+    from har.training.search import Found
 
 
 @click.command()
-@click.argument("pipeline", default="watch")
+@options.pipeline
 @click.option("--model", metavar="NAME", help="Whose parameters (default: the pipeline's first).")
 @click.option(
     "--trials", type=click.IntRange(1), default=30, show_default=True,
     help="Sets of parameters to try, those of earlier runs included.",
 )  # fmt: skip
-@click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE",
-    help="Override a value of the pipeline file; may be repeated.",
-)  # fmt: skip
-@click.option(
-    "--jobs", type=click.IntRange(1), default=None,
-    help="Processes at a time (default: one for each core).",
-)  # fmt: skip
+@options.overrides()
+@options.jobs
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the search.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json
 @click.pass_context
 def search(
     ctx: click.Context, pipeline: str, model: str | None, trials: int, overrides: tuple[str, ...],
@@ -36,17 +37,32 @@ def search(
     Example:
       har search watch --model cnn --trials 30
     """
-    import json
-
-    from har import pipeline as running
     from har import session
-    from har.training import search as searching
+    from har.pipeline import run
+    from har.training import search
 
-    searching.require()
+    search.require()
     context = session.open_context(ctx.obj, pipeline, overrides=overrides, jobs=jobs)
-    context = running.run(context, until="prepare")
-    found = searching.search(
+    context = run(context, until="prepare")
+    found = search.search(
         context.pipeline, model, prepared=context.outputs["prepare"], workspace=context.workspace,
         crew=context.crew, trials=trials, seed=seed,
     )  # fmt: skip
-    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text(), nl=as_json)
+    if as_json:
+        output.echo_json(found.as_dict())
+    else:
+        click.echo(describe(found), nl=False)
+
+
+def describe(found: Found) -> str:
+    """A part of a pipeline file, with what must be known of it as comments."""
+    began = "" if found.first is None else f"; the pipeline's own parameters: {found.first:.4f}"
+    return (
+        f"# {found.model.key}: validation macro-F1 {found.score:.4f}, mean of {found.steps} "
+        f"(trial {found.trial}{began})\n"
+        f"# {found.finished} trials finished, {found.pruned} given up early, "
+        f"{found.failed} failed\n"
+        "# The best of many is flattered by its luck, and its validation people chose it:\n"
+        "# quote its score on people who took no part, as split.exclude keeps them.\n"
+        + found.as_yaml()
+    )

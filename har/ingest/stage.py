@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from har.config import Pipeline, Table
 from har.files import FileHashes
 from har.ingest import datasets, formats
 from har.stages import Context, Stage
-from har.store import Output, Writing
+from har.store import Writing
 
 
 def config(pipeline: Pipeline) -> dict[str, Any]:
@@ -70,12 +69,6 @@ def run(context: Context, writing: Writing) -> None:
     writing.note(samples=summary["samples"]["kept"])
 
 
-def summarise(_context: Context, output: Output) -> str:
-    from har.ingest import summary
-
-    return summary.as_text(json.loads((output.path / "summary.json").read_text(encoding="utf-8")))
-
-
 STAGE = Stage(
     name="ingest",
     summary="reading recordings",
@@ -84,5 +77,4 @@ STAGE = Stage(
     config=config,
     inputs=inputs,
     run=run,
-    summarise=summarise,
 )

@@ -23,11 +23,12 @@ def results(setting: Setting) -> Results:
     """Run the pipeline to its report, without an export."""
     from har import session
 
-    context = session.run(
-        setting.root, PIPELINE, without=("export",), echo=setting.say,
-        overrides=QUICK if setting.quick else (),
+    done = session.run(
+        setting.root, PIPELINE, without=("export",), overrides=QUICK if setting.quick else (),
+        on_step=lambda step: setting.say(f"{step.stage.name}: {step.state}"),
     )  # fmt: skip
-    return Results.published(context.workspace.reports, context.pipeline.name)
+    done.require()
+    return Results.published(done.context.workspace.reports, done.context.pipeline.name)
 
 
 def run(setting: Setting) -> Result:

@@ -15,11 +15,10 @@ from typing import Any
 
 from har import tracking
 from har.code import versions
-from har.errors import StoreError
-from har.files import replace_file, write_json
+from har.errors import StoreError, TrackingError
+from har.files import read_json, replace_file, write_json
 from har.lectures import catalogue
 from har.lectures.result import Lecture, Result, Row, Setting
-from har.report.table import padded
 from har.workspace import Workspace
 
 QUICK = "quick run: small, short, on built-in or generated data; not the lecture's numbers"
@@ -61,8 +60,11 @@ def run(
     replace_file(out / "README.md", render(out, quick).encode())
     if not quick:  # nobody wants to compare runs that only show that the code works
         files = [out / f"{lecture.name}.json", *(out / f for f in result.figures)]
-        if said := tracking.track_lecture(Workspace(root), record, files):
-            tell(said)
+        try:
+            if tracking.track_lecture(Workspace(root), record, files):
+                tell(f"sent to MLflow ({tracking.tracking_uri(Workspace(root))})")
+        except TrackingError as e:  # the result is kept
+            tell(f"{e}; the result is in {files[0]}")
     return result
 
 
@@ -70,7 +72,8 @@ def stored(out: Path, name: str) -> dict[str, Any] | None:
     """What the last run of a lecture gave, or None."""
     path = out / f"{name}.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = read_json(path)
+        return found
     except FileNotFoundError:
         return None
     except json.JSONDecodeError as e:
@@ -127,17 +130,3 @@ def _table(rows: Iterable[Row]) -> str:
         verdict = r.verdict if r.verdict == "ok" else f"**{r.verdict}**"
         lines.append(f"| {r.quantity} | {r.expected} | {r.obtained} | {r.how} | {verdict} |")
     return "\n".join(lines)
-
-
-def as_text(lecture: Lecture, result: Result, quick: bool) -> str:
-    """What the command line prints of a result."""
-    lines = [lecture.title, "=" * len(lecture.title), lecture.teaches, ""]
-    if quick:
-        lines[2:2] = [f"({QUICK})", ""]
-    cells = [("quantity", "expected", "obtained", "rule", "")]
-    cells += [(r.quantity, r.expected, r.obtained, r.how, r.verdict) for r in result.rows]
-    if result.rows:
-        lines += [*padded(cells, text=len(cells[0])), ""]
-    if result.listing:
-        lines += [result.listing, ""]
-    return "\n".join([*lines, result.explanation])

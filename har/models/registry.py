@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Any
 
 from har.config import did_you_mean
 from har.errors import ConfigError
@@ -74,3 +75,25 @@ def get(name: str) -> ModelSpec:
     if not isinstance(spec, ModelSpec) or spec.name != name:
         raise ConfigError(f"{where} must be a ModelSpec named {name!r}, got {spec!r}.")
     return spec
+
+
+def rows(steps: int, classes: int) -> list[dict[str, Any]]:
+    """What is known of each model, as plain JSON values; nothing heavy is imported.
+
+    Parameters
+    ----------
+    steps, classes : int
+        Filtered samples of a window and activities, for which parameters are counted.
+    """
+    return [
+        {
+            "name": spec.name,
+            "parameters": spec.n_parameters(steps, classes, {}),
+            "exportable": spec.exportable,
+            "extra": spec.extra or None,
+            "summary": spec.summary,
+            "paper": spec.paper,
+            "defaults": spec.defaults,
+        }
+        for spec in map(get, names())
+    ]

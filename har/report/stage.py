@@ -88,12 +88,6 @@ def published(output: Output) -> Results:
     return Results.read(output.path / FILE, again="har run --force")
 
 
-def _summarise(context: Context, output: Output) -> str:
-    from har.report.table import comparison_table
-
-    return f"{comparison_table(published(output))}\nReport: {_folder(context) / 'index.html'}"
-
-
 STAGE = Stage(
     name="report",
     summary="draw the report",
@@ -102,6 +96,5 @@ STAGE = Stage(
     modules=("har.report.stage",),
     inputs=_inputs,
     run=_run,
-    summarise=_summarise,
     publish=("results.json", "index.html", "confusion", "figures", "pareto.png"),
 )

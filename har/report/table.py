@@ -1,54 +1,8 @@
-"""The comparison as text: what `har run` prints at its end."""
+"""Tables as text, for pages and for the terminal."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
-
-from har.evaluation.numerals import count, duration, interval, score
-from har.evaluation.results import Results
-
-WIDTH = 100
-
-
-HEAD = ("", "model", "macro-F1", "95 % over people", "accuracy", "validation", "parameters",
-        "training")  # fmt: skip
-
-
-def comparison_rows(results: Results) -> list[tuple[str, ...]]:
-    """Cells under `HEAD`, the best model first; `*` marks the selected one."""
-    rows: list[tuple[str, ...]] = []
-    for name in results.ranked:
-        m = results.models[name]
-        mark = "*" if name == results.selected else ""
-        if m.macro_f1 is None:
-            rows.append((mark, name, "failed", "", "", "", "", ""))
-            continue
-        rows.append(
-            (
-                mark,
-                name,
-                score(m.macro_f1),
-                interval(m.macro_f1_ci95),
-                score(m.accuracy),
-                score(m.validation_macro_f1),
-                count(m.parameters),
-                duration(m.train_seconds),
-            )
-        )
-    return rows
-
-
-def comparison_table(results: Results) -> str:
-    """The headline and one line per model, for the terminal.
-
-    Returns
-    -------
-    str
-        Several lines without a newline at the end.
-    """
-    head = [textwrap.fill(line, WIDTH) for line in results.headline]
-    return "\n".join([*head, "", *padded([HEAD, *comparison_rows(results)], text=2)])
 
 
 def padded(rows: Sequence[Sequence[str]], *, text: int) -> list[str]:

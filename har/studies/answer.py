@@ -1,8 +1,7 @@
-"""What a study leaves: a table for the reader, JSON for programs, a picture, Markdown to commit."""
+"""What a study leaves: an answer, JSON for programs, a picture, Markdown to commit."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from har.files import json_text, replace_file
 from har.report import figures
 from har.report.figures import LIGHT, Ink
-from har.report.table import WIDTH, markdown, padded
+from har.report.table import markdown
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,6 @@ class Outcome:
     protocol: str
     data: dict[str, Any]
     draw: Callable[[Ink], Any]
-
-    def as_text(self) -> str:
-        """For the terminal."""
-        lines = padded([self.head, *self.rows], text=1)
-        words = [textwrap.fill(line, WIDTH) for line in self.says]
-        return "\n".join([*words, "", *lines, "", textwrap.fill(self.protocol, WIDTH)])
 
     def as_markdown(self, command: str, picture: str) -> str:
         """For a page of the repository.

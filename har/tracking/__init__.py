@@ -13,8 +13,8 @@ that was interrupted is finished, and a server that was down is caught up by `ha
 """
 
 from har.tracking.lecture import track_lecture
-from har.tracking.once import track
-from har.tracking.pages import ui
+from har.tracking.once import Sent, track
+from har.tracking.pages import Pages
 from har.tracking.where import tracking_uri
 
-__all__ = ["track", "track_lecture", "tracking_uri", "ui"]
+__all__ = ["Pages", "Sent", "track", "track_lecture", "tracking_uri"]

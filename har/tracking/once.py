@@ -7,19 +7,32 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from har.errors import TrackingError
-from har.files import digest, replace_file
+from har.files import digest, read_json, replace_file
 from har.stages import Context
 from har.tracking.material import material
 from har.tracking.send import LoadModel, send
 from har.tracking.where import sqlite_file, tracking_uri
 
+STORE = {"mlflow", "requests", "urllib3", "sqlalchemy"}
+"""Packages whose exceptions are trouble of the store."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What went to MLflow: where, how many runs were new, how long it took."""
+
+    uri: str
+    added: int
+    seconds: float
+
 
 def track(
     context: Context, *, load_model: LoadModel | None = None, required: bool = False
-) -> str | None:
+) -> Sent | None:
     """Send a comparison to MLflow, if it is not there yet.
 
     Parameters
@@ -34,8 +47,8 @@ def track(
 
     Returns
     -------
-    str or None
-        What was done, in a line; None if there was nothing to do.
+    Sent or None
+        None if there was nothing to do.
 
     Raises
     ------
@@ -57,22 +70,19 @@ def track(
         return None
     begin = time.monotonic()
     try:
-        with one_at_a_time(sqlite_file(uri)):
+        with taken_by(uri):
             run_id, added = send(context, found, uri, load_model)
-    except Exception as e:
-        if not is_trouble_of_the_store(e):
-            raise
+    except TrackingError as e:
         message = (
-            f"MLflow at {uri} did not take the results ({first_line(e)}). They are kept in "
-            f"{context.workspace.reports / context.pipeline.name}; when it is back, run: "
-            f"har track {context.pipeline.name}"
+            f"{e}. They are kept in {context.workspace.reports / context.pipeline.name}; when it "
+            f"is back, run: har track {context.pipeline.name}"
         )
         if required:
             raise TrackingError(message) from e
         context.console.print(f"[yellow]Warning[/yellow]: {message}")
         return None
     replace_file(marker, json.dumps({**wanted, "run_id": run_id}, indent=1).encode())
-    return f"{added} runs sent to MLflow ({uri}) in {time.monotonic() - begin:.0f} s"
+    return Sent(uri, added, time.monotonic() - begin)
 
 
 def _marker(context: Context, uri: str) -> Path:
@@ -83,7 +93,7 @@ def _marker(context: Context, uri: str) -> Path:
 def _is_sent(marker: Path, wanted: Mapping[str, str], uri: str) -> bool:
     """Whether all of it is there already, found out without MLflow."""
     try:
-        known = json.loads(marker.read_text(encoding="utf-8"))
+        known = read_json(marker)
     except (FileNotFoundError, json.JSONDecodeError):
         return False
     if {k: known.get(k) for k in wanted} != dict(wanted):
@@ -102,7 +112,30 @@ def _is_sent(marker: Path, wanted: Mapping[str, str], uri: str) -> bool:
 
 
 @contextlib.contextmanager
-def one_at_a_time(file: Path | None) -> Iterator[None]:
+def taken_by(uri: str) -> Iterator[None]:
+    """While results are sent: alone, where the store is a file.
+
+    Raises
+    ------
+    TrackingError
+        If the server is down or the store refuses; a mistake of ours is raised as it is.
+    """
+    try:
+        with _alone(sqlite_file(uri)):
+            yield
+    except Exception as e:
+        if not isinstance(e, OSError) and not STORE & {_package(c) for c in type(e).__mro__}:
+            raise
+        first, *_ = (str(e).strip() or type(e).__name__).splitlines()
+        raise TrackingError(f"MLflow at {uri} did not take the results ({first[:200]})") from e
+
+
+def _package(kind: type) -> str:
+    return kind.__module__.split(".")[0]
+
+
+@contextlib.contextmanager
+def _alone(file: Path | None) -> Iterator[None]:
     """Two processes that open a fresh SQLite store at once can crash each other."""
     if file is None:  # a server looks after itself
         yield
@@ -116,16 +149,3 @@ def one_at_a_time(file: Path | None) -> Iterator[None]:
             return
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-def is_trouble_of_the_store(error: Exception) -> bool:
-    """A server that is down or a store that refuses; not a mistake in here."""
-    names = {c.__module__.split(".")[0] for c in type(error).__mro__}
-    return isinstance(error, OSError) or bool(
-        names & {"mlflow", "requests", "urllib3", "sqlalchemy"}
-    )
-
-
-def first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200]

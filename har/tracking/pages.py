@@ -8,7 +8,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from har.errors import TrackingError
@@ -16,64 +17,64 @@ from har.tracking.where import quiet_environment, sqlite_file, tracking_uri
 from har.workspace import Workspace
 
 
-def ui(
-    workspace: Workspace,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 5000,
-    echo: Callable[[str], None] = lambda _: None,
-) -> int:
-    """Serve MLflow's pages on a workspace's store until interrupted.
+@dataclass(frozen=True)
+class Pages:
+    """MLflow's pages on a workspace's store, not served yet.
 
     Parameters
     ----------
-    workspace : Workspace
-    host : str
-    port : int
-    echo : callable
-        Told where to look.
-
-    Returns
-    -------
-    int
-        The server's exit code; 0 when interrupted.
-
-    Raises
-    ------
-    TrackingError
-        If the store is a server (it has pages of its own), there is nothing in it yet, or the
-        port is taken.
+    addresses : mapping of str to str
+        Where the runs of each pipeline will be; empty where the store is no file.
+    command : sequence of str
+        The server.
     """
-    uri = tracking_uri(workspace)
-    if uri.startswith(("http://", "https://", "databricks")):
-        raise TrackingError(f"Results are tracked at {uri}, which has pages of its own: open it.")
-    file = sqlite_file(uri)
-    if file is not None and not file.is_file():
-        raise TrackingError(f"No tracked results at {file}. Run: har run")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as e:
+
+    addresses: Mapping[str, str]
+    command: Sequence[str]
+
+    @classmethod
+    def of(cls, workspace: Workspace, *, host: str = "127.0.0.1", port: int = 5000) -> Pages:
+        """Those of a workspace.
+
+        Raises
+        ------
+        TrackingError
+            If the store is a server (it has pages of its own), there is nothing in it yet, or the
+            port is taken.
+        """
+        uri = tracking_uri(workspace)
+        if uri.startswith(("http://", "https://", "databricks")):
             raise TrackingError(
-                f"Cannot listen on {host}:{port} ({e.strerror}). Try: har ui --port {port + 1}"
-            ) from e
-    quiet_environment()
-    command = [
-        sys.executable, "-m", "mlflow", "server",
-        "--backend-store-uri", uri,
-        "--default-artifact-root", (workspace.reports / "mlartifacts").resolve().as_uri(),
-        "--host", host, "--port", str(port), "--workers", "1",
-        "--uvicorn-opts", "--log-level warning",
-    ]  # fmt: skip
-    echo("Pages in a few seconds; Ctrl-C stops them.")
-    for name, experiment in _experiments(file):
-        echo(f"  {name}: {_address(host, port, experiment)}")
-    try:
+                f"Results are tracked at {uri}, which has pages of its own: open it."
+            )
+        file = sqlite_file(uri)
+        if file is not None and not file.is_file():
+            raise TrackingError(f"No tracked results at {file}. Run: har run")
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as e:
+                raise TrackingError(
+                    f"Cannot listen on {host}:{port} ({e.strerror}). Try: har ui --port {port + 1}"
+                ) from e
+        command = [
+            sys.executable, "-m", "mlflow", "server",
+            "--backend-store-uri", uri,
+            "--default-artifact-root", (workspace.reports / "mlartifacts").resolve().as_uri(),
+            "--host", host, "--port", str(port), "--workers", "1",
+            "--uvicorn-opts", "--log-level warning",
+        ]  # fmt: skip
+        return cls({n: _address(host, port, e) for n, e in _experiments(file)}, command)
+
+    def serve(self) -> int:
+        """Until interrupted; the server's exit code, 0 when interrupted."""
+        quiet_environment()
         env = {**os.environ, "PYTHONWARNINGS": "ignore"}  # of MLflow's own dependencies
-        return subprocess.run(command, check=False, env=env).returncode
-    except KeyboardInterrupt:
-        return 0
+        try:
+            return subprocess.run(self.command, check=False, env=env).returncode
+        except KeyboardInterrupt:
+            return 0
 
 
 def _experiments(file: Path | None) -> list[tuple[str, str]]:

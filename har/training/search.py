@@ -66,18 +66,6 @@ class Found:
             parts["training"] = self.training
         return yaml.safe_dump(parts, sort_keys=False, default_flow_style=None, width=100)
 
-    def as_text(self) -> str:
-        began = "" if self.first is None else f"; the pipeline's own parameters: {self.first:.4f}"
-        return (
-            f"# {self.model.key}: validation macro-F1 {self.score:.4f}, mean of {self.steps} "
-            f"(trial {self.trial}{began})\n"
-            f"# {self.finished} trials finished, {self.pruned} given up early, "
-            f"{self.failed} failed\n"
-            "# The best of many is flattered by its luck, and its validation people chose it:\n"
-            "# quote its score on people who took no part, as split.exclude keeps them.\n"
-            + self.as_yaml()
-        )
-
     def as_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "model": self.model.model_dump()}
 

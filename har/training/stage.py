@@ -48,11 +48,6 @@ def _complete(output: Output) -> bool:
     return all(j.folder for j in Trained.read(output, Store(output.path.parent.parent)).jobs)
 
 
-def _summarise(_: Context, output: Output) -> str:
-    n = len(output.meta["failed"])
-    return f"{output.meta['jobs']} jobs trained" + (f", {n} of them failed" if n else "")
-
-
 STAGE = Stage(
     name="train",
     summary="every model on every fold with every seed",
@@ -60,6 +55,5 @@ STAGE = Stage(
     modules=("har.training.stage",),
     config=_config,
     run=_run,
-    summarise=_summarise,
     complete=_complete,
 )

@@ -139,7 +139,7 @@ def prepared(folder: Path) -> Any:
     """The context of `har run watch`, with its windows made."""
     from har import session
 
-    return session.run(folder, "watch", echo=lambda _line: None, until="prepare")
+    return session.run(folder, "watch", until="prepare").context
 
 
 def tasks(context: Any, store: Path, *, backend: str, folds: int, epochs: int) -> list[Any]:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
+from har.cli.summary import comparison
 from har.config import SplitConfig
 from har.errors import StoreError, TrainingError
 from har.evaluation import assembly, leakage, predictions, protocol
@@ -14,7 +15,6 @@ from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import collect
 from har.evaluation.numerals import duration
 from har.evaluation.results import FailedJob, ModelScores, Results
-from har.report.table import comparison_table
 from har.training import splits
 from har.training.job_files import JobRecord
 from tests.evaluation import made
@@ -282,7 +282,7 @@ def test_the_first_line_says_if_what_cannot_be_exported_is_as_good(tmp_path):
     r, _ = compare(tmp_path, made.windows(), {"cnn": 0.7, "extra_trees": 0.95})
     said = "extra_trees cannot be exported and scores higher than cnn"
     assert r.headline[0].startswith(said)
-    assert comparison_table(r).startswith(said)
+    assert comparison(r).startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -401,7 +401,7 @@ def test_a_model_without_a_whole_seed_has_no_score(tmp_path):
     w = made.windows()
     r, _ = compare(tmp_path, w, change=fail("cnn", 1, 0), seeds=(0,))
     assert r.models["cnn"].macro_f1 is None
-    assert "failed" in comparison_table(r)
+    assert "failed" in comparison(r)
     jsonschema.validate(r.as_json(), schema())
 
 

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from har import config
+from har.cli import summary
 from har.errors import ConfigError, DataError, HarError
 from har.files import digest
 from har.ingest import reading, recording_files
@@ -128,7 +129,7 @@ def test_a_file_that_cannot_be_read_is_listed_and_the_others_kept(tmp_path):
     account = json.loads((output.path / "account.json").read_text())
     (rejected,) = account["files_rejected"]
     assert rejected["file"] == "my/ann/walk_9.csv"
-    assert "not read: my/ann/walk_9.csv" in STAGE.summarise(context(tmp_path, dataset), output)
+    assert "not read: my/ann/walk_9.csv" in summary.ingest(output)
 
 
 def test_the_key_follows_the_content_of_the_files(tmp_path):
@@ -149,7 +150,7 @@ def test_activities_are_not_its_business(tmp_path):
 def test_watch_and_its_summary(tmp_path):
     c = context(tmp_path, "watch")
     output = ingest(c)
-    assert STAGE.summarise(c, output).splitlines()[:6] == [
+    assert summary.ingest(output).splitlines()[:6] == [
         "watch (wrist): 10 subjects, 140 recordings, 1.36 h; 50 Hz × 140",
         "",
         "  activity  minutes  subjects",

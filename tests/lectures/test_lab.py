@@ -32,7 +32,7 @@ def test_a_store_that_is_down_costs_no_result(workspace, monkeypatch):
     said = []
     result = page.run(catalogue.get("shapes"), workspace, say=said.append)
     assert not result.differs
-    assert any("did not take it" in line for line in said)
+    assert any("did not take the results" in line for line in said)
     assert (workspace / "reports" / "lectures" / "shapes.json").is_file()
 
 

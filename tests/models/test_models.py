@@ -175,3 +175,10 @@ def test_others_can_add_a_model(keras, monkeypatch):
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == 16
     with pytest.raises(ConfigError, match="exists"):
         registry.register(registry.get("cnn"))
+
+
+def test_every_model_has_its_paper_its_parameters_and_its_when_to_use():
+    for row in registry.rows(128, 6):
+        assert "doi:" in row["paper"] or "arXiv:" in row["paper"], row
+        assert 20 < len(row["summary"]) <= 80, row
+        assert row["parameters"] or row["name"] == "extra_trees"

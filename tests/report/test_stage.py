@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from har.cli.summary import comparison
 from har.errors import LeakageError, StoreError
 from har.evaluation import stage as compare
 from har.evaluation.results import ExportFigures, Optimism, Variant, Withheld
@@ -42,11 +43,10 @@ def test_what_compare_leaves(done):
 
 
 def test_the_table_is_what_the_command_line_shows(done):
-    lines = stage.STAGE.summarise(done, done.outputs["report"]).splitlines()
+    lines = comparison(workspace.results(done)).splitlines()
     assert lines[0].startswith("cnn is selected")
     assert [line.split()[:2] for line in lines if line.startswith("*")] == [["*", "cnn"]]
-    assert max(map(len, lines[:-1])) <= 100
-    assert lines[-1].endswith("reports/made/index.html")
+    assert max(map(len, lines)) <= 100
 
 
 def test_a_leak_fails_the_run_and_leaves_no_results(tmp_path):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from har.cli import app
+from har.cli.app import main
 from har.cli.predict import describe
 from har.config import Signal, Table, WindowsConfig
 from har.errors import DataError
@@ -190,7 +190,7 @@ def test_the_command_writes_what_it_says(make_bundle: MakeBundle, tmp_path: Path
     path = write_csv(tmp_path / "r.csv", recording("uniform"), labels=True)
     out, plot = tmp_path / "bouts.csv", tmp_path / "day.png"
     args = ["predict", str(make_bundle("gru")), str(path), "--json"]
-    done = CliRunner().invoke(app.main, [*args, "--out", str(out), "--plot", str(plot)])
+    done = CliRunner().invoke(main, [*args, "--out", str(out), "--plot", str(plot)])
     assert done.exit_code == 0, done.output
     found = json.loads(done.output)
     rows = out.read_text().splitlines()
@@ -224,7 +224,7 @@ def test_what_cannot_be_read_is_said(
     path = tmp_path / "r.csv"
     if text is not None:
         path.write_text(text)
-    done = CliRunner().invoke(app.main, ["predict", str(make_bundle("cnn")), str(path)])
+    done = CliRunner().invoke(main, ["predict", str(make_bundle("cnn")), str(path)])
     assert done.exit_code == 1
     assert message in done.output
 
@@ -367,7 +367,7 @@ def test_two_recordings_in_a_folder(make_bundle: MakeBundle, tmp_path: Path) -> 
     folder.mkdir()
     write_csv(folder / "a.csv", recording("uniform"))
     write_csv(folder / "b.csv", recording("fast"))
-    done = CliRunner().invoke(app.main, ["predict", str(make_bundle("cnn")), str(folder), "--json"])
+    done = CliRunner().invoke(main, ["predict", str(make_bundle("cnn")), str(folder), "--json"])
     assert done.exit_code == 0, done.output
     names = [r["recording"] for r in json.loads(done.output)["recordings"]]
     assert names == ["a.csv", "b.csv"]

@@ -65,13 +65,8 @@ def run_again(root, *overrides):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session.tracking, "track", lambda *_args, **_options: None)
         session.run(
-            root,
-            str(root / "own.yaml"),
-            echo=str,
-            without=("export",),
-            jobs=2,
-            overrides=overrides,
-        )
+            root, str(root / "own.yaml"), without=("export",), jobs=2, overrides=overrides
+        ).require()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from har.cli.search import describe
 from har.config import parse
 from har.errors import ConfigError
 from har.fanout import Crew
@@ -80,7 +81,7 @@ def test_labels_of_test_people_change_nothing(tmp_path):
 def test_what_it_prints_is_a_part_of_a_pipeline_file(tmp_path):
     found = searches(tmp_path, training=ONE)("cnn", trials=1)
     assert found.score == found.first
-    text = found.as_text()
+    text = describe(found)
     assert "quote its score on people who took no part" in text
     again = parse({**PIPELINE, **yaml.safe_load(text)})
     assert again.models[0].params == registry.get("cnn").defaults

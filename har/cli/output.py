@@ -1,0 +1,47 @@
+"""Where commands write: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+WIDTH = 100
+
+
+def wrapped(text: str) -> str:
+    return textwrap.fill(text, WIDTH)
+
+
+def echo_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def stderr() -> Console:
+    """For progress."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def echo_written(paths: Iterable[Path]) -> None:
+    for path in paths:
+        click.echo(f"written: {path}", err=True)
+
+
+def write_or_echo(text: str, out: Path | None) -> None:
+    """Text to a file if one is named, otherwise to stdout."""
+    if out is None:
+        click.echo(text)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+        echo_written([out])

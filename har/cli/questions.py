@@ -1,0 +1,250 @@
+"""`har study` of a finished run, which is trained or asked again with one thing changed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from har.cli import options, output
+
+if TYPE_CHECKING:
+    from har.studies.answer import Outcome
+    from har.studies.finished import Finished
+
+page = options.out("Write a Markdown page here, its picture in figures/ beside it.")
+finished_run = options.together(options.pipeline, options.jobs, page)
+one_model = click.option(
+    "--model", metavar="NAME", help="A model of the run, in place of the selected one."
+)
+
+
+class _Numbers(click.ParamType):
+    """`2,4,8`: numbers above 0."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type[int] | type[float]) -> None:
+        self.kind = kind
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        try:
+            numbers = tuple(self.kind(part) for part in str(value).split(",") if part.strip())
+        except ValueError:
+            numbers = ()
+        if not numbers or min(numbers) <= 0:
+            self.fail(f"{value!r}: give numbers above 0 with commas between, like 2,4", param, ctx)
+        return numbers
+
+
+@click.command()
+@finished_run
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="A model of the run, in place of the selected one; may be repeated.",
+)
+@click.pass_context
+def optimism(
+    ctx: click.Context, pipeline: str, models: tuple[str, ...], jobs: int | None, out: Path | None
+) -> None:
+    """What a random split would have claimed: leaky on purpose, beside the honest score.
+
+    Trains the model of the finished run PIPELINE again on windows dealt out at random, everything
+    else equal, and puts the gap into results.json (under `optimism`) and the report.
+
+    \b
+    Example:
+      har study optimism watch --model cnn --model lstm
+    """
+    from har.studies import finished, optimism
+
+    of = finished.find(ctx.obj, pipeline, models=models, jobs=jobs)
+    outcome = optimism.run(of)
+    _tell(ctx, of.name, outcome, optimism.publish(of, outcome), out)
+
+
+@click.command()
+@click.argument("pipeline")
+@click.option(
+    "--change",
+    "changes",
+    multiple=True,
+    required=True,
+    metavar="KEY=VALUE[;KEY=VALUE]",
+    help="training.KEY=VALUE, or models.PARAMETER=VALUE for every model that has it; repeatable.",
+)
+@options.overrides("Of the pipeline that the changes are made to, as for `har run`; repeatable.")
+@click.option(
+    "--disturb",
+    metavar="KIND=AMOUNT",
+    help="Score windows that are disturbed: rotation=DEGREES, scale=SHARE, rate=SHARE, noise=M/S2.",
+)
+@options.jobs
+@page
+@click.pass_context
+def recipe(
+    ctx: click.Context,
+    pipeline: str,
+    changes: tuple[str, ...],
+    overrides: tuple[str, ...],
+    disturb: str | None,
+    jobs: int | None,
+    out: Path | None,
+) -> None:
+    """Does a change of the training recipe help? Each alone, on validation people only.
+
+    What augmentation is for, a sensor that sits or ticks otherwise, may not show on windows as
+    they are: --disturb asks about that, of the same stored networks.
+
+    \b
+    Example:
+      har study recipe uci-har-develop --change training.augment.rotate_deg=10 \\
+        --change training.label_smoothing=0.1 --change models.channels=vertical
+    """
+    from har import session
+    from har.studies import recipe
+
+    context = session.open_context(ctx.obj, pipeline, overrides=overrides, jobs=jobs)
+    outcome = recipe.run(context, changes, disturb)
+    folder = context.workspace.reports / context.pipeline.name
+    _tell(ctx, pipeline, outcome, outcome.write(folder), out)
+
+
+@click.command()
+@finished_run
+@one_model
+@click.option(
+    "--lengths",
+    type=_Numbers(float),
+    default="1.28,2.56,5.12",
+    show_default=True,
+    metavar="S,S,…",
+    help="Lengths of a window, in seconds.",
+)
+@click.pass_context
+def length(ctx: click.Context, lengths: tuple[float, ...], **asked: Any) -> None:
+    """How long must a window be? The finished run PIPELINE again on windows of other lengths.
+
+    \b
+    Example:
+      har study length watch --lengths 1.28,2.56,5.12
+    """
+    from har.studies import length
+
+    _ask(ctx, lambda of: length.run(of, lengths), **asked)
+
+
+@click.command()
+@finished_run
+@one_model
+@click.option(
+    "--people",
+    "numbers",
+    type=_Numbers(int),
+    default=None,
+    metavar="N,N,…",
+    help="Training people in each fold (default: 2,4,8 and so on; all of them come last).",
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How many times people are drawn for each number.",
+)
+@click.pass_context
+def people(ctx: click.Context, numbers: tuple[int, ...] | None, draws: int, **asked: Any) -> None:
+    """What would more people bring? The finished run PIPELINE with fewer who train.
+
+    Test people and validation people stay who they are; the last point is the run itself.
+
+    \b
+    Example:
+      har study people watch --people 2,4 --draws 5
+    """
+    from har.studies import people
+
+    _ask(ctx, lambda of: people.run(of, numbers or (), draws), **asked)
+
+
+@click.command()
+@finished_run
+@one_model
+@click.pass_context
+def robustness(ctx: click.Context, **asked: Any) -> None:
+    """What if the sensor sits, scales or ticks otherwise? Asks the stored models; trains nothing.
+
+    Each fold's network gets the windows of its own test people turned, scaled, with noise, at a
+    rate that is off, with axes flipped, without gravity.
+
+    \b
+    Example:
+      har study robustness watch --model cnn
+    """
+    from har.studies import robustness
+
+    _ask(ctx, robustness.run, **asked)
+
+
+COMMANDS = (optimism, recipe, length, people, robustness)
+
+
+def _ask(
+    ctx: click.Context,
+    question: Callable[[Finished], Outcome],
+    *,
+    pipeline: str,
+    jobs: int | None,
+    out: Path | None,
+    model: str | None,
+) -> None:
+    from har.studies import finished
+
+    of = finished.find(ctx.obj, pipeline, models=[model] if model else (), jobs=jobs)
+    outcome = question(of)
+    _tell(ctx, of.name, outcome, outcome.write(of.folder), out)
+
+
+def _tell(
+    ctx: click.Context, pipeline: str, outcome: Outcome, written: list[Path], out: Path | None
+) -> None:
+    click.echo(describe(outcome))
+    if out is not None:
+        written += outcome.write_page(out, _again(ctx, pipeline))
+    output.echo_written(written)
+
+
+def describe(outcome: Outcome) -> str:
+    """The answer, its table, and what was done."""
+    from har.report.table import padded
+
+    says = [output.wrapped(line) for line in outcome.says]
+    table = padded([outcome.head, *outcome.rows], text=1)
+    return "\n".join([*says, "", *table, "", output.wrapped(outcome.protocol)])
+
+
+def _again(ctx: click.Context, pipeline: str) -> str:
+    """The command again, without what changes no result."""
+    parts = [f"har study {ctx.info_name} {pipeline}"]
+    for option in ctx.command.params:
+        said = ctx.get_parameter_source(option.name or "")
+        if (
+            not isinstance(option, click.Option)
+            or option.name in ("out", "jobs")
+            or said is not click.core.ParameterSource.COMMANDLINE
+        ):
+            continue
+        value = ctx.params[str(option.name)]
+        if isinstance(option.type, _Numbers):
+            value = ",".join(f"{v:g}" for v in value)
+        said_values = value if option.multiple else [value]
+        parts += [f"{option.opts[0]} {shlex.quote(str(v))}" for v in said_values]
+    return " ".join(parts)

@@ -1,0 +1,49 @@
+"""`har track` and `har ui`: stored results in MLflow."""
+
+from __future__ import annotations
+
+import click
+
+from har.cli import options, summary
+
+
+@click.command()
+@options.pipeline
+@options.overrides("The overrides that it was run with.")
+@click.pass_context
+def track(ctx: click.Context, pipeline: str, overrides: tuple[str, ...]) -> None:
+    """Send stored results to MLflow, once: to MLFLOW_TRACKING_URI or reports/mlflow.db.
+
+    `har run` does it at its end; this is for a server that was down then.
+
+    \b
+    Example:
+      MLFLOW_TRACKING_URI=http://lab:5000 har track watch
+    """
+    from har import session
+
+    sent = session.track(ctx.obj, pipeline, overrides=overrides)
+    click.echo(summary.sent(sent) if sent else "MLflow has all of it already.")
+
+
+@click.command()
+@click.option(
+    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Listen here."
+)
+@click.option("--port", type=int, default=5000, show_default=True, help="Of MLflow's pages.")
+@click.pass_context
+def ui(ctx: click.Context, host: str, port: int) -> None:
+    """Show this workspace's tracked runs in MLflow's own pages, until interrupted.
+
+    \b
+    Example:
+      har ui --port 5001
+    """
+    from har import tracking
+    from har.workspace import Workspace
+
+    pages = tracking.Pages.of(Workspace(ctx.obj.resolve()), host=host, port=port)
+    click.echo("Pages in a few seconds; Ctrl-C stops them.")
+    for name, address in pages.addresses.items():
+        click.echo(f"  {name}: {address}")
+    raise SystemExit(pages.serve())
