@@ -1,4 +1,5 @@
 import ast
+import dataclasses
 import json
 import subprocess
 import sys
@@ -188,8 +189,10 @@ def test_a_run_closes_with_what_it_is_for(tmp_path):
 
 def test_a_stage_that_is_up_to_date_is_shown_when_it_is_the_last(tmp_path):
     trained = Output("train", "k", tmp_path, {"jobs": 6, "failed": []})
+    context = finished.context(tmp_path, {"cnn": 0.9})
+    context = dataclasses.replace(context, outputs={"train": trained})
     for state, said in (("up to date", ["6 jobs trained"]), ("ran", [])):
-        assert summary.closing(Run(None, [step("train", state, trained)])) == said
+        assert summary.closing(Run(context, [step("train", state, trained)])) == said
 
 
 def test_a_studys_answer_has_lines_of_a_terminals_width():

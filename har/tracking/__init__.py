@@ -9,7 +9,7 @@ What is sent is a function of what is stored. Every run carries `har.comparison`
 and what stands in the store already is not sent again: a rerun without changes adds nothing, a run
 that was interrupted is finished, and a server that was down is caught up by `har track`.
 
-`har.tracking.send` is the only module that imports MLflow, and only inside functions.
+`har.tracking.client` is the only module that imports MLflow, and only inside functions.
 """
 
 from har.tracking.lecture import track_lecture

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from har.files import digest
+from har.tracking.client import Experiment, Metric
 from har.tracking.once import taken_by
-from har.tracking.send import metric_name, opened, user
 from har.tracking.where import tracking_uri
 from har.workspace import Workspace
 
@@ -37,21 +37,18 @@ def track_lecture(workspace: Workspace, record: Mapping[str, Any], files: Sequen
     """
     uri = tracking_uri(workspace)
     key = digest({k: v for k, v in record.items() if k != "seconds"})
-    tags = {"har.job_key": key, "har.kind": "lecture", "mlflow.user": user()}
     with taken_by(uri):
-        client, experiment = opened(workspace, "lectures", uri)
-        sent = f"tags.`har.job_key` = '{key}' and attributes.status = 'FINISHED'"
-        if client.search_runs([experiment], sent):
+        experiment = Experiment(workspace, "lectures", uri)
+        if any(run.finished for run in experiment.runs("har.job_key", key)):
             return False
-        run = client.create_run(experiment, tags=tags, run_name=record["lecture"]).info.run_id
-        for name, version in record["versions"].items():
-            client.log_param(run, name, version)
-        client.log_metric(run, "seconds", record["seconds"])
+        tags = {"har.job_key": key, "har.kind": "lecture"}
+        run = experiment.start(record["lecture"], tags)
+        metrics: list[Metric] = [("seconds", record["seconds"], 0)]
         for row in record["rows"]:
             with contextlib.suppress(ValueError):  # some results are words
-                value = float(row["obtained"].replace(",", ""))
-                client.log_metric(run, metric_name(row["quantity"])[:250], value)
+                metrics.append((row["quantity"], float(row["obtained"].replace(",", "")), 0))
+        run.log(record["versions"], metrics)
         for path in files:
-            client.log_artifact(run, str(path))
-        client.set_terminated(run)
+            run.attach(path)
+        run.finish()
     return True

@@ -13,8 +13,9 @@ from pathlib import Path
 from har.errors import TrackingError
 from har.files import digest, read_json, replace_file
 from har.stages import Context
+from har.tracking.client import Experiment
 from har.tracking.material import material
-from har.tracking.send import LoadModel, send
+from har.tracking.send import LoadModel, Sender
 from har.tracking.where import sqlite_file, tracking_uri
 
 STORE = {"mlflow", "requests", "urllib3", "sqlalchemy"}
@@ -71,7 +72,9 @@ def track(
     begin = time.monotonic()
     try:
         with taken_by(uri):
-            run_id, added = send(context, found, uri, load_model)
+            experiment = Experiment(context.workspace, context.pipeline.name, uri)
+            sender = Sender(experiment, found, load_model)
+            run_id = sender.send()
     except TrackingError as e:
         message = (
             f"{e}. They are kept in {context.workspace.reports / context.pipeline.name}; when it "
@@ -82,7 +85,7 @@ def track(
         context.console.print(f"[yellow]Warning[/yellow]: {message}")
         return None
     replace_file(marker, json.dumps({**wanted, "run_id": run_id}, indent=1).encode())
-    return Sent(uri, added, time.monotonic() - begin)
+    return Sent(uri, sender.added, time.monotonic() - begin)
 
 
 def _marker(context: Context, uri: str) -> Path:
