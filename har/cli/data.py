@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from har.cli import options, output
 from har.cli.group import Group
 
 if TYPE_CHECKING:
     from har.ingest.check import Report
     from har.ingest.raw import Finding
 
-SEVERITIES = ("error", "warning", "info")
 MAX_FILES = 20
 """A check of more files than this prints no line for each."""
 
@@ -31,7 +31,7 @@ def data() -> None:
 
 
 @data.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json
 @click.pass_context
 def data_list(ctx: click.Context, as_json: bool) -> None:
     """Show the known data sets: people, rate, placements, licence, citation, whether at hand.
@@ -40,14 +40,12 @@ def data_list(ctx: click.Context, as_json: bool) -> None:
     Example:
       har data list --json
     """
-    import json
-
     from har.ingest import inventory
     from har.workspace import Workspace
 
     rows = inventory.rows(Workspace(ctx.obj.resolve()).raw)
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        output.echo_json(rows)
     else:
         _echo_sets(rows)
 
@@ -67,15 +65,11 @@ def data_fetch(ctx: click.Context, name: str, source: Path | None) -> None:
       har data fetch motionsense
       har data fetch uci-hapt --from ~/Downloads
     """
-    from rich.console import Console
-
     from har.ingest import datasets, fetch
     from har.workspace import Workspace
 
     raw = Workspace(ctx.obj.resolve()).raw
-    for path in fetch.ensure(
-        datasets.get(name), raw, console=Console(stderr=True, highlight=False), source=source
-    ):
+    for path in fetch.ensure(datasets.get(name), raw, console=output.stderr(), source=source):
         click.echo(path)
 
 
@@ -84,16 +78,16 @@ def data_fetch(ctx: click.Context, name: str, source: Path | None) -> None:
 @click.option(
     "--write-pipeline",
     "pipeline_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.file,
     metavar="FILE",
     help="Write a pipeline file for these recordings.",
 )
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json
 @click.option(
     "--html",
     "page",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.file,
     metavar="FILE",
     help="Write a page, too.",
 )
@@ -111,20 +105,16 @@ def data_check(
     Example:
       har data check my/recordings --write-pipeline pipelines/mine.yaml
     """
-    import json
-
-    from rich.console import Console
-
     from har.ingest import check, draft
     from har.report import check_page
 
-    with Console(stderr=True).status(f"reading {path}") as status:
+    with output.stderr().status(f"reading {path}") as status:
         report = check.check(
             path, root=ctx.obj.resolve(), placement=placement,
             on_progress=lambda n, of: status.update(f"reading {path}: {n} of {of} files"),
         )  # fmt: skip
     if as_json:
-        click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
+        output.echo_json(report.as_dict())
     else:
         _echo_report(report, strict=strict)
     if page:
@@ -141,14 +131,13 @@ def data_check(
 
 def _echo_sets(rows: list[dict[str, Any]]) -> None:
     """A table, then what each set asks of those who use it."""
+    from har.report.table import padded
+
     table = [("name", "at hand", "subjects", "Hz", "placements")]
     for r in rows:
         at_hand, places = "yes" if r["at_hand"] else "-", ", ".join(r["placements"])
         table.append((r["name"], at_hand, str(r["subjects"]), f"{r['rate_hz']:g}", places))
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+    click.echo("\n".join(padded(table, text=len(table[0]))))
     for r in rows:
         click.echo(f"\n{r['name']}: {r['title']}. {r['page']}")
         for label in ("licence", "citation", "note"):
@@ -196,6 +185,8 @@ def _echo_report(report: Report, *, strict: bool) -> None:
 
 def _by_kind(report: Report) -> list[list[Finding]]:
     """Findings of one code, severity and action together; the worst first."""
+    from har.ingest.raw import SEVERITIES
+
     kinds: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
     for f in report.findings():
         kinds[f.code, f.severity, f.action].append(f)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -41,11 +43,14 @@ def serve(ctx: click.Context, bundle: str, host: str | None, port: int, https: b
       har serve reports/watch/bundle/cnn
       har serve watch --https
     """
-    from har.phone import serve as page
+    from har.phone.serve import make
     from har.workspace import Workspace
 
-    where = Workspace(ctx.obj.resolve())
-    server, tls = page.make(bundle, where, host=host, port=port, https=https)
+    keys = Path(os.environ.get("HAR_HTTPS_FOLDER") or click.get_app_dir("har")) / "https"
+    server, tls = make(
+        bundle, Workspace(ctx.obj.resolve()), authority_folder=keys, host=host, port=port,
+        https=https,
+    )  # fmt: skip
     click.echo(announcement(server, tls))
     try:
         server.run()

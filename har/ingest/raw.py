@@ -106,6 +106,8 @@ class Raw:
 
 
 Severity = Literal["info", "warning", "error"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+"""The worst first."""
 Action = Literal["none", "fixed", "kept", "rejected"]
 
 

@@ -22,10 +22,10 @@ def make(
     bundle: str,
     workspace: Workspace,
     *,
+    authority_folder: Path,
     host: str | None = None,
     port: int = 8000,
     https: bool = False,
-    authority_folder: Path | None = None,
 ) -> tuple[Server, certificates.Certificates | None]:
     """A server that listens and does not answer yet.
 
@@ -35,15 +35,15 @@ def make(
         Its folder, or the name of a pipeline.
     workspace : Workspace
         Recordings land in its `data/raw/recorded`.
+    authority_folder : Path
+        Where the local authority and the key are kept; the user's own, since a phone that trusts
+        the authority trusts it for every workspace.
     host : str, optional
         This machine alone (127.0.0.1) by default; with `https` the local network, which is what
         that is for.
     port : int
         0 takes a free one.
     https : bool
-    authority_folder : Path, optional
-        Where the local authority is kept: by default in the user's own configuration, since a
-        phone that trusts it trusts it for every workspace.
 
     Raises
     ------
@@ -58,9 +58,7 @@ def make(
         addresses = [LOOPBACK, "::1", *certificates.local_addresses()]
         if _is_address(host) and host not in {EVERYWHERE, "::", *addresses}:
             addresses.append(host)
-        tls = certificates.make(
-            authority_folder or default_authority_folder(), addresses=addresses, names=list(names)
-        )
+        tls = certificates.make(authority_folder, addresses=addresses, names=list(names))
     site = build_site(folder, authority=tls.authority if tls else None)
     context = tls.context() if tls else None
     # Others on the network may look at the page; what was recorded is not theirs to read or add to.
@@ -69,9 +67,9 @@ def make(
     return Server((host, port), site, uploads, tls=context, key=key, names=names), tls
 
 
-def access_key(folder: Path | None = None) -> str:
+def access_key(folder: Path) -> str:
     """A secret of this user's, kept so that a phone need not scan a new code every day."""
-    path = (folder or default_authority_folder()) / "access-key"
+    path = folder / "access-key"
     with contextlib.suppress(FileNotFoundError):
         if key := path.read_text(encoding="ascii").strip():
             return key
@@ -81,12 +79,6 @@ def access_key(folder: Path | None = None) -> str:
     with os.fdopen(handle, "w") as f:
         f.write(key)
     return key
-
-
-def default_authority_folder() -> Path:
-    import click
-
-    return Path(os.environ.get("HAR_HTTPS_FOLDER") or click.get_app_dir("har")) / "https"
 
 
 def urls(server: Server) -> list[str]:

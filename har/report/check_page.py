@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from har.ingest.check import Report
+from har.ingest.raw import SEVERITIES
 from har.report import html
-
-SEVERITIES = ("error", "warning", "info")
 
 
 def render(report: Report, *, strict: bool = False) -> str:

@@ -185,11 +185,11 @@ def test_a_port_that_is_taken(server, tmp_path, monkeypatch):
     monkeypatch.setattr(
         serve, "build_site", lambda b, authority=None: build_site(b, web=tmp_path / "w")
     )
-    bundle = write_bundle(tmp_path / "b")
+    bundle, keys = write_bundle(tmp_path / "b"), tmp_path / "keys"
     # SO_REUSEADDR lets a second socket bind on some systems, but not to one that listens.
     with pytest.raises(HarError, match=rf"127\.0\.0\.1:{server.port}.*--port"):
-        serve.make(str(bundle), Workspace(tmp_path), port=server.port)
-    made, tls = serve.make(str(bundle), Workspace(tmp_path), port=0)
+        serve.make(str(bundle), Workspace(tmp_path), port=server.port, authority_folder=keys)
+    made, tls = serve.make(str(bundle), Workspace(tmp_path), port=0, authority_folder=keys)
     with running(made):
         assert request(made, "GET", "/")[0] == 200
     said = announcement(made, tls).splitlines()
