@@ -1,7 +1,8 @@
-"""What lies below HTTP: 64 connections at a time, none of them kept by a client that is silent.
+"""Limits below HTTP: 64 connections at a time, and 30 seconds for a client that stops talking.
 
-uvicorn alone accepts any number of connections. It has a time limit between two requests, but none
-for a client that stops in the middle of one or does not read its answer.
+uvicorn by itself accepts any number of connections, and its only time limit is the one between two
+requests: a client that stops in the middle of a request, or does not read the answer, would keep
+its connection for ever.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SILENCE_S = 30.0
 
 
 class Connection(H11Protocol):
-    """uvicorn's HTTP/1.1; closed if its client neither sends nor reads for `SILENCE_S`."""
+    """uvicorn's HTTP/1.1, closed if the client neither sends nor reads for `SILENCE_S`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,23 +48,23 @@ class Connection(H11Protocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP, unless another answer has begun."""
+        """Answer bytes that are not HTTP, unless another answer has begun."""
         if self.cycle is not None:
-            self.cycle.disconnected = True  # its own answer, if it comes, has nowhere to go
+            self.cycle.disconnected = True  # drop the answer to the request before, if one comes
             if self.conn.our_state is not h11.SEND_RESPONSE:
                 self.transport.abort()
                 return
         super().send_400_response(msg)
 
     def shutdown(self) -> None:
-        """Give the answer that is owed, and wait for no client."""
+        """Finish an answer that is being computed; do not wait for clients."""
         if self._owes_an_answer():
             super().shutdown()
         else:
             self.transport.abort()
 
     def _owes_an_answer(self) -> bool:
-        """A whole request is here, and its answer does not wait for the client to read."""
+        """Whether a whole request has arrived and its answer is not held up by the client."""
         c = self.cycle
         return c is not None and not (c.more_body or c.response_complete or self.flow.write_paused)
 
@@ -78,9 +79,10 @@ class Connection(H11Protocol):
 
 
 class Listener(uvicorn.Server):
-    """uvicorn on a socket that is listening already, with `PLACES` connections at a time.
+    """uvicorn on a socket that already listens, with at most `PLACES` connections at a time.
 
-    A TLS handshake takes a place too. Those who find none wait in the system's queue.
+    A connection counts from before its TLS handshake. Clients beyond the limit wait in the socket's
+    own queue until a connection closes.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ class Listener(uvicorn.Server):
     listening : socket.socket
     tls : ssl.SSLContext, optional
     headers : dict of str
-        Sent with every answer.
+        Headers of every answer.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class Listener(uvicorn.Server):
             workers=1,
             log_config=None,
             log_level="error",
-            access_log=False,  # names of people and activities do not belong in a log
+            access_log=False,  # paths and addresses of people do not belong in a log
             proxy_headers=False,
             server_header=False,
             headers=list(headers.items()),
@@ -136,16 +138,17 @@ class Listener(uvicorn.Server):
             await self._places.acquire()
             try:
                 client, _ = await loop.sock_accept(self._listening)
-            except OSError as e:  # such as too many open files
-                logging.getLogger(__name__).error("Cannot accept a connection: %s", e)
+            except OSError as e:
                 self._places.release()
-                await asyncio.sleep(1)
+                if not isinstance(e, ConnectionError):  # too many open files, for example
+                    logging.getLogger(__name__).error("Cannot accept a connection: %s", e)
+                    await asyncio.sleep(1)
                 continue
-            task = loop.create_task(self._see_through(client))
+            task = loop.create_task(self._serve_one(client))
             self._taken.add(task)
             task.add_done_callback(self._taken.discard)
 
-    async def _see_through(self, client: socket.socket) -> None:
+    async def _serve_one(self, client: socket.socket) -> None:
         try:
             _, connection = await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: Connection(self.config, self.server_state, {}),
@@ -155,6 +158,6 @@ class Listener(uvicorn.Server):
             )
             await connection.lost.wait()
         except OSError:
-            pass  # the client went away, or does not speak TLS
+            pass  # the client left during the handshake, or does not speak TLS
         finally:
             self._places.release()

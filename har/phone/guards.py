@@ -1,7 +1,8 @@
-"""What a request must be before it reaches a route: one middleware for each thing that is guarded.
+"""Checks that a request must pass before it reaches its route, one middleware for each.
 
-All of them, and the routes after them, see the same parsed request (`scope`). What needs the key is
-decided by where a route is mounted, never by a second look at the request's target.
+The guards and the router see the same parsed request (`scope`). `AccessKey` and `JsonBody` wrap the
+routes they protect (`/api`) and do not look at the path themselves, so a request that reaches such
+a route has passed them however its target was spelled.
 """
 
 from __future__ import annotations
@@ -21,24 +22,28 @@ _HOST = re.compile(r"([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?", re.ASCII | re.IGNOREC
 
 
 def answer(status: int, value: Any, *, close: bool = False) -> JSONResponse:
-    """JSON that nobody keeps; with `close`, the last answer on its connection."""
+    """A JSON answer that is not cached; `close` ends the connection after it."""
     headers = {"Cache-Control": "no-store"} | ({"Connection": "close"} if close else {})
     return JSONResponse(value, status, headers)
 
 
 async def refusal(request: Request, refused: Any) -> JSONResponse:
-    """Say what is wrong. Part of a body may be unread, so nothing may follow it."""
+    """The answer to a refused request.
+
+    The connection ends unless the request had no body: an unread rest would be taken for the next
+    request.
+    """
     return answer(refused.status, refused.body, close=request.method not in {"GET", "HEAD"})
 
 
 class Guard:
-    """Middleware: a request passes `check`, or is answered with what is wrong with it."""
+    """Middleware that answers a request itself if `check` refuses it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def check(self, request: Request) -> None:
-        """Raise `Refused`, or let it pass."""
+        """Raise `Refused` to stop the request."""
         raise NotImplementedError
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +57,7 @@ class Guard:
 
 
 class KnownMethod(Guard):
-    """Look, put, discard."""
+    """Only the methods that the page uses."""
 
     async def check(self, request: Request) -> None:
         if request.method not in {"GET", "HEAD", "PUT", "DELETE"}:
@@ -60,20 +65,20 @@ class KnownMethod(Guard):
 
 
 class PlainTarget(Guard):
-    """A path, and no whole address (`http://host/path`), authority or asterisk (RFC 9112, 3.2)."""
+    """Only targets that are a path: no `http://host/path`, `host:port` or `*` (RFC 9112, 3.2)."""
 
     async def check(self, request: Request) -> None:
         if not request.scope["raw_path"].startswith(b"/"):
-            raise Refused(400, "Ask for a path that begins with a slash.")
+            raise Refused(400, "The request's target must be a path that begins with a slash.")
 
 
 class KnownHost(Guard):
-    """No web site can reach the server by pointing a name of its own here (DNS rebinding).
+    """Keeps out web sites that point a host name of their own at this server (DNS rebinding).
 
     Parameters
     ----------
     names : set of str
-        Host names that the server answers to, besides all addresses.
+        Host names that the server answers to. IP addresses are always accepted.
     """
 
     def __init__(self, app: ASGIApp, names: set[str]) -> None:
@@ -83,7 +88,7 @@ class KnownHost(Guard):
     async def check(self, request: Request) -> None:
         found = _HOST.fullmatch(request.headers.get("Host", ""))
         if found is None:
-            raise Refused(400, "The Host header is missing or not a name or an address.")
+            raise Refused(400, "The Host header must be a host name or an address.")
         name = found[1].strip("[]").lower()
         try:
             ipaddress.ip_address(name)
@@ -93,7 +98,7 @@ class KnownHost(Guard):
 
 
 class OwnOrigin(Guard):
-    """No other web site can send a recording or discard one through somebody's browser."""
+    """Keeps other web sites from sending or discarding recordings through a user's browser."""
 
     async def check(self, request: Request) -> None:
         if request.method not in {"PUT", "DELETE"}:
@@ -105,12 +110,12 @@ class OwnOrigin(Guard):
 
 
 class AccessKey(Guard):
-    """Others on the network cannot see who was recorded, or add to it.
+    """Keeps others on the network from reading or adding recordings.
 
     Parameters
     ----------
     key : str or None
-        None on a server that only this machine reaches.
+        None for a server that only this machine can reach.
     """
 
     def __init__(self, app: ASGIApp, key: str | None) -> None:
@@ -124,16 +129,16 @@ class AccessKey(Guard):
 
 
 class JsonBody(Guard):
-    """What is put is JSON of a length that is said before it is sent; read into `state.body`.
+    """Reads the body of a PUT into `request.state.body` if it declares JSON of a permitted size.
 
     Parameters
     ----------
-    most_bytes : int
+    max_bytes : int
     """
 
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         super().__init__(app)
-        self.most_bytes = most_bytes
+        self.max_bytes = max_bytes
 
     async def check(self, request: Request) -> None:
         if request.method != "PUT":
@@ -141,8 +146,8 @@ class JsonBody(Guard):
         length = request.headers.get("Content-Length")
         if length is None or "Transfer-Encoding" in request.headers:
             raise Refused(411, "Say how long the body is (Content-Length).")
-        if int(length) > self.most_bytes:
-            raise Refused(413, f"{length} bytes at once; the most is {self.most_bytes}.")
+        if int(length) > self.max_bytes:
+            raise Refused(413, f"{length} bytes at once; the most is {self.max_bytes}.")
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise Refused(415, f"The body must be application/json, got {kind!r:.80}.")

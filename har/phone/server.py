@@ -1,12 +1,13 @@
 """A small server: the phone page, the bundle, and the recordings' inbox.
 
-Starlette routes, uvicorn serves. Nothing of a request's path ever reaches the file system: files
-come from a fixed table, and a recording's id is 32 hexadecimal digits. Recordings are stored by
-worker threads, so that a slow disk holds up nobody else.
+A Starlette app on uvicorn. Nothing of a request's path reaches the file system: files come from a
+fixed table, and a recording's id is 32 hexadecimal digits. Recordings are stored by worker threads,
+so a slow disk does not hold up other clients.
 
-HTTP is parsed by h11. Of uvicorn's two parsers it alone refuses a request with two Host headers or
-none, which the guard against DNS rebinding stands on. What it lets through and the other does not
-(a target that is no path, a length beside chunks) the guards refuse.
+uvicorn parses HTTP with h11 and not with httptools, because h11 refuses requests with two Host
+headers or none, on which the guard against DNS rebinding relies; it is also the parser that comes
+with uvicorn. The odd requests that only httptools refuses (a target that is not a path, both
+Content-Length and Transfer-Encoding) are refused by the guards.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ register_url_convertor("piece", _PieceNumber())
 
 
 class Server:
-    """One site and its inbox. It listens from the moment it is made, and answers while it runs.
+    """One site and its inbox. It listens as soon as it is made and answers while `run` runs.
 
     Parameters
     ----------
@@ -59,9 +60,9 @@ class Server:
     uploads : Uploads
     tls : ssl.SSLContext, optional
     key : str, optional
-        What the page must know to read or send recordings; it stands in the address that is shown.
+        Required to read or send recordings. It is part of the address that the user opens.
     names : tuple of str
-        Host names that it answers to, besides addresses.
+        Host names that the server answers to, besides IP addresses.
 
     Raises
     ------
@@ -93,16 +94,16 @@ class Server:
         self._listener = Listener(app, self._socket, tls=tls, headers=headers)
 
     def run(self) -> None:
-        """Answer until `stop` is called, or Ctrl-C raises KeyboardInterrupt in the main thread."""
+        """Answer until `stop` is called; in the main thread, Ctrl-C raises KeyboardInterrupt."""
         with contextlib.closing(self):
             self._listener.run()
 
     def stop(self) -> None:
-        """Let `run` end, once the requests that came are answered."""
+        """End `run` after it has answered the requests that have arrived."""
         self._listener.should_exit = True
 
     def close(self) -> None:
-        """Stop listening, also if it never ran."""
+        """Stop listening. Only needed if `run` was never called."""
         self._socket.close()
 
     # Routes ------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ class Server:
         headers["Content-Length"] = str(len(asset.data))
         return StreamingResponse(_pieces(asset.data), headers=headers)
 
-    # These wait for the disk: Starlette runs them in threads.
+    # These use the disk and are not `async`, so Starlette runs them in threads.
 
     def _summary(self, _: Request) -> Response:
         return answer(200, self.uploads.summary())
@@ -191,7 +192,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _pieces(data: bytes) -> AsyncIterator[bytes]:
-    """Each is sent when the client has read most of those before, if it is still there."""
+    """The data in parts, each sent once the client has read most of the one before."""
     for start in range(0, len(data), _PIECE_BYTES):
         yield data[start : start + _PIECE_BYTES]
         await asyncio.sleep(0)
@@ -208,5 +209,5 @@ async def _cannot_store(_: Request, e: Any) -> Response:
 
 
 async def _broken(_: Request, __: Exception) -> Response:
-    """A mistake in this program; uvicorn prints its traceback."""
-    return answer(500, {"error": "The server failed; see what it printed."}, close=True)
+    """A bug in this program; uvicorn prints the traceback."""
+    return answer(500, {"error": "The server failed; its terminal shows the error."}, close=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import errno
 import http.client
 import json
 import re
@@ -131,6 +133,21 @@ def test_a_client_that_does_not_read_is_left(serve, monkeypatch, caplog):
                 got += len(part)
         assert got < BIG_BYTES
     assert caplog.records == []
+
+
+def test_when_no_file_can_be_opened_it_says_so_and_goes_on(serve, monkeypatch, caplog):
+    accept = asyncio.selector_events.BaseSelectorEventLoop.sock_accept
+    errors = [OSError(errno.EMFILE, "Too many open files"), ConnectionAbortedError()]
+
+    async def sometimes(loop, listening):
+        if errors:
+            raise errors.pop()
+        return await accept(loop, listening)
+
+    monkeypatch.setattr(asyncio.selector_events.BaseSelectorEventLoop, "sock_accept", sometimes)
+    with running(serve()) as server:
+        assert request(server, "GET", "/js/app.js")[0] == 200
+    assert ["Too many open files" in r.getMessage() for r in caplog.records] == [True]
 
 
 def test_a_slow_disk_is_not_the_clients_silence(serve, monkeypatch):

@@ -184,6 +184,11 @@ class Phone:
         self.page.wait_for_selector("html[data-state=ready]", timeout=60_000)
         return self.page
 
+    def start_sensor(self) -> None:
+        """Chromium asks for permission too, so that events before its answer are lost."""
+        self.page.click("#start-sensor")
+        self.page.wait_for_function("() => har.live.source === 'sensor'")
+
     def move(self, time_s: np.ndarray, samples: np.ndarray) -> None:
         """Motion events as the sensor would send them, with their own time stamps."""
         rows = np.column_stack([1000 * time_s, samples.astype(float)]).tolist()

@@ -38,7 +38,7 @@ def take(bundle: Path, recording: Path, out: Path) -> None:
                 phone = Phone(browser, server, color_scheme=scheme)
                 page = phone.open()
                 page.wait_for_selector("#offline:visible")
-                page.click("#start-sensor")
+                phone.start_sensor()
                 if Bundle.open(bundle).aligner():
                     first = rows[: np.searchsorted(rows[:, 0], WALKED_S)]
                     phone.move(first[:, 0], first[:, 1:])

@@ -75,7 +75,7 @@ def test_live_answers_are_the_phone_pipelines(
     checked = page.evaluate("() => har.checked")
     assert checked["windows"] == 16
     assert checked["worst"] < 1e-4
-    page.click("#start-sensor")
+    p.start_sensor()
     time_s, samples = timed(shoulder[::31], rate_hz=rate_hz, jitter=jitter, gaps=gaps)
     p.move(time_s, samples)
     page.click("#start-sensor")  # stop: what is left of the last stretch is given
@@ -108,7 +108,7 @@ def test_an_iphones_sign_and_permission(serving, phone, shoulder):
     page.wait_for_selector("#notice:visible")
     assert "not allowed" in page.inner_text("#notice")
     page.evaluate("() => { globalThis.refuse = false; }")
-    page.click("#start-sensor")
+    p.start_sensor()
     time_s, samples = timed(shoulder[::31], rate_hz=60, jitter=0.1, gaps=False)
     p.move(time_s, -samples)
     log = np.array(page.evaluate("() => har.live.log"))
@@ -151,7 +151,7 @@ def test_before_the_first_answer_it_asks_for_a_walk_and_says_how_far_it_is(servi
     page = p.open()
     # What is recorded in the bundle was turned when it was made.
     assert page.evaluate("() => har.checked.worst") < 1e-4
-    page.click("#start-sensor")
+    p.start_sensor()
     assert page.inner_text("#activity") == "Walk a little"
     assert "where you wear it and walk: 0 of 10 s" in page.inner_text("#now-sub")
     time_s, samples = worn("sswwwsgww", SAT, seed=1)
@@ -182,14 +182,14 @@ def test_before_the_first_answer_it_asks_for_a_walk_and_says_how_far_it_is(servi
     raw, _ = in_python(Bundle.open(bundles["cnn"]), log)
     assert np.abs(raw - probabilities).max() > 0.1, "samples as recorded would give the same"
     assert not page.is_visible("#notice")
-    page.click("#start-sensor")  # a new start asks again
+    p.start_sensor()  # a new start asks again
     assert page.inner_text("#activity") == "Walk a little"
 
 
 def test_a_phone_that_is_worn_elsewhere_is_calibrated_again(serving, phone, bundles):
     p = phone(serving("turned"))
     page = p.open()
-    page.click("#start-sensor")
+    p.start_sensor()
     time_s, samples = worn("wwwws", SAT, seed=2)
     p.move(time_s, samples)
     before = len(results_of(page))
@@ -210,7 +210,7 @@ def test_a_phone_that_is_worn_elsewhere_is_calibrated_again(serving, phone, bund
 def test_a_sensor_that_is_stopped_before_the_walk_says_what_its_answers_are_worth(serving, phone):
     p = phone(serving("turned"))
     page = p.open()
-    page.click("#start-sensor")
+    p.start_sensor()
     p.move(*worn("ss", SAT, seed=3))
     page.click("#start-sensor")
     page.wait_for_selector("#notice:visible")
@@ -256,8 +256,9 @@ def test_the_sample_plays_where_there_is_no_sensor(serving, phone):
 
 
 def test_a_sensor_that_gives_nothing_says_so(serving, phone):
-    page = phone(serving("cnn")).open()
-    page.click("#start-sensor")
+    p = phone(serving("cnn"))
+    page = p.open()
+    p.start_sensor()
     assert page.inner_text("#now-sub").startswith("The first answer takes")
     page.wait_for_selector("#notice:visible", timeout=20_000)
     assert "gives no motion" in page.inner_text("#notice")
