@@ -74,12 +74,14 @@ def main() -> None:
     for way, taken in found.items():
         seconds = sorted(t["seconds"] for t in taken)
         spent = statistics.median(t["processor_seconds"] for t in taken)
-        print(
+        sys.stdout.write(
             f"{way}: {statistics.median(seconds):.2f} s ({seconds[0]:.2f} to {seconds[-1]:.2f}), "
-            f"{spent:.2f} s of processor time"
+            f"{spent:.2f} s of processor time\n"
         )
     ratios = [d["seconds"] / o["seconds"] for o, d in zip(*found.values(), strict=True)]
-    print(json.dumps({"ratio": round(statistics.median(ratios), 2), "raw": found}))
+    sys.stdout.write(
+        json.dumps({"ratio": round(statistics.median(ratios), 2), "raw": found}) + "\n"
+    )
 
 
 if __name__ == "__main__":
