@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,8 +171,7 @@ def test_a_set_that_is_not_there_is_fetched_from_the_mirror(tmp_path, data_mirro
 
 
 def test_a_dry_run_fetches_nothing(tmp_path):
-    c = context(tmp_path, "motionsense")
-    c.dry_run = True
+    c = replace(context(tmp_path, "motionsense"), dry_run=True)
     assert STAGE.inputs(c)["files"].startswith("to be fetched")
     assert not (tmp_path / "data").exists()
 

@@ -64,7 +64,8 @@ def test_every_file_of_the_package_is_in_it(wheel: Path) -> None:
     }
     pipelines = {f"har/pipelines/{path.name}" for path in (ROOT / "pipelines").glob("*.yaml")}
     assert pipelines
-    assert sources | pipelines <= inside
+    recordings = {f"har/data/{name}" for name in ("watch.parquet", "LICENSE", "README.md")}
+    assert sources | pipelines | recordings <= inside
     assert {name.split("/")[0] for name in inside} == {"har"}
     assert not [name for name in inside if "node_modules" in name]
 
