@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,30 +100,6 @@ def sample_labels(
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What is the same for all recordings."""
-
-    signal: Signal
-    windows: WindowsConfig
-    of_label: Mapping[str, int]
-    n_classes: int
-    rest: int
-    taps: np.ndarray
-
-    @property
-    def lead(self) -> int:
-        return len(self.taps) // 2
-
-    @property
-    def length(self) -> int:
-        return round(self.windows.length_s * self.signal.rate_hz)
-
-    @property
-    def step(self) -> int:
-        return max(1, round(self.length * (1 - self.windows.overlap)))
-
-
-@dataclass(frozen=True)
 class _Piece:
     """The windows of one stretch without a gap; a row of the table that `prepare` makes."""
 
@@ -167,16 +144,36 @@ def prepare(
             raise ConfigError(f"null_label: keep needs the name {NULL!r}, which a label has.")
         classes, rest = (*classes, NULL), len(classes)
     taps = taps_of(signal.filter, signal.rate_hz)
-    plan = _Plan(signal, windows, of_label, len(classes), rest, taps)
+    lead, length = len(taps) // 2, round(windows.length_s * signal.rate_hz)
+    cutter = functools.partial(
+        cut,
+        n_classes=len(classes),
+        length=length,
+        step=max(1, round(length * (1 - windows.overlap))),
+        lead=lead,
+        within=windows.within,
+        min_purity=windows.min_purity,
+    )
     pieces: list[_Piece] = []
     aligned: dict[str, int] = {}
     for recording in recordings:
         stretches, walked_s = _stretches(recording, signal)
         if walked_s is not None:
             aligned[recording.id] = walked_s
-        pieces += [_Piece(recording, s, _cut(recording, s, plan)) for s in stretches]
+        for stretch in stretches:
+            labels = sample_labels(recording, stretch, signal.rate_hz, of_label, rest)
+            pieces.append(_Piece(recording, stretch, cutter(labels)))
     require(aligned)
-    return _joined(pieces, plan, classes, aligned)
+    rejected = _rejected(pieces, classes, windows.length_s)
+    return Windows(
+        **_columns(pieces, lead, length),
+        n_samples=length,
+        taps=taps,
+        activities=classes,
+        rate_hz=signal.rate_hz,
+        rejected=rejected,
+        aligned=aligned,
+    )
 
 
 def _stretches(recording: Recording, signal: Signal) -> tuple[list[Stretch], int | None]:
@@ -197,59 +194,40 @@ def _stretches(recording: Recording, signal: Signal) -> tuple[list[Stretch], int
     return stretches, walked_s
 
 
-def _cut(recording: Recording, stretch: Stretch, plan: _Plan) -> Cut:
-    return cut(
-        sample_labels(recording, stretch, plan.signal.rate_hz, plan.of_label, plan.rest),
-        n_classes=plan.n_classes,
-        length=plan.length,
-        step=plan.step,
-        lead=plan.lead,
-        within=plan.windows.within,
-        min_purity=plan.windows.min_purity,
-    )
-
-
-def _joined(
-    pieces: Sequence[_Piece], plan: _Plan, classes: tuple[str, ...], aligned: dict[str, int]
-) -> Windows:
-    """The table's columns, a row for each window."""
-    rejected = _rejected(pieces)
-    counts = [len(p.cut.starts) for p in pieces]
-    if not sum(counts):
+def _rejected(pieces: Sequence[_Piece], classes: Sequence[str], length_s: float) -> dict[str, int]:
+    """How many windows were not made, by reason; refuses what leaves a class without any."""
+    total: Counter[str] = Counter()
+    for piece in pieces:
+        total.update(piece.cut.rejected)
+    rejected = dict(sorted(total.items()))
+    found = {label for piece in pieces for label in np.unique(piece.cut.labels).tolist()}
+    if not found:
         raise WindowError(
-            f"No window of {plan.windows.length_s:g} s is left; rejected: {rejected}. "
+            f"No window of {length_s:g} s is left; rejected: {rejected}. "
             "Shorten windows.length_s, lower windows.min_purity, or check the annotations."
         )
-    labels = np.concatenate([p.cut.labels for p in pieces])
-    if missing := [c for i, c in enumerate(classes) if not (labels == i).any()]:
+    if missing := [c for i, c in enumerate(classes) if i not in found]:
         raise WindowError(
             f"No window is labelled {', '.join(missing)}; rejected: {rejected}. Leave these "
             "activities out, shorten windows.length_s, or lower windows.min_purity."
         )
-    # Of each piece's first sample: among all samples, and on its recording's timeline.
+    return rejected
+
+
+def _columns(pieces: Sequence[_Piece], lead: int, length: int) -> dict[str, np.ndarray]:
+    """The samples of all pieces, and a row for each window."""
+    counts = [len(p.cut.starts) for p in pieces]
+    # Where a piece's first sample is: among all samples, and on its recording's timeline.
     base = np.cumsum([0, *(len(p.stretch.samples) for p in pieces[:-1])])
     begin = np.array([p.stretch.start for p in pieces])
-    first = np.concatenate([p.cut.starts for p in pieces]) - plan.lead
+    first = np.concatenate([p.cut.starts for p in pieces]) - lead
     on_timeline = first + np.repeat(begin, counts)
-    return Windows(
-        samples=np.concatenate([p.stretch.samples for p in pieces]),
-        starts=first + np.repeat(base, counts),
-        n_samples=plan.length,
-        taps=plan.taps,
-        labels=labels,
-        purity=np.concatenate([p.cut.purity for p in pieces]),
-        subjects=np.repeat([p.recording.subject for p in pieces], counts),
-        recordings=np.repeat([p.recording.id for p in pieces], counts),
-        spans=np.stack([on_timeline, on_timeline + plan.length + 2 * plan.lead], axis=1),
-        activities=classes,
-        rate_hz=plan.signal.rate_hz,
-        rejected=rejected,
-        aligned=aligned,
-    )
-
-
-def _rejected(pieces: Sequence[_Piece]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for piece in pieces:
-        total.update(piece.cut.rejected)
-    return dict(sorted(total.items()))
+    return {
+        "samples": np.concatenate([p.stretch.samples for p in pieces]),
+        "starts": first + np.repeat(base, counts),
+        "labels": np.concatenate([p.cut.labels for p in pieces]),
+        "purity": np.concatenate([p.cut.purity for p in pieces]),
+        "subjects": np.repeat([p.recording.subject for p in pieces], counts),
+        "recordings": np.repeat([p.recording.id for p in pieces], counts),
+        "spans": np.stack([on_timeline, on_timeline + length + 2 * lead], axis=1),
+    }
