@@ -43,5 +43,13 @@ class ExportError(HarError):
     """A model cannot be exported, or its export is not equal to the model."""
 
 
+class BundleError(HarError):
+    """A bundle that is missing, is not what its `model.json` says, or lacks what was asked for."""
+
+
+class PredictionError(HarError):
+    """Windows that a model cannot be asked about."""
+
+
 class TrackingError(HarError):
     """Results that could not be sent to MLflow, or a store without pages to show."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -134,3 +135,27 @@ class Chunk:
 
     time_s: np.ndarray
     samples: np.ndarray
+
+
+@dataclass
+class ChunkedRecording:
+    """A recording that is about to be read.
+
+    Parameters
+    ----------
+    name : str
+    chunks : iterator of Chunk
+        To be used once.
+    annotations : list of (start_s, end_s, label)
+        Complete once the chunks are used up.
+    rejected : dict
+        Rows left out, by reason; complete once the chunks are used up.
+    gravity : str or None
+        present or removed; None where nobody can tell.
+    """
+
+    name: str
+    chunks: Iterator[Chunk]
+    annotations: list[tuple[float, float, str]] = field(default_factory=list)
+    rejected: dict[str, int] = field(default_factory=dict)
+    gravity: str | None = None

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from har.config import parse
-from har.export import convert, description, writer
+from har.config import Pipeline, parse
+from har.export import convert, writer
+from har.export.description import describe
 from har.models import registry
 from har.runtime.interpreter import LiteModel
+from har.runtime.manifest import STEP, Description, ProvenStep, RawParity, TrainedOn
 from har.signal.filters import lowpass_taps
 from har.signal.windows import Windows
+from tests import manifests
 from tests.evaluation import made
 
 RATE_HZ = 50.0
@@ -159,11 +161,18 @@ RESULTS = made.results(
 )
 
 
-class FakeContext:
-    """What `manifest.describe` looks at."""
+def pipeline_of(**overrides: Any) -> Pipeline:
+    return parse({**PIPELINE, **overrides})
 
-    def __init__(self, **overrides: Any) -> None:
-        self.pipeline = parse({**PIPELINE, **overrides})
+
+def description_of(
+    name: str, windows: Windows, *, withheld: Mapping[str, str] | None = None, **said: Any
+) -> Description:
+    """What a bundle says of one of the models."""
+    pipeline = pipeline_of()
+    model = next(m for m in pipeline.models if m.key == name)
+    trained_on = TrainedOn(fit="final", subjects=("s0", "s1"), epochs=3, seed=0)
+    return describe(pipeline, model, trained_on, withheld or {}, windows, RESULTS, **said)
 
 
 @pytest.fixture(scope="session")
@@ -172,48 +181,27 @@ def make_bundle(converted: dict[str, Any], made_once: Callable[..., Any]) -> Any
 
     def write(name: str, folder: Path) -> Path:
         request, result = converted[name]
-        context: Any = FakeContext()
-        windows = windows_of(walk(6000))
-        model = next(m for m in context.pipeline.models if m.key == name)
-        trained_on = {"fit": "final", "subjects": ["s0", "s1"], "epochs": 3, "seed": 0}
-        figures = {
-            v: {
-                "operators": LiteModel(path).operators,
-                "latency_ms_p50": 0.1,
-                "latency_ms_p99": 0.2,
-                "peak_memory_bytes": 1000,
-                "n_windows": 200,
-                "max_abs_diff": 0.0,
-                "mean_abs_diff": 0.0,
-                "label_agreement": 1.0,
-                "macro_f1": 0.5,
-            }
-            for v, path in result.files.items()
-            if v != "stream"
-        }
-        stream = None
-        if path := result.files.get("stream"):
-            about = json.loads(convert.about_step(path).read_text())
-            stream = (path, {**about, "n_windows": 1, "max_abs_diff": 0.0})
+        files = {v: p for v, p in result.files.items() if v != STEP}
+        step = None
+        if result.step:
+            proven = ProvenStep(**result.step.model_dump(), n_windows=1, max_abs_diff=0.0)
+            step = result.files[STEP], proven
         writer.write(
             folder / name,
-            {
-                **description.describe(context, model, trained_on, result.failed, windows, RESULTS),
-                "raw_parity": {
-                    "recordings": 2,
-                    "irregular": 1,
-                    "n_windows": 50,
-                    "max_abs_diff": 1e-7,
-                },
-            },
-            {v: p for v, p in result.files.items() if v != "stream"},
-            figures,
+            description_of(
+                name,
+                windows_of(walk(6000)),
+                withheld=result.failed,
+                raw_parity=RawParity(**manifests.RAW_PARITY),
+            ),
+            files,
+            {v: manifests.figures(operators=LiteModel(p).operators) for v, p in files.items()},
             {
                 "windows": request.probe[:16],
                 "probabilities": result.keras[:16],
                 "labels": np.arange(16) % 4,
             },
-            stream=stream,
+            step=step,
         )
         return folder / name
 

@@ -1,7 +1,9 @@
 """The layers of the house: an arrow runs from a folder to the base or to an earlier folder."""
 
+import ast
 import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,44 @@ def test_only_one_module_imports_mlflow_and_signal_no_tensorflow():
         if {"signal", "ingest", "runtime"} & set(path.relative_to(ROOT).parts):
             assert "tensorflow" not in text, path
             assert "import keras" not in text, path
+
+
+def _third_party(module: str) -> set[str]:
+    """Top-level packages that a module imports, at the top or inside functions."""
+    base = ROOT.joinpath(*module.split("."))
+    path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {a.name.split(".")[0] for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found - {"har", *sys.stdlib_module_names}
+
+
+def _reached(start: list[str]) -> set[str]:
+    seen: set[str] = set()
+    todo = list(start)
+    while todo:
+        if (module := todo.pop()) not in seen:
+            seen.add(module)
+            todo += source(module).imports
+    return seen
+
+
+def test_the_runtime_could_be_installed_alone():
+    reached = _reached([m for m in MODULES if folder(m) == "runtime"])
+    assert {folder(m) for m in reached} <= {"", *BASE, "signal", "runtime"}
+    assert set().union(*map(_third_party, reached)) <= RUNTIME_NEEDS
+
+
+def test_opening_a_recording_needs_no_more_than_the_runtime():
+    # Formats are loaded by name. Wearables' binary files are decoded by an extra.
+    formats = [m for m in MODULES if m.startswith("har.ingest.formats.")]
+    reached = _reached(["har.ingest.opening", *formats])
+    needs = {m: _third_party(m) - RUNTIME_NEEDS for m in reached}
+    assert needs.pop("har.ingest.formats.wearables") <= {"skdh", "pygt3x"}
+    assert not any(needs.values()), {m: n for m, n in needs.items() if n}
 
 
 def test_modules_stay_small():

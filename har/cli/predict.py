@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import click
 from har.cli import options, output
 
 if TYPE_CHECKING:
+    from har.runtime.manifest import Description
     from har.runtime.prediction import Prediction
 
 
@@ -56,7 +58,10 @@ def predict(
 
     table = Table(path=str(recording), **said)
     opened = Bundle.open(find_bundle(bundle, Workspace(ctx.obj).reports))
-    found = [predict(opened, s, variant=variant) for s in opening.open_path(recording, table)]
+    found = [
+        scored(predict(opened, s, variant=variant), opened.manifest)
+        for s in opening.open_path(recording, table)
+    ]
     if out:
         write_csv(found, out)
     if plot:
@@ -69,6 +74,19 @@ def predict(
         output.echo_json({"recordings": [p.as_dict() for p in found]})
     else:
         click.echo("\n\n".join(describe(p) for p in found))
+
+
+def scored(prediction: Prediction, about: Description) -> Prediction:
+    """The prediction with its scores against the recording's annotations, if it has any."""
+    from har.evaluation import events
+
+    scores = events.score(
+        [(b.start_s, b.end_s, b.activity) for b in prediction.bouts],
+        prediction.annotations,
+        activities=about.activities,
+        labels=about.data.labels,
+    )
+    return dataclasses.replace(prediction, scores=scores)
 
 
 def write_csv(predictions: Iterable[Prediction], path: Path) -> None:

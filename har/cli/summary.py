@@ -139,24 +139,24 @@ def export(output: Output, folder: Path) -> str:
         Where its bundles are published.
     """
     from har.runtime.bundle import Bundle
+    from har.runtime.manifest import STEP
 
     lines = []
     for name in output.meta["models"]:
-        manifest = Bundle.open(output.path / "bundle" / name).manifest
-        members = len(manifest["trained_on"].get("members", ()))
-        lines.append(f"Bundle: {folder / name}" + (f" (mean of {members} seeds)" * (members > 0)))
-        for variant, v in manifest["variants"].items():
+        m = Bundle.open(output.path / "bundle" / name).manifest
+        several = f" (mean of {len(m.trained_on.members)} seeds)" if m.trained_on.members else ""
+        lines.append(f"Bundle: {folder / name}{several}")
+        for variant, v in m.variants.items():
             lines.append(
-                f"  {variant:<8} {v['bytes'] / 1024:6.0f} kB  {v['latency_ms_p50']:.2f} ms  "
-                f"macro-F1 {v['macro_f1']:.3f}  labels as Keras {v['label_agreement']:.2%} of "
-                f"{v['n_windows']} windows"
+                f"  {variant:<8} {v.bytes / 1024:6.0f} kB  {v.latency_ms_p50:.2f} ms  "
+                f"macro-F1 {v.macro_f1:.3f}  labels as Keras {v.label_agreement:.2%} of "
+                f"{v.n_windows} windows"
             )
-        if stream := manifest.get("streaming"):
+        if step := m.step_file:
             lines.append(
-                f"  {'stream':<8} {stream['bytes'] / 1024:6.0f} kB  {stream['step_samples']} "
-                "samples at a time"
+                f"  {STEP:<8} {step.bytes / 1024:6.0f} kB  {step.step_samples} samples at a time"
             )
-        lines += [f"  {v:<8} withheld: {why}" for v, why in manifest["withheld"].items()]
+        lines += [f"  {v:<8} withheld: {why}" for v, why in m.withheld.items()]
     return "\n".join(lines)
 
 

@@ -7,11 +7,11 @@ is not a promise: what the threshold did on validation people is written beside 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from har.runtime import smoothing
+from har.runtime.manifest import Abstention
 from har.signal.windows import Windows
 
 KEPT = 0.95
@@ -37,7 +37,7 @@ def choose(
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
     *,
     n_windows: int,
-) -> dict[str, Any] | None:
+) -> Abstention | None:
     """The threshold for the largest smoothed probability.
 
     Parameters
@@ -50,8 +50,8 @@ def choose(
 
     Returns
     -------
-    dict or None
-        `abstention` of `model.json`; None without validation people or right answers.
+    Abstention or None
+        None without validation people or right answers.
     """
     confidence, right = [], []
     for index, probabilities in folds:
@@ -69,10 +69,10 @@ def choose(
     threshold = np.floor(np.quantile(sure[ok], 1 - KEPT) * 1000) / 1000
     kept = sure >= threshold
     wrong = f"{(~kept[~ok]).mean():.0%} of the wrong ones" if (~ok).any() else "no wrong ones"
-    return {
-        "threshold": float(threshold),
-        "answer": "unknown",
-        "how": f"on {len(sure)} windows of validation people (a person may count in several "
+    return Abstention(
+        threshold=float(threshold),
+        answer="unknown",
+        how=f"on {len(sure)} windows of validation people (a person may count in several "
         f"folds), smoothed: {(~kept[ok]).mean():.0%} of the right answers and {wrong} become "
         f"unknown; of what is answered {ok[kept].mean():.0%} is right instead of {ok.mean():.0%}",
-    }
+    )

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from har.runtime.interpreter import LiteModel
+from har.runtime.manifest import Description
 
 N_GOLDEN = 4
 
 
-def header(manifest: Mapping[str, Any], variant: str, path: Path, windows: np.ndarray) -> str:
+def header(about: Description, variant: str, path: Path, windows: np.ndarray) -> str:
     """The header: the file's bytes, what goes in and out, and golden vectors.
 
     Parameters
     ----------
-    manifest : mapping
+    about : Description
     variant : str
     path : Path
         The `.tflite` file.
@@ -28,26 +28,21 @@ def header(manifest: Mapping[str, Any], variant: str, path: Path, windows: np.nd
     """
     model = LiteModel(path)
     content = path.read_bytes()
-    name = f"{manifest['pipeline']} {manifest['model']}, {variant}"
-    activities = ", ".join(json.dumps(a) for a in manifest["activities"])
+    name = f"{about.pipeline} {about.model}, {variant}"
+    activities = ", ".join(json.dumps(a) for a in about.activities)
     operators = ", ".join(model.operators)
-    n_raw, k = manifest["input"]["shape"][1], len(manifest["activities"])
     lines = [
         f"// {name}: the bytes of {path.name}, made by `har export`.",
         "// In: float32 x, y, z in m/s2 (Android's sign), oldest first; model.json says the rest.",
-        *(
-            ["// The samples must be turned first: README.md says how."]
-            if "align" in manifest
-            else []
-        ),
+        *(["// The samples must be turned first: README.md says how."] if about.align else []),
         f"// Operators to register: {operators}.",
         "#ifndef HAR_MODEL_H",
         "#define HAR_MODEL_H",
         "",
-        f"#define HAR_RATE_HZ {float(manifest['rate_hz'])!r}f",
-        f"#define HAR_N_RAW {n_raw}",
-        f"#define HAR_HOP {manifest['window']['hop_samples']}",
-        f"#define HAR_N_ACTIVITIES {k}",
+        f"#define HAR_RATE_HZ {about.rate_hz!r}f",
+        f"#define HAR_N_RAW {about.n_raw}",
+        f"#define HAR_HOP {about.window.hop_samples}",
+        f"#define HAR_N_ACTIVITIES {len(about.activities)}",
         f"#define HAR_N_GOLDEN {len(windows)}",
         f"#define HAR_MODEL_LENGTH {len(content)}u",
         "",

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,26 +20,16 @@ import numpy as np
 from har import fanout
 from har.errors import ExportError
 from har.export import ensemble, step
-from har.files import write_json
 from har.models.saved import load_model
+from har.models.spec import INPUT_NAME
 from har.quiet import quiet
 from har.runtime.interpreter import operators
+from har.runtime.manifest import STEP, Step, file_name
 
 VARIANTS = {"none": "float32", "dynamic": "dynamic", "float16": "float16", "int8": "int8"}
 """What `export.quantization` calls a variant, and what its file is called."""
 
-STREAM = "stream"
-"""Not a quantization: the step signature of a recurrent model, in a file of its own, so that the
-others have one signature, which is what `Interpreter.run` and LiteRT.js call."""
-
 SEVERAL = "it is the mean of several models, each of which would need states of its own"
-
-INPUT_NAME = "acceleration"
-
-
-def file_name(variant: str) -> str:
-    """`model.tflite` for float32, `model.<variant>.tflite` for the others."""
-    return "model.tflite" if variant == "float32" else f"model.{variant}.tflite"
 
 
 @dataclass(frozen=True)
@@ -53,7 +44,8 @@ class Request:
     folder : Path
         Where the files go; it exists.
     variants : tuple of str
-        Of `VARIANTS`' values, and `STREAM`.
+        Of `VARIANTS`' values, and `STEP`: the step of a recurrent model, in a file of its own, so
+        that the others have one signature, which is what `Interpreter.run` and LiteRT.js call.
     representative : ndarray of float32, shape (n, n_raw, 3), optional
         Windows of training people, from which int8 takes its ranges.
     probe : ndarray of float32, shape (m, n_raw, 3), optional
@@ -72,12 +64,13 @@ class Converted:
     """What came of a request.
 
     `files` has the variants that exist, `failed` the reasons of those that do not, `keras` the
-    probabilities (m, k) of the probe windows.
+    probabilities (m, k) of the probe windows, `step` how the step file is run.
     """
 
     files: dict[str, Path]
     failed: dict[str, str]
     keras: np.ndarray | None = None
+    step: Step | None = None
 
 
 def convert(requests: Sequence[Request], *, jobs: int = 1) -> list[Converted]:
@@ -104,10 +97,11 @@ def convert(requests: Sequence[Request], *, jobs: int = 1) -> list[Converted]:
             i, request = todo[n]
             result = results[i]
             if isinstance(outcome, fanout.Done):
-                files, failed, keras = outcome.value
-                result.files |= files
-                result.failed |= failed
-                result.keras = keras if keras is not None else result.keras
+                made: Converted = outcome.value
+                result.files |= made.files
+                result.failed |= made.failed
+                result.keras = made.keras if made.keras is not None else result.keras
+                result.step = made.step or result.step
             elif not outcome.reason.startswith("its process"):
                 raise ExportError(f"{request.model} cannot be exported: {outcome.reason}")
             elif len(request.variants) > 1:
@@ -152,16 +146,12 @@ def _parts(request: Request) -> list[Request]:
 # In the child ----------------------------------------------------------------------------------
 
 
-def _convert(
-    request: Request, _report: Any
-) -> tuple[dict[str, Path], dict[str, str], np.ndarray | None]:
+def _convert(request: Request, _report: Any) -> Converted:
     with quiet():
         return _convert_quietly(request)
 
 
-def _convert_quietly(
-    request: Request,
-) -> tuple[dict[str, Path], dict[str, str], np.ndarray | None]:
+def _convert_quietly(request: Request) -> Converted:
     import keras
 
     keras.backend.clear_session()
@@ -169,36 +159,8 @@ def _convert_quietly(
     members = [load_model(path) for path in paths]
     model = members[0] if len(members) == 1 else ensemble.average(members)
     refuse_unnamed(model)
-    files, failed = {}, {}
-    for variant, outcome in _tflite(model, request).items():
-        if isinstance(outcome, str):
-            failed[variant] = outcome
-            continue
-        try:
-            refuse_custom(outcome, f"The {variant} model")
-        except ExportError as e:
-            failed[variant] = str(e)
-            continue
-        path = request.folder / file_name(variant)
-        path.write_bytes(outcome)
-        files[variant] = path
-    keras_probabilities = None
-    if request.probe is not None:
-        keras_probabilities = np.asarray(
-            model.predict(request.probe, batch_size=256, verbose=0), np.float32
-        )
-    return files, failed, keras_probabilities
-
-
-def _tflite(model: Any, request: Request) -> Mapping[str, bytes | str]:
-    """Each variant's bytes, or why there are none."""
-    import tempfile
-
-    import keras
-    import tensorflow as tf
-
-    out: dict[str, bytes | str] = {}
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+    made = Converted({}, {})
+    with tempfile.TemporaryDirectory() as saved, contextlib.redirect_stdout(io.StringIO()):
         archive = keras.export.ExportArchive()
         archive.track(model)
         # Without the static batch of 1, recurrent layers become TensorList operators, which only
@@ -206,52 +168,65 @@ def _tflite(model: Any, request: Request) -> Mapping[str, bytes | str]:
         shape = (1, *model.input_shape[1:])
         signature = [keras.InputSpec(shape=shape, dtype="float32", name=INPUT_NAME)]
         archive.add_endpoint("serve", lambda x: model(x, training=False), signature)
-        archive.write_out(folder, verbose=False)
+        archive.write_out(saved, verbose=False)
         for variant in request.variants:
-            if variant == STREAM:
-                several = isinstance(request.model, tuple) and len(request.model) > 1
-                out[variant] = SEVERAL if several else _step(model, request.folder)
-                continue
-            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-            converter.experimental_enable_resource_variables = True
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-            if variant != "float32":
-                converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            if variant == "float16":
-                converter.target_spec.supported_types = [tf.float16]
-            if variant == "int8":
-                if request.representative is None:
-                    out[variant] = "int8 needs windows of training people to take its ranges from"
-                    continue
-                windows = np.asarray(request.representative, np.float32)
-                converter.representative_dataset = lambda w=windows: ([x[None]] for x in w)
-                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            about = None
             try:
-                out[variant] = converter.convert()
-            except Exception as e:
-                out[variant] = f"the converter refused: {_first_line(e)}"
-    return out
+                if variant == STEP:
+                    content, about = _step(model, len(members))
+                else:
+                    content = _tflite(saved, variant, request.representative)
+                refuse_custom(content, f"The {variant} model")
+            except ExportError as e:
+                made.failed[variant] = str(e)
+                continue
+            made.files[variant] = request.folder / file_name(variant)
+            made.files[variant].write_bytes(content)
+            made.step = made.step or about
+    if request.probe is not None:
+        answers = model.predict(request.probe, batch_size=256, verbose=0)
+        made.keras = np.asarray(answers, np.float32)
+    return made
 
 
-def _step(model: Any, folder: Path) -> bytes | str:
+def _tflite(saved: str, variant: str, representative: np.ndarray | None) -> bytes:
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved)
+    converter.experimental_enable_resource_variables = True
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if variant != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if variant == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if variant == "int8":
+        if representative is None:
+            raise ExportError("int8 needs windows of training people to take its ranges from")
+        windows = np.asarray(representative, np.float32)
+        converter.representative_dataset = lambda: ([x[None]] for x in windows)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     try:
-        content, about = step.convert(model)
-    except step.Streams as e:
-        return str(e)
+        content: bytes = converter.convert()
     except Exception as e:
-        return f"the converter refused: {_first_line(e)}"
-    write_json(about_step(folder / file_name(STREAM)), about)
+        raise _refused(e) from e
     return content
 
 
-def about_step(path: Path) -> Path:
-    """Where `streaming` of `model.json` waits beside a converted step file."""
-    return path.with_suffix(".json")
+def _step(model: Any, n_members: int) -> tuple[bytes, Step]:
+    if n_members > 1:
+        raise ExportError(SEVERAL)
+    try:
+        return step.convert(model)
+    except step.NotSteppable:
+        raise
+    except Exception as e:
+        raise _refused(e) from e
 
 
-def _first_line(error: Exception) -> str:
+def _refused(error: Exception) -> ExportError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
+    reason = (lines[0] if lines else type(error).__name__)[:300]
+    return ExportError(f"the converter refused: {reason}")
 
 
 def refuse_unnamed(model: Any) -> None:

@@ -2,135 +2,138 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import har
 from har.code import versions
-from har.config import Align, ModelConfig, Table
+from har.config import Align, ModelConfig, Pipeline, Table
 from har.errors import ConfigError
 from har.evaluation.results import Estimate, ModelScores, Results
 from har.models import registry
-from har.runtime import smoothing
-from har.runtime.bundle import SCHEMA
-from har.signal import align as aligning
-from har.signal import resampling
+from har.models.spec import INPUT_NAME
+from har.runtime import manifest, smoothing
+from har.signal import align, resampling
 from har.signal.windows import Windows
-from har.stages import Context
 
 SMOOTHED_WINDOWS = 3
 """Odd, so that an answer is about one window; the fewest that outvote a single wrong one."""
 
-INPUT_NAME = "acceleration"
-
 
 def describe(
-    context: Context,
+    pipeline: Pipeline,
     model: ModelConfig,
-    trained_on: Mapping[str, Any],
+    trained_on: manifest.TrainedOn,
     withheld: Mapping[str, str],
     windows: Windows,
     results: Results,
-) -> dict[str, Any]:
-    """`model.json` without `variants` and `golden`.
+    *,
+    calibration: manifest.Calibration | None = None,
+    abstention: manifest.Abstention | None = None,
+    raw_parity: manifest.RawParity | None = None,
+) -> manifest.Description:
+    """What is known of a model before its bundle is written.
 
     Parameters
     ----------
-    context : Context
+    pipeline : Pipeline
     model : ModelConfig
-    trained_on : mapping
-        fit, subjects, epochs, seed; the fold, if it is one fold's model; the members, if it is the
-        mean of several seeds' models.
+    trained_on : manifest.TrainedOn
     withheld : mapping
         Reasons by variant.
     windows : Windows
     results : Results
+    calibration, abstention, raw_parity : optional
     """
-    pipeline = context.pipeline
     score = results.models[model.key]
     k, rate = len(windows.activities), windows.rate_hz
     hop = max(1, round(windows.n_samples * (1 - pipeline.windows.overlap)))
     lead = len(windows.taps) - 1
     parameters = registry.get(model.name).n_parameters(windows.n_samples, k, model.params)
     parameters = parameters or score.parameters or 0
-    filter_ = {"kind": pipeline.signal.filter.kind}
-    if filter_["kind"] != "none":
-        filter_ |= pipeline.signal.filter.model_dump(include={"cutoff_hz", "transition_hz"})
-    return {
-        "schema": SCHEMA,
-        "model": model.key,
-        "architecture": model.name,
-        "parameters": parameters * max(1, len(trained_on.get("members", ()))),
-        "pipeline": pipeline.name,
-        "activities": list(windows.activities),
-        "input": {
-            "name": INPUT_NAME,
-            "shape": [1, windows.n_raw, 3],
-            "dtype": "float32",
-            "unit": "m/s2",
-            "axes": ["x", "y", "z"],
-            "convention": "android",
-            "gravity": _gravity(pipeline.dataset),
-            "placements": sorted({r.rsplit("/", 1)[-1] for r in set(windows.recordings.tolist())}),
-        },
-        "output": {
-            "shape": [1, k],
-            "dtype": "float32",
-            "meaning": "probability of each activity, in the order of `activities`",
-        },
-        "rate_hz": rate,
-        "window": {
-            "n_samples": windows.n_samples,
-            "length_s": windows.n_samples / rate,
-            "hop_samples": hop,
-            "hop_s": hop / rate,
-        },
-        "lead_in_samples": lead,
-        "filter": {
-            **filter_,
-            "in_graph": True,
-            "taps": windows.taps.tolist(),
-            "delay_samples": lead / 2,
-        },
-        "resampler": {
-            "kind": resampling.SCHEME,
-            "max_gap_s": pipeline.signal.max_gap_s,
-            "warm_up": resampling.WARM_UP,
-            "too_close": resampling.TOO_CLOSE,
-            "faster": resampling.FASTER,
-            "zero_crossings": resampling.ZERO_CROSSINGS,
-        },
-        **_align(pipeline.signal.align),
-        "smoothing": {
-            "kind": "mean",
-            "n_windows": SMOOTHED_WINDOWS,
-            "delay_s": smoothing.delay_s(SMOOTHED_WINDOWS, hop / rate),
-        },
-        "trained_on": dict(trained_on),
-        "score_of": _score(context, trained_on, score, results),
-        "withheld": dict(withheld),
-        "data": _data(context, results),
-        "versions": {"har": har.__version__, **versions(), **versions(("ai-edge-litert",))},
-        "config_key": results.config_key,
-    }
+    filter_ = pipeline.signal.filter
+    return manifest.Description(
+        schema=manifest.SCHEMA,
+        model=model.key,
+        architecture=model.name,
+        parameters=parameters * len(trained_on.members or (1,)),
+        pipeline=pipeline.name,
+        activities=windows.activities,
+        input=manifest.Input(
+            name=INPUT_NAME,
+            shape=(1, windows.n_raw, 3),
+            dtype="float32",
+            unit="m/s2",
+            axes=("x", "y", "z"),
+            convention="android",
+            gravity=_gravity(pipeline.dataset),
+            placements=tuple(
+                sorted({r.rsplit("/", 1)[-1] for r in set(windows.recordings.tolist())})
+            ),
+        ),
+        output=manifest.Output(
+            shape=(1, k),
+            dtype="float32",
+            meaning="probability of each activity, in the order of `activities`",
+        ),
+        rate_hz=rate,
+        window=manifest.Window(
+            n_samples=windows.n_samples,
+            length_s=windows.n_samples / rate,
+            hop_samples=hop,
+            hop_s=hop / rate,
+        ),
+        lead_in_samples=lead,
+        filter=manifest.Filter(
+            kind=filter_.kind,
+            cutoff_hz=None if filter_.kind == "none" else filter_.cutoff_hz,
+            transition_hz=None if filter_.kind == "none" else filter_.transition_hz,
+            in_graph=True,
+            taps=tuple(windows.taps.tolist()),
+            delay_samples=lead / 2,
+        ),
+        resampler=manifest.Resampler(
+            kind=resampling.SCHEME,
+            max_gap_s=pipeline.signal.max_gap_s,
+            warm_up=resampling.WARM_UP,
+            too_close=resampling.TOO_CLOSE,
+            faster=resampling.FASTER,
+            zero_crossings=resampling.ZERO_CROSSINGS,
+        ),
+        align=_alignment(pipeline.signal.align),
+        smoothing=manifest.Smoothing(
+            kind="mean",
+            n_windows=SMOOTHED_WINDOWS,
+            delay_s=smoothing.delay_s(SMOOTHED_WINDOWS, hop / rate),
+        ),
+        trained_on=trained_on,
+        score_of=_score(pipeline, trained_on, score, results),
+        withheld=dict[Any, str](withheld),
+        data=_data(pipeline, results),
+        versions={"har": har.__version__, **versions(), **versions(("ai-edge-litert",))},
+        config_key=results.config_key,
+        calibration=calibration,
+        abstention=abstention,
+        raw_parity=raw_parity,
+    )
 
 
-def _align(align: Align) -> dict[str, Any]:
-    if align.kind == "none":
-        return {}
-    return {
-        "align": {
-            "kind": aligning.SCHEME,
-            "seconds": align.seconds,
-            "axis": align.axis,
-            "moving": aligning.MOVING,
-            "around": aligning.AROUND,
-            "at_least": aligning.AT_LEAST,
-        }
-    }
+def _alignment(config: Align) -> manifest.Alignment | None:
+    """How the pipeline turns samples, if it does."""
+    if config.kind == "none":
+        return None
+    return manifest.Alignment(
+        kind=align.SCHEME,
+        seconds=config.seconds,
+        axis=config.axis,
+        moving=align.MOVING,
+        around=align.AROUND,
+        at_least=align.AT_LEAST,
+    )
 
 
-def _gravity(dataset: str | Table) -> str:
+def _gravity(dataset: str | Table) -> Literal["present", "removed"]:
     """Published sets are read with gravity; a user's own table says."""
     if isinstance(dataset, Table) and dataset.gravity:
         return dataset.gravity
@@ -138,13 +141,13 @@ def _gravity(dataset: str | Table) -> str:
 
 
 def _score(
-    context: Context,
-    trained_on: Mapping[str, Any],
+    pipeline: Pipeline,
+    trained_on: manifest.TrainedOn,
     score: ModelScores,
     results: Results,
-) -> dict[str, Any]:
+) -> manifest.ScoreOf:
     n = len(score.per_subject)
-    if context.pipeline.split.scheme == "sessions":
+    if pipeline.split.scheme == "sessions":
         whom = "other recordings of the same people: this tells nothing about anybody else"
     else:
         whom = f"{n} people, each scored by a model that had never seen them"
@@ -152,37 +155,41 @@ def _score(
         "final": f"the cross-validated estimate of the recipe, on {whom}; the file that ships is "
         "the same recipe fitted on all of them, and nobody is left to score it on",
         "fold": f"the recipe over all folds, on {whom}; the file that ships is one fold's model",
-    }[trained_on["fit"]]
+    }[trained_on.fit]
     quoted: ModelScores | Estimate = score
-    if members := len(trained_on.get("members", ())):
-        what = f"the mean of {members} seeds' probabilities: {what}"
+    if trained_on.members:
+        what = f"the mean of {len(trained_on.members)} seeds' probabilities: {what}"
         assert score.seed_ensemble is not None  # of several seeds
         quoted = score.seed_ensemble
-    return {
-        "what": what,
-        "protocol": results.protocol,
-        "accuracy": quoted.accuracy,
-        "macro_f1": quoted.macro_f1,
-        "macro_f1_ci95": quoted.macro_f1_ci95,
-        "n_subjects": n,
-    }
+    assert quoted.accuracy is not None
+    assert quoted.macro_f1 is not None  # otherwise it would not have been chosen
+    interval = quoted.macro_f1_ci95
+    return manifest.ScoreOf(
+        what=what,
+        protocol=results.protocol,
+        accuracy=quoted.accuracy,
+        macro_f1=quoted.macro_f1,
+        macro_f1_ci95=None if interval is None else (interval[0], interval[1]),
+        n_subjects=n,
+    )
 
 
-def _data(context: Context, results: Results) -> dict[str, Any]:
-    pipeline = context.pipeline
-    out: dict[str, Any] = {
-        "name": pipeline.dataset_name,
-        "licence": "the recorder's own data",
-        "fingerprint": results.data_fingerprint,
-    }
+def _data(pipeline: Pipeline, results: Results) -> manifest.Data:
+    labels = source = None
+    licence = "the recorder's own data"
     if isinstance(pipeline.activities, Mapping):
-        out["labels"] = {old: new for new, olds in pipeline.activities.items() for old in olds}
+        labels = {old: new for new, olds in pipeline.activities.items() for old in olds}
     if isinstance(pipeline.dataset, str):
         from har.ingest import datasets
 
-        try:
+        # Recordings of the phone page are no published set.
+        with contextlib.suppress(ConfigError):
             known = datasets.get(pipeline.dataset)
-        except ConfigError:  # recorded on the phone page, for one
-            return out
-        out |= {"licence": known.licence, "source": known.page}
-    return out
+            licence, source = known.licence, known.page
+    return manifest.Data(
+        name=pipeline.dataset_name,
+        licence=licence,
+        fingerprint=results.data_fingerprint,
+        labels=labels,
+        source=source,
+    )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from har.models.spec import INPUT_NAME
 from har.training.job_files import MODEL, JobRecord, Predictions, read_about
 
 
@@ -58,7 +59,7 @@ def average(models: Sequence[Any]) -> Any:
     """
     import keras
 
-    inputs = keras.Input(shape=models[0].input_shape[1:], dtype="float32", name="acceleration")
+    inputs = keras.Input(shape=models[0].input_shape[1:], dtype="float32", name=INPUT_NAME)
     for i, model in enumerate(models):
         model.name = f"member_{i}"
     outputs = keras.layers.Average(name="mean")([model(inputs) for model in models])

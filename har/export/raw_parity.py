@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from har.export import parity
 from har.ingest.chunks import of_recording
 from har.recording import Recording
 from har.runtime.interpreter import LiteModel
+from har.runtime.manifest import RawParity
 from har.runtime.streaming import Aligner, uniform
 from har.signal.resampling import Stretch
 from har.signal.windows import Windows
@@ -123,8 +123,8 @@ def check(
 
 
 def gate(
-    phone: Sequence[np.ndarray], keras: Sequence[np.ndarray], n_recordings: int, irregular: int
-) -> dict[str, Any]:
+    phone: Sequence[np.ndarray], keras: Sequence[np.ndarray], recordings: Sequence[Recording]
+) -> RawParity:
     """`raw_parity` of `model.json`.
 
     Raises
@@ -134,9 +134,9 @@ def gate(
     """
     compared = parity.compare(np.concatenate(keras), np.concatenate(phone))
     parity.gate("float32", compared, what="from raw recordings, the phone's way")
-    return {
-        "recordings": n_recordings,
-        "irregular": irregular,
-        "n_windows": compared.n_windows,
-        "max_abs_diff": compared.max_abs_diff,
-    }
+    return RawParity(
+        recordings=len(recordings),
+        irregular=sum(r.time_s is not None for r in recordings),
+        n_windows=compared.n_windows,
+        max_abs_diff=compared.max_abs_diff,
+    )

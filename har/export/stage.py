@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from har.config import Pipeline
 from har.stages import Context, Stage
 from har.store import Writing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from har.evaluation.results import Results
+    from har.export.shipping import Shipped
+    from har.runtime.manifest import Manifest
+    from har.signal.windows import Windows
 
 FIGURES = "figures.json"
 
@@ -19,15 +27,101 @@ def _run(context: Context, writing: Writing) -> None:
     from har.evaluation.results import ExportFigures
     from har.evaluation.stage import scores
     from har.export import shipping
-    from har.training.job_files import Trained
+    from har.signal import window_files
 
     results = scores(context.outputs["compare"])
-    trained = Trained.read(context.outputs["train"], context.store)
-    shipped = shipping.fit(context, trained, shipping.choose(context, results))
-    manifests = shipping.build(context, shipped, results, writing.path / "bundle")
+    windows = window_files.load(context.outputs["prepare"].path)
+    shipped = _shipped(context, results, windows)
+    manifests = _bundles(context, shipped, results, windows, writing.path / "bundle")
     found = {name: shipping.entries(manifest) for name, manifest in manifests.items()}
     ExportFigures(models=found).write(writing.path / FIGURES)
     writing.note(models=list(manifests))
+
+
+def _shipped(context: Context, results: Results, windows: Windows) -> list[Shipped]:
+    """The models that ship, trained."""
+    from har.export import shipping
+    from har.training.job_files import Trained
+    from har.training.tasks import TaskMaker
+
+    pipeline = context.pipeline
+    trained = Trained.read(context.outputs["train"], context.store)
+    seeds = pipeline.training.seeds
+    recipes = [
+        shipping.recipe(config, trained, seeds if pipeline.export.seeds == "all" else seeds[:1])
+        for config in shipping.choose(pipeline.export.models, pipeline.models, results)
+    ]
+    if pipeline.export.fit == "fold":
+        return [shipping.first_fold(recipe) for recipe in recipes]
+    return shipping.refitted(
+        recipes,
+        sorted({s for fold in trained.folds for part in fold.values() for s in part}),
+        maker=TaskMaker(context.outputs["prepare"], context.store, pipeline.training),
+        windows=windows,
+        exclude=pipeline.split.exclude,
+        crew=context.crew,
+    )
+
+
+def _bundles(
+    context: Context, shipped: list[Shipped], results: Results, windows: Windows, folder: Path
+) -> dict[str, Manifest]:
+    """A bundle of each model in `folder/<model>`, proven; the manifests by model."""
+    import tempfile
+    from pathlib import Path
+
+    import numpy as np
+
+    from har.export import abstention, convert, description, proof, shipping, writer
+
+    pipeline = context.pipeline
+    known = np.flatnonzero(~np.isin(windows.subjects, pipeline.split.exclude))
+    golden = known[writer.choose_golden(windows.labels[known])]
+    manifests = {}
+    with tempfile.TemporaryDirectory(prefix="har-export-") as scratch:
+        proofs = proof.prove(
+            shipped,
+            windows,
+            variants=[convert.VARIANTS[q] for q in pipeline.export.quantization],
+            known=known,
+            golden=golden,
+            signal=pipeline.signal,
+            prepared=context.outputs["prepare"].path,
+            ingested=context.outputs["ingest"].path,
+            scratch=Path(scratch),
+            jobs=context.jobs,
+            say=context.console.print,
+        )
+        for model, proven in zip(shipped, proofs, strict=True):
+            calibrated = pipeline.training.calibration == "temperature"
+            about = description.describe(
+                pipeline,
+                model.config,
+                model.trained_on,
+                proven.withheld,
+                windows,
+                results,
+                calibration=shipping.calibration(model) if calibrated else None,
+                abstention=abstention.choose(
+                    windows,
+                    [fold.predictions().of("validation") for fold in model.folds],
+                    n_windows=description.SMOOTHED_WINDOWS,
+                ),
+                raw_parity=proven.raw_parity,
+            )
+            manifests[model.name] = writer.write(
+                folder / model.name,
+                about,
+                proven.files,
+                proven.figures,
+                {
+                    "windows": windows.gather(golden),
+                    "probabilities": proven.keras,
+                    "labels": windows.labels[golden],
+                },
+                step=proven.step,
+            )
+    return manifests
 
 
 STAGE = Stage(

@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 from har.errors import ExportError
+from har.runtime.manifest import Step
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN")
 PER_SAMPLE = ("raw", "magnitude")
 
 
-class Streams(ExportError):
+class NotSteppable(ExportError):
     """Why a model cannot be stepped."""
 
 
@@ -25,7 +26,7 @@ def layers_of(model: Any) -> dict[str, Any]:
 
     Raises
     ------
-    Streams
+    NotSteppable
         With the reason, in words for `model.json`.
     """
     parts: dict[str, Any] = dict.fromkeys(("fir", "channels", "standardize", "frames", "rnn"))
@@ -34,31 +35,31 @@ def layers_of(model: Any) -> dict[str, Any]:
         kind = type(layer).__name__
         if parts["rnn"] is not None:
             if kind not in ("Dropout", "Dense"):
-                raise Streams(f"after the recurrent layer comes {kind} {layer.name!r}")
+                raise NotSteppable(f"after the recurrent layer comes {kind} {layer.name!r}")
             parts["head"].append(layer)
         elif kind in RECURRENT:
             if layer.return_sequences or layer.go_backwards:
-                raise Streams(f"layer {layer.name!r} gives a sequence or runs backwards")
+                raise NotSteppable(f"layer {layer.name!r} gives a sequence or runs backwards")
             parts["rnn"] = layer
         elif kind == "Bidirectional":
-            raise Streams("it reads each window backwards too, from its end")
+            raise NotSteppable("it reads each window backwards too, from its end")
         elif kind == "Channels" and layer.kind not in PER_SAMPLE:
-            raise Streams("it takes the mean over the whole window away from each sample")
+            raise NotSteppable("it takes the mean over the whole window away from each sample")
         elif kind in ("FIR", "Channels", "Standardize", "Frames"):
             parts[kind.lower()] = layer
         else:
-            raise Streams(f"layer {layer.name!r} ({kind}) needs the whole window")
+            raise NotSteppable(f"layer {layer.name!r} ({kind}) needs the whole window")
     if parts["rnn"] is None:
-        raise Streams("it is not recurrent")
+        raise NotSteppable("it is not recurrent")
     return parts
 
 
-def convert(model: Any) -> tuple[bytes, dict[str, Any]]:
-    """The step as a `.tflite` file, and what `model.json` says of it. In a child process.
+def convert(model: Any) -> tuple[bytes, Step]:
+    """The step as a `.tflite` file, and how it is run. In a child process.
 
     Raises
     ------
-    Streams
+    NotSteppable
         If the model cannot be stepped.
     """
     import contextlib
@@ -106,10 +107,10 @@ def convert(model: Any) -> tuple[bytes, dict[str, Any]]:
         converter.experimental_enable_resource_variables = True
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         content = converter.convert()
-    return content, {
-        "signature": "step",
-        "step_samples": frame,
-        "steps": (n_raw - lead) // frame,
-        "skip_samples": (n_raw - lead) % frame,
-        "shapes": {n: list(shape) for n, shape in shapes.items()},
-    }
+    return content, Step(
+        signature="step",
+        step_samples=frame,
+        steps=(n_raw - lead) // frame,
+        skip_samples=(n_raw - lead) % frame,
+        shapes=shapes,
+    )

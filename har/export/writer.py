@@ -4,80 +4,93 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from har.export import c_array, metadata
 from har.export.readme import readme
-from har.files import sha256_file, write_json
-from har.runtime.bundle import validate
+from har.files import sha256_file
+from har.runtime.bundle import MANIFEST
+from har.runtime.manifest import (
+    STEP,
+    CArray,
+    Description,
+    Figures,
+    Golden,
+    Manifest,
+    ProvenStep,
+    StepFile,
+    Variant,
+    file_name,
+)
 
 N_GOLDEN = 32
 
 
 def write(
     folder: Path,
-    manifest: dict[str, Any],
+    about: Description,
     files: Mapping[str, Path],
-    figures: Mapping[str, Mapping[str, Any]],
+    figures: Mapping[str, Figures],
     golden: Mapping[str, np.ndarray],
     *,
-    stream: tuple[Path, dict[str, Any]] | None = None,
-) -> dict[str, Any]:
+    step: tuple[Path, ProvenStep] | None = None,
+) -> Manifest:
     """Put a bundle together.
 
     Parameters
     ----------
     folder : Path
         Empty or not there yet.
-    manifest : dict
-        `model.json` without `variants` and `golden`, which are filled in here.
+    about : Description
     files : mapping
         Converted files by variant, float32 among them.
     figures : mapping
-        By variant: what was measured (operators, latency, parity).
+        What was measured of each variant.
     golden : mapping
         windows (n, n_raw, 3) float32, probabilities (n, k) float32 by Keras, labels (n,) int64.
-    stream : (Path, dict), optional
-        The step file of a recurrent model and what is to be said of it.
-
-    Returns
-    -------
-    dict
-        The whole manifest, which is valid.
+    step : (Path, ProvenStep), optional
+        The step file of a recurrent model.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    variants = {}
-    for variant, source in files.items():
-        path = folder / ("model.tflite" if variant == "float32" else f"model.{variant}.tflite")
-        path.write_bytes(metadata.embed(source.read_bytes(), {**manifest, "variant": variant}))
-        variants[variant] = {**_file(path), **figures[variant]}
-    if stream is not None:
-        path = folder / "model.stream.tflite"
-        path.write_bytes(metadata.embed(stream[0].read_bytes(), {**manifest, "variant": "stream"}))
-        manifest = {**manifest, "streaming": {**_file(path), **stream[1]}}
+    variants: dict[Any, Variant] = {
+        variant: Variant(**_add(folder, variant, source, about), **figures[variant].model_dump())
+        for variant, source in files.items()
+    }
+    step_file = None
+    if step is not None:
+        step_file = StepFile(**_add(folder, STEP, step[0], about), **step[1].model_dump())
     _save_golden(folder / "golden.npz", golden)
     # Of the quantized files, TensorFlow Lite for Microcontrollers runs int8 only.
-    small = "int8" if "int8" in variants else "float32"
-    header = c_array.header(
-        manifest, small, folder / variants[small]["file"], golden["windows"][: c_array.N_GOLDEN]
+    small: Literal["float32", "int8"] = "int8" if "int8" in variants else "float32"
+    header = folder / "model.h"
+    header.write_text(
+        c_array.header(
+            about, small, folder / file_name(small), golden["windows"][: c_array.N_GOLDEN]
+        ),
+        encoding="utf-8",
     )
-    (folder / "model.h").write_text(header, encoding="utf-8")
-    manifest = {
-        **manifest,
-        "c_array": {**_file(folder / "model.h"), "variant": small},
-        "variants": variants,
-        "golden": {
-            "file": "golden.npz",
-            "sha256": sha256_file(folder / "golden.npz"),
-            "n_windows": len(golden["labels"]),
-        },
-    }
-    validate(manifest)
-    write_json(folder / "model.json", manifest)
+    manifest = Manifest(
+        **(about.model_dump() | {"streaming": step_file}),
+        c_array=CArray(**_file(header), variant=small),
+        variants=variants,
+        golden=Golden(
+            file="golden.npz",
+            sha256=sha256_file(folder / "golden.npz"),
+            n_windows=len(golden["labels"]),
+        ),
+    )
+    manifest.write(folder / MANIFEST)
     (folder / "README.md").write_text(readme(manifest), encoding="utf-8")
     return manifest
+
+
+def _add(folder: Path, variant: str, source: Path, about: Description) -> dict[str, Any]:
+    """Copy a converted file, with what is known of the model inside."""
+    path = folder / file_name(variant)
+    path.write_bytes(metadata.embed(source.read_bytes(), {**about.as_json(), "variant": variant}))
+    return _file(path)
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from har.ingest.clean import NO_TIME, NOT_FINITE, REPEATED, by_time, factor, restarts
 from har.ingest.raw import Raw, finite_rows
-from har.recording import Chunk, Recording
+from har.recording import Chunk, ChunkedRecording, Recording
 
 CHUNK_ROWS = 1 << 15
 """Rows at a time: they and what is computed from them stay in the processor's cache."""
@@ -22,31 +22,9 @@ HOLD_S = 10.0
 LATE = "out of order by more than 10 s"
 
 
-@dataclass
-class Source:
-    """A recording that is about to be read.
-
-    Parameters
-    ----------
-    name : str
-    chunks : iterator of Chunk
-        To be used once.
-    annotations : list of (start_s, end_s, label)
-        Complete once the chunks are used up.
-    rejected : dict
-        Rows left out, by reason; complete once the chunks are used up.
-    gravity : str or None
-        present or removed; None where nobody can tell.
-    """
-
-    name: str
-    chunks: Iterator[Chunk]
-    annotations: list[tuple[float, float, str]] = field(default_factory=list)
-    rejected: dict[str, int] = field(default_factory=dict)
-    gravity: str | None = None
-
-
-def of_recording(recording: Recording, name: str = "", gravity: str | None = None) -> Source:
+def of_recording(
+    recording: Recording, name: str = "", gravity: str | None = None
+) -> ChunkedRecording:
     """The chunks of a recording in memory (or memory-mapped)."""
 
     def chunks() -> Iterator[Chunk]:
@@ -64,10 +42,10 @@ def of_recording(recording: Recording, name: str = "", gravity: str | None = Non
         return float(recording.time_s[i] - recording.time_s[0])
 
     notes = [(seconds(n.start), seconds(n.end), n.label) for n in recording.annotations]
-    return Source(name or recording.id, chunks(), notes, gravity=gravity)
+    return ChunkedRecording(name or recording.id, chunks(), notes, gravity=gravity)
 
 
-def of_parts(parts: Iterable[Raw], like: Raw) -> Iterator[Source]:
+def of_parts(parts: Iterable[Raw], like: Raw) -> Iterator[ChunkedRecording]:
     """The recordings of a file that is read some rows at a time.
 
     They are those that `clean` makes of the whole file, with two exceptions. What holds for all
@@ -83,14 +61,14 @@ def of_parts(parts: Iterable[Raw], like: Raw) -> Iterator[Source]:
 
     Yields
     ------
-    Source
+    ChunkedRecording
         Each must be used up before the next is asked for.
     """
     labels: list[str] = []
     by_recording = itertools.groupby(_usable(parts, like, labels), key=lambda rows: rows.number)
     for number, rows in by_recording:
         name = like.source if number == 0 else f"{like.source}#{number + 1}"
-        source = Source(name, iter(()), gravity=like.gravity)
+        source = ChunkedRecording(name, iter(()), gravity=like.gravity)
         ordering = _Ordering(source, labels, 1 / (like.rate_hz or 1))
         source.chunks = ordering.chunks(rows)
         yield source
@@ -156,7 +134,7 @@ class _Ordering:
 
     Parameters
     ----------
-    source : Source
+    source : ChunkedRecording
         Is told of annotations and rejected rows.
     labels : list of str
         Of the intervals that rows belong to; it grows.
@@ -164,7 +142,7 @@ class _Ordering:
         The distance of samples, about.
     """
 
-    def __init__(self, source: Source, labels: list[str], period_s: float) -> None:
+    def __init__(self, source: ChunkedRecording, labels: list[str], period_s: float) -> None:
         self.source, self.labels, self.period_s = source, labels, period_s
         self.over = False
         self._last_s = -np.inf

@@ -13,7 +13,7 @@ from har.ingest import chunks, discovery, resolution
 from har.ingest.formats import tables
 from har.ingest.raw import Raw, Source
 from har.ingest.repair import recordings, refuse, repair
-from har.recording import Recording
+from har.recording import ChunkedRecording, Recording
 
 PERSON = "recording"
 """Nobody asks whose a recording is that is only predicted on."""
@@ -47,7 +47,7 @@ def read(path: Path, said: Table) -> Iterator[Recording]:
         yield from recordings(resolved.read(source))
 
 
-def open_path(path: Path, said: Table | None = None) -> Iterator[chunks.Source]:
+def open_path(path: Path, said: Table | None = None) -> Iterator[ChunkedRecording]:
     """The recordings of a path to predict on, one after the other.
 
     Each must be used up before the next is asked for: a text file of 16 MB or more is read as it is
@@ -95,7 +95,7 @@ def _found(path: Path, said: Table) -> tuple[discovery.Found, resolution.Resolve
 
 def _opened(
     source: Source, resolved: resolution.Resolved, empty: list[str]
-) -> Iterator[chunks.Source]:
+) -> Iterator[ChunkedRecording]:
     """What one source holds; why it holds nothing is added to `empty`."""
     suppose = _supposed(source)
     if (like := _beginning(source, resolved, suppose)) is not None:

@@ -15,6 +15,9 @@ from har.signal.conditioning import N_CHANNELS, check_kind
 
 Body = Callable[..., Any]
 
+INPUT_NAME = "acceleration"
+"""Of every model's input, in Keras and in the files that ship."""
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -167,7 +170,7 @@ class ModelSpec:
         Returns
         -------
         keras.Model
-            Input `acceleration`, output `probabilities` (batch, classes).
+            Input `INPUT_NAME`, output `probabilities` (batch, classes).
         """
         import keras
 
@@ -175,7 +178,7 @@ class ModelSpec:
 
         resolved = self.resolve(params or {})
         kind = resolved.pop("channels")
-        inputs = keras.Input(shape=window_shape, dtype="float32", name="acceleration")
+        inputs = keras.Input(shape=window_shape, dtype="float32", name=INPUT_NAME)
         x = inputs
         if len(taps) > 1:
             x = FIR(taps, name="fir")(x)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from har.errors import HarError
+from har.runtime.bundle import Bundle
 
 WEB = Path(__file__).parent / "web"
 _TYPES = {
@@ -79,6 +80,7 @@ def build_site(bundle: Path, *, web: Path = WEB, authority: Path | None = None) 
                 f"{bundle} is not a bundle: it has no {name}. `har export PIPELINE` makes one, at "
                 "reports/PIPELINE/bundle/MODEL."
             )
+    opened = Bundle.open(bundle)
     site = Site()
     for path in sorted(web.rglob("*")):
         name = path.relative_to(web).as_posix()
@@ -88,7 +90,7 @@ def build_site(bundle: Path, *, web: Path = WEB, authority: Path | None = None) 
     for path in sorted(bundle.iterdir()):
         if path.is_file() and path.suffix in {".json", ".tflite", ".npz"}:
             site.add(f"/bundle/{path.name}", path.read_bytes())
-    sample = sample_of(bundle)
+    sample = sample_of(opened)
     if sample is not None:
         site.add("/bundle/sample.json", json.dumps(sample).encode())
     if authority is not None:
@@ -107,20 +109,19 @@ def build_site(bundle: Path, *, web: Path = WEB, authority: Path | None = None) 
     return site
 
 
-def sample_of(bundle: Path) -> dict[str, Any] | None:
+def sample_of(bundle: Bundle) -> dict[str, Any] | None:
     """Recorded windows of a bundle, for a page without a sensor; None if it has none."""
     import numpy as np
 
-    path = bundle / "golden.npz"
+    path = bundle.folder / "golden.npz"
     if not path.is_file():
         return None
-    model = json.loads((bundle / "model.json").read_text(encoding="utf-8"))
     with np.load(path, allow_pickle=False) as golden:
         # Few enough to be sent to a phone at once.
         windows = golden["windows"][:48]
         labels, probabilities = golden["labels"][:48], golden["probabilities"][:48]
     return {
-        "activities": model["activities"],
+        "activities": bundle.manifest.activities,
         "labels": labels.tolist(),
         "probabilities": probabilities.astype(float).tolist(),
         "windows": np.round(windows.astype(float), 6).tolist(),

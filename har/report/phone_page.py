@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from har.errors import ExportError
+from har.errors import BundleError
 from har.evaluation.results import Results
 from har.report import pareto
 from har.runtime.bundle import Bundle
+from har.runtime.manifest import Manifest
 
 BEGIN = "<!-- made by har study phone; what is between the marks is written anew -->"
 END = "<!-- end of har study phone -->"
@@ -35,14 +34,14 @@ def write(folder: Path, page: Path, *, command: str) -> list[Path]:
 
     Raises
     ------
-    ExportError
+    BundleError
         If there is no bundle.
     StoreError
         If there are no results, or not those of this version.
     """
     bundles = [Bundle.open(p.parent) for p in sorted(folder.glob("bundle/*/model.json"))]
     if not bundles:
-        raise ExportError(f"No bundle in {folder}. Run: har export {folder.name}")
+        raise BundleError(f"No bundle in {folder}. Run: har export {folder.name}")
     results = Results.published(folder.parent, folder.name)
     picture = page.parent / "figures" / "phone-pareto.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
@@ -58,11 +57,11 @@ def write(folder: Path, page: Path, *, command: str) -> list[Path]:
     return [page, picture]
 
 
-def as_markdown(manifests: list[dict[str, Any]], command: str) -> str:
+def as_markdown(manifests: list[Manifest], command: str) -> str:
     """The section: table of variants, what does not ship and why, the gates that held."""
     first = manifests[0]
-    n = next(iter(first["variants"].values()))["n_windows"]
-    raw = [m["raw_parity"] for m in manifests]
+    n = next(iter(first.variants.values())).n_windows
+    raw = [m.raw_parity for m in manifests if m.raw_parity]
     lines = [
         "## What models cost, and what conversion does to them",
         "",
@@ -79,18 +78,17 @@ def as_markdown(manifests: list[dict[str, Any]], command: str) -> str:
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for m in manifests:
-        for variant, v in m["variants"].items():
+        for variant, v in m.variants.items():
             lines.append(
-                f"| {m['model']} | {variant} | {v['bytes'] / 1024:.0f} | "
-                f"{v['latency_ms_p50']:.3f} | {v['latency_ms_p99']:.3f} | "
-                f"{v['peak_memory_bytes'] / 2**20:.1f} | {v['label_agreement']:.2%} | "
-                f"{v['max_abs_diff']:.1e} | {v['macro_f1']:.3f} |"
+                f"| {m.model} | {variant} | {v.bytes / 1024:.0f} | "
+                f"{v.latency_ms_p50:.3f} | {v.latency_ms_p99:.3f} | "
+                f"{v.peak_memory_bytes / 2**20:.1f} | {v.label_agreement:.2%} | "
+                f"{v.max_abs_diff:.1e} | {v.macro_f1:.3f} |"
             )
     lines += ["", "What a model cannot have, or may not ship:", ""]
     for m in manifests:
-        lines += [f"- {m['model']}, {name}: {_reason(r)}" for name, r in m["withheld"].items()]
-    streamed = [m for m in manifests if "streaming" in m]
-    if streamed:
+        lines += [f"- {m.model}, {name}: {_reason(r)}" for name, r in m.withheld.items()]
+    if stepped := [(m.model, m.step_file) for m in manifests if m.step_file]:
         lines += [
             "",
             "One step at a time (`model.stream.tflite`; from zero states, the last step's answer "
@@ -99,21 +97,20 @@ def as_markdown(manifests: list[dict[str, Any]], command: str) -> str:
             "| model | samples a step | steps a window | kB | largest difference from the window |",
             "| --- | ---: | ---: | ---: | ---: |",
         ]
-        for m in streamed:
-            s = m["streaming"]
+        for model, s in stepped:
             lines.append(
-                f"| {m['model']} | {s['step_samples']} | {s['steps']} | {s['bytes'] / 1024:.0f} | "
-                f"{s['max_abs_diff']:.1e} |"
+                f"| {model} | {s.step_samples} | {s.steps} | {s.bytes / 1024:.0f} | "
+                f"{s.max_abs_diff:.1e} |"
             )
-    worst = max(r["max_abs_diff"] for r in raw)
+    worst = max(r.max_abs_diff for r in raw)
     lines += [
         "",
-        f"From raw recordings, resampled sample by sample as a phone does: {raw[0]['recordings']} "
-        f"recordings ({raw[0]['irregular']} with irregular timestamps), {raw[0]['n_windows']:,} "
+        f"From raw recordings, resampled sample by sample as a phone does: {raw[0].recordings} "
+        f"recordings ({raw[0].irregular} with irregular timestamps), {raw[0].n_windows:,} "
         f"windows of people not seen; the largest difference from what was scored is {worst:.1e}. "
         "Operators are LiteRT's own in every file:",
         "",
-        *(f"- {m['model']}: {_operators(m)}" for m in manifests),
+        *(f"- {m.model}: {_operators(m)}" for m in manifests),
     ]
     return "\n".join(lines)
 
@@ -122,6 +119,6 @@ def _reason(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def _operators(manifest: Mapping[str, Any]) -> str:
-    counts = manifest["variants"]["float32"]["operators"]
+def _operators(manifest: Manifest) -> str:
+    counts = manifest.variants["float32"].operators
     return ", ".join(f"{n} × {o}" if n > 1 else o for o, n in counts.items())

@@ -1,8 +1,4 @@
-"""A `.tflite` file as a function on windows: the interpreter that phones have, and nothing else.
-
-No TensorFlow here. What is measured (latency, memory) is measured in a process of its own, so that
-nothing else that the caller holds is counted.
-"""
+"""A `.tflite` file as a function on windows: the interpreter that phones have, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.errors import ExportError
+from har.errors import BundleError, PredictionError
 from har.quiet import quiet
 
 
@@ -29,7 +25,7 @@ class LiteModel:
 
     Raises
     ------
-    ExportError
+    BundleError
         If the file cannot be loaded by built-in operators alone.
     """
 
@@ -43,7 +39,7 @@ class LiteModel:
                 self._interpreter = Interpreter(model_content=self.content, num_threads=1)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as e:
-            raise ExportError(f"{self.name} does not load in the LiteRT interpreter: {e}") from e
+            raise BundleError(f"{self.name} does not load in the LiteRT interpreter: {e}") from e
         (self._input,) = self._interpreter.get_input_details()
         (self._output,) = self._interpreter.get_output_details()
 
@@ -74,11 +70,11 @@ class LiteModel:
 
         Raises
         ------
-        ExportError
+        PredictionError
             If the windows are not what the model takes.
         """
         if windows.ndim != 3 or windows.shape[1:] != self.input_shape:
-            raise ExportError(
+            raise PredictionError(
                 f"{self.name} takes windows of shape (n, {self.input_shape[0]}, "
                 f"{self.input_shape[1]}), got {windows.shape}. Resample to the model's rate first."
             )

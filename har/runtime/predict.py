@@ -12,21 +12,20 @@ from collections.abc import Iterable
 import numpy as np
 
 from har.errors import DataError
-from har.evaluation import events
-from har.ingest import chunks
-from har.recording import Chunk
+from har.recording import Chunk, ChunkedRecording
 from har.runtime import smoothing, streaming
 from har.runtime.bundle import Bundle
+from har.runtime.manifest import Description
 from har.runtime.prediction import UNKNOWN, Bout, Prediction
 
 
-def predict(bundle: Bundle, source: chunks.Source, *, variant: str = "float32") -> Prediction:
+def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "float32") -> Prediction:
     """Label a recording.
 
     Parameters
     ----------
     bundle : Bundle
-    source : Source
+    recording : ChunkedRecording
         Its chunks are used up.
     variant : str
         Of the bundle's files.
@@ -36,23 +35,22 @@ def predict(bundle: Bundle, source: chunks.Source, *, variant: str = "float32") 
     DataError
         If the recording is shorter than a window, or has no gravity where the model needs it.
     """
-    model = bundle.model(variant)
-    manifest = bundle.manifest
-    needs = manifest["input"]["gravity"]
-    if source.gravity is not None and source.gravity != needs:
+    model, about = bundle.model(variant), bundle.manifest
+    if recording.gravity is not None and recording.gravity != about.input.gravity:
         raise DataError(
-            f"{source.name}: gravity is {source.gravity}, but the model was trained on recordings "
-            f"with gravity {needs}. Export the logger's other channel (total acceleration, or "
-            "without g), or say --gravity if the doctor is wrong."
+            f"{recording.name}: gravity is {recording.gravity}, but the model was trained on "
+            f"recordings with gravity {about.input.gravity}. Export the logger's other channel "
+            "(total acceleration, or without g), or say --gravity if the doctor is wrong."
         )
     seen, aligner = _Seen(), bundle.aligner()
+    hop, half_lead = about.window.hop_samples, about.lead_in_samples / 2
     pieces: list[tuple[int, list[np.ndarray]]] = []  # of each stretch: first row, probabilities
     for batch in streaming.batches(
-        seen.through(source.chunks),
-        rate_hz=bundle.rate_hz,
-        max_gap_s=manifest["resampler"]["max_gap_s"],
-        n_raw=bundle.n_raw,
-        hop=bundle.hop,
+        seen.through(recording.chunks),
+        rate_hz=about.rate_hz,
+        max_gap_s=about.resampler.max_gap_s,
+        n_raw=about.n_raw,
+        hop=hop,
         aligner=aligner,
     ):
         answers = model(batch.windows)
@@ -61,38 +59,27 @@ def predict(bundle: Bundle, source: chunks.Source, *, variant: str = "float32") 
         pieces[-1][1].append(answers)
     stretches = [(start, np.concatenate(parts)) for start, parts in pieces]
     if not stretches:
-        need = bundle.n_raw / bundle.rate_hz
         raise DataError(
-            f"{source.name}: no window of {need:.3g} s without a gap in {seen.last_s:.3g} s of "
-            "recording. Give a longer recording, or one with fewer gaps."
+            f"{recording.name}: no window of {about.n_raw / about.rate_hz:.3g} s without a gap in "
+            f"{seen.last_s:.3g} s of recording. Give a longer recording, or one with fewer gaps."
         )
-    bouts = [b for start, p in stretches for b in _bouts(bundle, start, p)]
-    half_lead = bundle.lead_in / 2
-    result = Prediction(
-        recording=source.name,
-        bouts=bouts,
+    return Prediction(
+        recording=recording.name,
+        bouts=[b for start, p in stretches for b in bouts_of(p, about, start=start)],
         n_windows=sum(len(p) for _, p in stretches),
         length_s=seen.last_s,
-        delay_s=(manifest["window"]["n_samples"] / 2 + half_lead) / bundle.rate_hz
-        + manifest["smoothing"]["delay_s"],
+        delay_s=(about.window.n_samples / 2 + half_lead) / about.rate_hz + about.smoothing.delay_s,
         probabilities=np.concatenate([p for _, p in stretches]),
         window_start_s=np.concatenate(
             [
-                (start + half_lead + bundle.hop * np.arange(len(p))) / bundle.rate_hz
+                (start + half_lead + hop * np.arange(len(p))) / about.rate_hz
                 for start, p in stretches
             ]
         ),
-        annotations=source.annotations,
-        rejected=source.rejected,
+        annotations=recording.annotations,
+        rejected=recording.rejected,
         walked_s=aligner.seconds if aligner else None,
     )
-    result.scores = events.score(
-        [(b.start_s, b.end_s, b.activity) for b in bouts],
-        source.annotations,
-        activities=bundle.activities,
-        labels=manifest["data"].get("labels"),
-    )
-    return result
 
 
 class _Seen:
@@ -107,28 +94,40 @@ class _Seen:
             yield chunk
 
 
-def _bouts(bundle: Bundle, start: int, probabilities: np.ndarray) -> list[Bout]:
-    """Bouts of one stretch.
+def bouts_of(probabilities: np.ndarray, about: Description, *, start: int = 0) -> list[Bout]:
+    """The bouts of one stretch without a gap.
 
     Each window speaks for a hop around its centre; with smoothing, the answer about a window is
     the one that is known `delay_s` later.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float32, shape (n_windows, k)
+        Of each window, in order, at the hop.
+    about : Description
+        The model's: its windows, smoothing and activities.
+    start : int
+        First row of the first window on the recording's timeline at the model's rate.
     """
-    n_mean = bundle.manifest["smoothing"]["n_windows"]
+    n_mean, hop, length = (
+        about.smoothing.n_windows,
+        about.window.hop_samples,
+        about.window.n_samples,
+    )
     smoothed = smoothing.causal_mean(probabilities, n_mean)
-    answers, confidence = smoothing.decide(smoothed, bundle.threshold)
+    answers, confidence = smoothing.decide(smoothed, about.threshold)
     late = np.minimum(np.arange(len(answers)) + (n_mean - 1) // 2, len(answers) - 1)
     answers, confidence = answers[late], confidence[late]
-    length, hop = bundle.manifest["window"]["n_samples"], bundle.hop
-    begin = start + bundle.lead_in / 2
+    begin = start + about.lead_in_samples / 2
     edges = begin + length / 2 + hop * (np.arange(len(answers) + 1) - 0.5)
     edges[0], edges[-1] = begin, begin + length + hop * (len(answers) - 1)
     change = np.flatnonzero(np.diff(answers)) + 1
     bounds = [0, *change.tolist(), len(answers)]
-    names = (*bundle.activities, UNKNOWN)  # UNKNOWN's index is −1
+    names = (*about.activities, UNKNOWN)  # UNKNOWN's index is −1
     return [
         Bout(
-            float(edges[a] / bundle.rate_hz),
-            float(edges[b] / bundle.rate_hz),
+            float(edges[a] / about.rate_hz),
+            float(edges[b] / about.rate_hz),
             names[answers[a]],
             float(confidence[a:b].mean()),
         )

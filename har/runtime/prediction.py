@@ -24,7 +24,7 @@ class Bout:
     confidence: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class Prediction:
     """What a recording holds.
 

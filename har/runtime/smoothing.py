@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from har.errors import ExportError
+from har.errors import PredictionError
 
 UNKNOWN = -1
 """In place of an activity's index where the model does not know."""
@@ -29,7 +29,7 @@ def causal_mean(probabilities: np.ndarray, n_windows: int) -> np.ndarray:
     ndarray of float64, shape (n, k)
     """
     if n_windows < 1:
-        raise ExportError(f"Smoothing takes at least one window, got {n_windows}.")
+        raise PredictionError(f"Smoothing takes at least one window, got {n_windows}.")
     p = np.asarray(probabilities, np.float64)
     if n_windows == 1 or not len(p):
         return p.copy()

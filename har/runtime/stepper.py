@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+
+from har.quiet import quiet
+from har.runtime.manifest import Step
 
 
 class Stepper:
@@ -14,25 +16,22 @@ class Stepper:
     Parameters
     ----------
     path : Path
-    about : dict
-        `streaming` of `model.json`.
+    about : Step
     """
 
-    def __init__(self, path: Path, about: dict[str, Any]) -> None:
+    def __init__(self, path: Path, about: Step) -> None:
         from ai_edge_litert.interpreter import Interpreter
-
-        from har.quiet import quiet
 
         with quiet():
             self._interpreter = Interpreter(model_path=str(path), num_threads=1)
             self._interpreter.allocate_tensors()
-            self._run = self._interpreter.get_signature_runner(about["signature"])
+            self._run = self._interpreter.get_signature_runner(about.signature)
         self._about = about
         self.reset()
 
     def reset(self) -> None:
         """Begin a window: zero states."""
-        shapes = self._about["shapes"]
+        shapes = self._about.shapes
         self._states = {n: np.zeros(s, np.float32) for n, s in shapes.items() if n != "samples"}
 
     def push(self, samples: np.ndarray) -> np.ndarray:
@@ -46,8 +45,8 @@ class Stepper:
     def window(self, window: np.ndarray) -> np.ndarray:
         """The answer about a whole window, step by step: (n_raw, 3) to (k,)."""
         self.reset()
-        size, skip = self._about["step_samples"], self._about["skip_samples"]
-        lead = len(window) - self._about["steps"] * size - skip
+        size, skip = self._about.step_samples, self._about.skip_samples
+        lead = len(window) - self._about.steps * size - skip
         if lead:
             self._states["context"] = window[None, skip : skip + lead].astype(np.float32)
         answer = np.empty(0)

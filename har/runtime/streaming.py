@@ -1,4 +1,4 @@
-"""Resampling and windowing of a recording that arrives in chunks: memory does not grow with it.
+"""Resampling and windowing of a recording as it arrives in chunks: memory does not grow with it.
 
 The same arithmetic as `har.signal.resampling.resample` on the whole recording, which a test holds
 it to; only as many samples are kept as the next result needs. A phone does the same.
@@ -15,8 +15,8 @@ from scipy import signal
 
 from har.errors import DataError, WindowError
 from har.recording import Chunk
-from har.signal import align as aligning
 from har.signal import resampling
+from har.signal.align import Reference, turned
 
 Piece = tuple[resampling.Stretch, bool]
 """Uniform samples, and whether a gap follows them."""
@@ -233,7 +233,7 @@ class Aligner:
 
     def __init__(self, *, rate_hz: float, seconds: int, axis: str) -> None:
         self.axis = axis
-        self.reference = aligning.Reference(rate_hz, seconds)
+        self.reference = Reference(rate_hz, seconds)
         self._rotation: np.ndarray | None = None
         self._held: list[Piece] = []
 
@@ -267,7 +267,7 @@ class Aligner:
     def _turned(self, piece: resampling.Stretch) -> resampling.Stretch:
         if self._rotation is None:
             return piece
-        return resampling.Stretch(piece.start, aligning.turned(piece.samples, self._rotation))
+        return resampling.Stretch(piece.start, turned(piece.samples, self._rotation))
 
 
 def uniform(

@@ -28,13 +28,14 @@ recognition invariant to sensor orientation with wearable motion sensors", doi:1
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import numpy as np
 
 from har.config import Align
 from har.errors import WindowError
 
-SCHEME = "walking-1"
+SCHEME: Final = "walking-1"
 MOVING = 0.5
 """m/s²: standard deviation of ‖a‖ within a second that moves."""
 AROUND = 2

@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from scipy import signal
 
 from har.errors import WindowError
 
-SCHEME = "cubic-sinc-1"
+SCHEME: Final = "cubic-sinc-1"
 WARM_UP = 64
 """The first samples, whose median distance is the sampling period."""
 TOO_CLOSE = 0.25

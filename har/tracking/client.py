@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from har.models.spec import INPUT_NAME
 from har.tracking.where import quiet_environment, sqlite_file
 from har.workspace import Workspace
 
@@ -166,7 +167,7 @@ class Run:
                 model,
                 name=name,
                 signature=ModelSignature(
-                    inputs=schema(model.input_shape, "acceleration"),
+                    inputs=schema(model.input_shape, INPUT_NAME),
                     outputs=schema(model.output_shape, "probabilities"),
                 ),
                 # found out by importing everything in a process of its own, if not said here

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from har.config import parse
-from har.export import convert, description, writer
+from har.export import convert, writer
+from har.export.description import describe
 from har.models import registry
 from har.runtime.interpreter import LiteModel
+from har.runtime.manifest import TrainedOn
 from har.signal.filters import taps_of
 from har.signal.windows import Windows
+from tests import manifests
 
 ACTIVITIES = ("a", "b", "c", "d", "e", "f", "g")
 
 
-class _Context:
-    def __init__(self, model: str) -> None:
-        self.pipeline = parse(
-            {
-                "name": "speed",
-                "dataset": {"path": "*.csv"},
-                "signal": {"filter": {"kind": "lowpass", "cutoff_hz": 20}},
-                "models": [model],
-            }
-        )
-
-
 def write(folder: Path, name: str) -> Path:
     """A bundle with the float32 file, 2.56 s windows at 50 Hz, a hop of 1.28 s."""
-    context: Any = _Context(name)
-    taps = taps_of(context.pipeline.signal.filter, 50.0)
+    pipeline = parse(
+        {
+            "name": "speed",
+            "dataset": {"path": "*.csv"},
+            "signal": {"filter": {"kind": "lowpass", "cutoff_hz": 20}},
+            "models": [name],
+        }
+    )
+    taps = taps_of(pipeline.signal.filter, 50.0)
     n_raw = 128 + len(taps) - 1
     model = registry.get(name).build((n_raw, 3), len(ACTIVITIES), taps=taps)
     folder.mkdir(parents=True)
@@ -56,24 +53,25 @@ def write(folder: Path, name: str) -> Path:
         "per_subject": {},
         "parameters": 1,
     }
-    results = {"models": {name: score}, "protocol": "none", "config_key": "-"}
-    figures = dict.fromkeys(
-        ("latency_ms_p50", "latency_ms_p99", "peak_memory_bytes", "n_windows", "max_abs_diff",
-         "mean_abs_diff", "label_agreement", "macro_f1"), 0,
-    )  # fmt: skip
+    results = {
+        "models": {name: score},
+        "protocol": "none",
+        "config_key": "-",
+        "data_fingerprint": "-",
+    }
     path = convert.required(made)
     writer.write(
         folder / "bundle",
-        description.describe(
-            context,
-            context.pipeline.models[0],
-            {"fit": "final", "subjects": ["s"], "epochs": 1, "seed": 0},
+        describe(
+            pipeline,
+            pipeline.models[0],
+            TrainedOn(fit="final", subjects=("s",), epochs=1, seed=0),
             {},
             windows,
-            {**results, "data_fingerprint": "-"},
+            results,
         ),
         {"float32": path},
-        {"float32": {**figures, "operators": LiteModel(path).operators}},
+        {"float32": manifests.figures(operators=LiteModel(path).operators)},
         {"windows": probe, "probabilities": made.keras, "labels": windows.labels},
     )
     return folder / "bundle"

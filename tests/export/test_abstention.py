@@ -52,10 +52,10 @@ def test_the_share_of_right_answers_that_stay() -> None:
     assert found is not None
     right = p.argmax(1) == w.labels
     sure = p.max(1)
-    assert (sure[right] >= found["threshold"]).mean() == pytest.approx(0.95, abs=0.005)
-    refused = (sure[~right] < found["threshold"]).mean()
+    assert (sure[right] >= found.threshold).mean() == pytest.approx(0.95, abs=0.005)
+    refused = (sure[~right] < found.threshold).mean()
     assert refused > 0.05
-    assert f"5% of the right answers and {refused:.0%} of the wrong ones" in found["how"]
+    assert f"5% of the right answers and {refused:.0%} of the wrong ones" in found.how
 
 
 def test_smoothed_as_the_phone_smooths() -> None:
@@ -64,7 +64,7 @@ def test_smoothed_as_the_phone_smooths() -> None:
     found = abstention.choose(w, [(np.arange(8), p)], n_windows=3)
     # means over three: at least (0.9 + 2 * 0.5) / 3
     assert found is not None
-    assert found["threshold"] == pytest.approx(1.9 / 3, abs=0.001)
+    assert found.threshold == pytest.approx(1.9 / 3, abs=0.001)
 
 
 def test_nobody_to_choose_it_on() -> None:

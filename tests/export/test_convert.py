@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from har.errors import ExportError
+from har.errors import BundleError, ExportError, PredictionError
 from har.export import convert
 from har.export.convert import refuse_custom
 from har.export.measure import measure
@@ -110,9 +110,9 @@ def test_custom_operators_are_refused(converted: dict[str, Any]) -> None:
 
 def test_windows_of_another_shape_are_refused(converted: dict[str, Any]) -> None:
     model = LiteModel(converted["cnn"][1].files["float32"])
-    with pytest.raises(ExportError, match=r"takes windows of shape .* got \(2, 10, 3\)"):
+    with pytest.raises(PredictionError, match=r"takes windows of shape .* got \(2, 10, 3\)"):
         model(np.zeros((2, 10, 3), np.float32))
-    with pytest.raises(ExportError, match="does not load"):
+    with pytest.raises(BundleError, match="does not load"):
         LiteModel(b"TFL3 but not really")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -19,8 +20,8 @@ from har.evaluation.results import Results
 from har.export import convert, shipping
 from har.ingest.chunks import of_recording
 from har.models.saved import load_model
-from har.runtime import predict as predicting
 from har.runtime.bundle import Bundle
+from har.runtime.predict import predict
 from har.signal import resampling
 from har.signal.prepare import prepare
 from har.stages import Context
@@ -68,9 +69,9 @@ class Remembered:
             kept = self.folder / str(len(self.known))
             shutil.copytree(request.folder, kept)
             files = {v: kept / p.name for v, p in result.files.items()}
-            self.known[self.key(request)] = convert.Converted(files, result.failed, result.keras)
+            self.known[self.key(request)] = replace(result, files=files)
         found = [self.known[self.key(r)] for r in requests]
-        return [convert.Converted(dict(c.files), dict(c.failed), c.keras) for c in found]
+        return [replace(c, files=dict(c.files), failed=dict(c.failed)) for c in found]
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +119,13 @@ def test_a_comparison_alone_reports_what_is_finished(exported: Context) -> None:
 def test_the_bundle_says_whom_it_knows_and_whose_score_it_quotes(exported: Context) -> None:
     manifest = Bundle.open(exported.workspace.reports / "made-up" / "bundle" / "cnn").manifest
     people = [str(i) for i in range(1, 7)]
-    assert manifest["trained_on"]["subjects"] == people
-    assert manifest["trained_on"]["fit"] == "final"
-    assert manifest["score_of"]["n_subjects"] == 6
-    assert manifest["variants"]["float32"]["n_windows"] > 200
-    assert manifest["calibration"]["folded"]
-    assert 0 < manifest["abstention"]["threshold"] < 1
-    assert set(manifest["variants"]) | set(manifest["withheld"]) == {"float32", "float16", "stream"}
+    assert manifest.trained_on.subjects == tuple(people)
+    assert manifest.trained_on.fit == "final"
+    assert manifest.score_of.n_subjects == 6
+    assert manifest.variants["float32"].n_windows > 200
+    assert manifest.calibration.folded
+    assert 0 < manifest.abstention.threshold < 1
+    assert set(manifest.variants) | set(manifest.withheld) == {"float32", "float16", "stream"}
 
 
 def test_a_recording_through_the_bundle_is_a_recording_through_the_pipeline(
@@ -139,9 +140,9 @@ def test_a_recording_through_the_bundle_is_a_recording_through_the_pipeline(
         windows=exported.pipeline.windows,
     )
     mine = np.flatnonzero(windows.recordings == recording.id)
-    n = predicting.predict(bundle, of_recording(recording)).n_windows
+    n = predict(bundle, of_recording(recording)).n_windows
     offline = bundle.model()(windows.gather(mine[:n]))
-    found = predicting.predict(bundle, of_recording(recording))
+    found = predict(bundle, of_recording(recording))
     np.testing.assert_allclose(found.probabilities, offline, atol=1e-4)
     golden = bundle.golden()
     np.testing.assert_allclose(
@@ -151,11 +152,12 @@ def test_a_recording_through_the_bundle_is_a_recording_through_the_pipeline(
 
 def test_from_raw_recordings_with_their_own_timestamps(exported: Context) -> None:
     manifest = Bundle.open(exported.workspace.reports / "made-up" / "bundle" / "cnn").manifest
-    found = manifest["raw_parity"]
-    assert found["recordings"] == 6
-    assert found["irregular"] > 0
-    assert found["n_windows"] > 80
-    assert found["max_abs_diff"] < 1e-4
+    found = manifest.raw_parity
+    assert found is not None
+    assert found.recordings == 6
+    assert found.irregular > 0
+    assert found.n_windows > 80
+    assert found.max_abs_diff < 1e-4
 
 
 def test_another_way_of_resampling_does_not_ship(
@@ -176,10 +178,10 @@ def test_one_folds_model_ships_if_it_is_asked_for(exported: Context) -> None:
     asked = pipeline.run(asked)
     manifest = Bundle.open(asked.workspace.reports / "one-fold" / "bundle" / "cnn").manifest
     folds = json.loads((asked.outputs["train"].path / "folds.json").read_text())
-    assert manifest["trained_on"]["fit"] == "fold"
-    assert manifest["trained_on"]["fold"] == 0
-    assert manifest["trained_on"]["subjects"] == folds[0]["train"]
-    assert "one fold's model" in manifest["score_of"]["what"]
+    assert manifest.trained_on.fit == "fold"
+    assert manifest.trained_on.fold == 0
+    assert manifest.trained_on.subjects == tuple(folds[0]["train"])
+    assert "one fold's model" in manifest.score_of.what
 
 
 def test_all_seeds_ship_as_the_mean_of_their_probabilities(exported: Context) -> None:
@@ -194,17 +196,17 @@ def test_all_seeds_ship_as_the_mean_of_their_probabilities(exported: Context) ->
     bundle = Bundle.open(asked.workspace.reports / "ensemble" / "bundle" / "cnn")
     cnn = Results.published(asked.workspace.reports, "ensemble").models["cnn"]
     # says so, and quotes the score of the ensemble
-    on, score = bundle.manifest["trained_on"], cnn.seed_ensemble.as_json()
-    assert [m["seed"] for m in on["members"]] == [0, 1]
-    assert on["seed"] is on["epochs"] is None
-    assert bundle.manifest["parameters"] == 2 * cnn.parameters
-    quoted = bundle.manifest["score_of"]
-    assert "the mean of 2 seeds' probabilities" in quoted["what"]
-    assert {k: quoted[k] for k in score} == score
-    measured = bundle.manifest["variants"]["float32"]
-    assert measured["n_windows"] > 200
-    assert measured["macro_f1"] == pytest.approx(score["macro_f1"], abs=1e-6)
-    assert "mean of several models" in bundle.manifest["withheld"]["stream"]
+    on, score = bundle.manifest.trained_on, cnn.seed_ensemble.as_json()
+    assert [m.seed for m in on.members] == [0, 1]
+    assert on.seed is on.epochs is None
+    assert bundle.manifest.parameters == 2 * cnn.parameters
+    quoted = bundle.manifest.score_of
+    assert "the mean of 2 seeds' probabilities" in quoted.what
+    assert {k: quoted.as_json()[k] for k in score} == score
+    measured = bundle.manifest.variants["float32"]
+    assert measured.n_windows > 200
+    assert measured.macro_f1 == pytest.approx(score["macro_f1"], abs=1e-6)
+    assert "mean of several models" in bundle.manifest.withheld["stream"]
     # is the mean of the two final fits
     trained = exported.store.root / "job"
     final = {}
@@ -243,10 +245,10 @@ def test_a_model_that_is_not_the_one_that_was_scored_does_not_ship(exported: Con
     assert published.read_bytes() == before, "what was there stays"
 
 
-def test_which_models(exported: Context) -> None:
+def test_which_models() -> None:
     models = ["gru", "lstm", "extra_trees"]
     results = made.results(
-        context(exported.workspace.root, models=models).pipeline,
+        parse({**PIPELINE, "models": models}),
         {
             "gru": {"macro_f1": 0.8},
             "lstm": {"macro_f1": None},
@@ -256,8 +258,8 @@ def test_which_models(exported: Context) -> None:
     )
 
     def chosen(wanted: object) -> list[str]:
-        asked = context(exported.workspace.root, models=models, export={"models": wanted})
-        return [m.key for m in shipping.choose(asked, results)]
+        asked = parse({**PIPELINE, "models": models, "export": {"models": wanted}})
+        return [m.key for m in shipping.choose(asked.export.models, asked.models, results)]
 
     assert chosen("best") == ["gru"]
     assert chosen("all") == ["gru"]
@@ -265,7 +267,5 @@ def test_which_models(exported: Context) -> None:
     with pytest.raises(ExportError, match="extra_trees cannot be exported.*These can: gru"):
         chosen(["extra_trees"])
     with pytest.raises(ExportError, match="No model can be exported"):
-        shipping.choose(
-            context(exported.workspace.root, models=models),
-            results.model_copy(update={"selected": None}),
-        )
+        nothing = results.model_copy(update={"selected": None})
+        shipping.choose("best", parse(PIPELINE).models, nothing)

@@ -15,6 +15,7 @@ import numpy as np
 from har.phone.server import Server
 from har.phone.site import build_site
 from har.phone.uploads import Uploads
+from tests import manifests
 
 
 def write_page(folder: Path) -> Path:
@@ -38,7 +39,7 @@ def write_page(folder: Path) -> Path:
 def write_bundle(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.tflite").write_bytes(b"\x00tflite")
-    (folder / "model.json").write_text(json.dumps({"activities": ["sit", "walk"]}))
+    manifests.manifest().write(folder / "model.json")
     np.savez(
         folder / "golden.npz",
         windows=np.ones((2, 4, 3), np.float32),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from har.errors import ExportError
+from har.errors import BundleError
 from har.evaluation.results import ExportFigures, Variant
 from har.report import phone_page
 from tests.small_bundles import RESULTS
@@ -41,5 +41,5 @@ def test_the_part_between_the_marks(make_bundle: Callable[[str], Path], tmp_path
 
 
 def test_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="Run: har export watch"):
+    with pytest.raises(BundleError, match="Run: har export watch"):
         phone_page.write(tmp_path / "watch", tmp_path / "phone.md", command="")

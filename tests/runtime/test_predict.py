@@ -8,21 +8,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from har.cli.app import main
-from har.cli.predict import describe
+from har.cli.predict import describe, scored
 from har.config import Signal, Table, WindowsConfig
 from har.errors import DataError
 from har.ingest import chunks, opening, resolution
 from har.recording import Annotation, Recording
-from har.runtime import predict as predicting
 from har.runtime import smoothing
 from har.runtime.bundle import Bundle
+from har.runtime.manifest import Abstention, Alignment
+from har.runtime.predict import predict
 from har.signal.prepare import prepare
+from tests import manifests
+from tests.conftest import ROOT
 
 MakeBundle = Callable[[str], Path]
 
@@ -85,12 +89,21 @@ def test_recording_to_probabilities_as_the_offline_pipeline(
         chunks.of_recording(r),
         *opening.open_path(write_csv(tmp_path / f"{kind}.csv", r)),
     ):
-        found = predicting.predict(opened, source)
+        found = predict(opened, source)
         assert found.n_windows == len(windows)
         np.testing.assert_allclose(found.probabilities, offline, atol=1e-4)
-        begin = (windows.spans[:, 0] + opened.lead_in / 2) / 50
+        begin = (windows.spans[:, 0] + opened.manifest.lead_in_samples / 2) / 50
         np.testing.assert_allclose(found.window_start_s, begin)
     assert found.length_s == pytest.approx(r.length_s, abs=0.05)
+
+
+def changed(bundle: Bundle, **changes: Any) -> Bundle:
+    return Bundle(bundle.folder, bundle.manifest.model_copy(update=changes))
+
+
+def turning(bundle: Bundle, **said: Any) -> Bundle:
+    """The bundle, as if its model had been trained on samples that are turned upright."""
+    return changed(bundle, align=Alignment(**{**manifests.ALIGN, **said}))
 
 
 @pytest.mark.parametrize("seconds", [20, 3600])
@@ -106,39 +119,38 @@ def test_turned_as_the_offline_pipeline_turns(make_bundle: MakeBundle, seconds: 
     shape = WindowsConfig(length_s=1.28, overlap=0.5, min_purity=0.01)
     windows = prepare([r], signal=signal, windows=shape)
     plain = Bundle.open(make_bundle("gru"))
-    asks = {"align": signal.align.model_dump(include={"seconds", "axis"})}
-    opened = Bundle(plain.folder, {**plain.manifest, **asks})
+    opened = turning(plain, seconds=seconds, axis="-x")
     offline = opened.model()(windows.gather(np.arange(len(windows))))
-    found = predicting.predict(opened, chunks.of_recording(r))
+    found = predict(opened, chunks.of_recording(r))
     np.testing.assert_allclose(found.probabilities, offline, atol=1e-4)
     assert found.walked_s == windows.aligned[r.id]
     assert found.walked_s == 20 if seconds == 20 else 20 < found.walked_s < 80
     assert f"Turned upright by {found.walked_s} s of walking." in describe(found)
-    as_recorded = predicting.predict(plain, chunks.of_recording(r))
+    as_recorded = predict(plain, chunks.of_recording(r))
     assert as_recorded.walked_s is None
     assert np.abs(as_recorded.probabilities - found.probabilities).max() > 0.01
 
 
 def test_too_little_walking_is_said(make_bundle: MakeBundle) -> None:
     plain = Bundle.open(make_bundle("gru"))
-    opened = Bundle(plain.folder, {**plain.manifest, "align": {"seconds": 20, "axis": "y"}})
+    opened = turning(plain, seconds=20, axis="y")
     r = recording("uniform")
     lying = dataclasses.replace(r, acceleration=np.tile(np.float32([0, 0, 9.81]), (4000, 1)))
-    found = predicting.predict(opened, chunks.of_recording(lying))
+    found = predict(opened, chunks.of_recording(lying))
     assert found.walked_s == 0
     assert "Too little walking" in describe(found)
-    same = predicting.predict(plain, chunks.of_recording(lying))
+    same = predict(plain, chunks.of_recording(lying))
     np.testing.assert_array_equal(found.probabilities, same.probabilities)
 
 
 def test_bouts_are_runs_of_the_smoothed_answer(make_bundle: MakeBundle) -> None:
     opened = Bundle.open(make_bundle("gru"))
-    found = predicting.predict(opened, chunks.of_recording(recording("uniform")))
+    found = predict(opened, chunks.of_recording(recording("uniform")))
     p, hop_s, length_s = found.probabilities.astype(float), 0.64, 1.28
     answer = []
     for i in range(len(p)):  # the answer about window i is known one window later
         late = min(i + 1, len(p) - 1)
-        answer.append(opened.activities[p[max(0, late - 2) : late + 1].mean(0).argmax()])
+        answer.append(opened.manifest.activities[p[max(0, late - 2) : late + 1].mean(0).argmax()])
     runs: list[list] = []
     for i, a in enumerate(answer):
         centre = found.window_start_s[i] + length_s / 2
@@ -155,14 +167,16 @@ def test_bouts_are_runs_of_the_smoothed_answer(make_bundle: MakeBundle) -> None:
     assert len(found.bouts) > 3
     covered = sum(b.end_s - b.start_s for b in found.bouts)
     assert sum(found.minutes().values()) * 60 == pytest.approx(covered)
-    assert found.delay_s == pytest.approx(1.28 / 2 + opened.lead_in / 2 / 50 + 0.64)
+    assert found.delay_s == pytest.approx(
+        1.28 / 2 + opened.manifest.lead_in_samples / 2 / 50 + 0.64
+    )
 
 
 def test_unknown_where_the_model_is_not_sure(make_bundle: MakeBundle) -> None:
     opened = Bundle.open(make_bundle("gru"))
-    abstention = {"threshold": 0.6, "answer": "unknown", "how": "for this test"}
-    careful = Bundle(opened.folder, {**opened.manifest, "abstention": abstention})
-    found = predicting.predict(careful, chunks.of_recording(recording("uniform")))
+    abstention = Abstention(threshold=0.6, answer="unknown", how="for this test")
+    careful = changed(opened, abstention=abstention)
+    found = predict(careful, chunks.of_recording(recording("uniform")))
     smoothed = smoothing.causal_mean(found.probabilities, 3)
     assert (smoothed.max(1) < 0.6).any()
     unknown = [b for b in found.bouts if b.activity == "unknown"]
@@ -184,6 +198,16 @@ def test_no_tensorflow_is_imported(make_bundle: MakeBundle, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("r.csv: 1:20.0, 123 windows, ")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("kind", ["uniform", "irregular"])
+def test_the_runtime_needs_little(make_bundle: MakeBundle, tmp_path: Path, kind: str) -> None:
+    """In a process that has numpy, scipy, pandas, pyarrow, pydantic, PyYAML and LiteRT alone."""
+    path = write_csv(tmp_path / "r.csv", recording(kind))
+    arguments = [sys.executable, "-m", "tests.runtime.alone", str(make_bundle("gru")), str(path)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(" windows")
 
 
 def test_the_command_writes_what_it_says(make_bundle: MakeBundle, tmp_path: Path) -> None:
@@ -309,14 +333,12 @@ def test_a_phone_loggers_export(make_bundle: MakeBundle, tmp_path: Path) -> None
     (folder / "Metadata.csv").write_text("version,device name,platform\n3,Pixel,android\n")
     opened = Bundle.open(make_bundle("cnn"))
     (source,) = opening.open_path(folder)
-    found = predicting.predict(opened, source)
-    (expected,) = [
-        predicting.predict(opened, chunks.of_recording(Recording("t", "s", "0", "wrist", 50.0, a)))
-    ]
+    found = predict(opened, source)
+    (expected,) = [predict(opened, chunks.of_recording(Recording("t", "s", "0", "wrist", 50.0, a)))]
     np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-3)
     with pytest.raises(DataError, match="gravity is removed, but the model was trained"):
         (source,) = opening.open_path(folder / "Accelerometer.csv")
-        predicting.predict(opened, source)
+        predict(opened, source)
 
 
 @pytest.mark.parametrize("platform", ["android", "ios"])
@@ -374,9 +396,10 @@ def test_two_recordings_in_a_folder(make_bundle: MakeBundle, tmp_path: Path) -> 
 
 
 def test_a_recording_with_annotations_is_scored(make_bundle: MakeBundle) -> None:
-    found = predicting.predict(
-        Bundle.open(make_bundle("gru")), chunks.of_recording(recording("uniform"))
-    )
+    opened = Bundle.open(make_bundle("gru"))
+    found = predict(opened, chunks.of_recording(recording("uniform")))
+    assert found.scores is None
+    found = scored(found, opened.manifest)
     assert found.scores is not None
     assert found.scores["events"] == 2
     assert "against 2 annotated events: F1 0." in describe(found)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from har.errors import ExportError
+from har.errors import PredictionError
 from har.runtime import smoothing
 
 
@@ -43,5 +43,5 @@ def test_unknown_below_the_threshold() -> None:
 
 
 def test_no_window_is_no_smoothing() -> None:
-    with pytest.raises(ExportError, match="at least one window, got 0"):
+    with pytest.raises(PredictionError, match="at least one window, got 0"):
         smoothing.causal_mean(np.ones((3, 2)), 0)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import pytest
 
-from har.export import convert, step
+from har.export import step
 from har.runtime.interpreter import LiteModel, operators
 from har.runtime.stepper import Stepper
 
@@ -23,12 +22,12 @@ def test_each_architecture_steps_or_says_why_not(converted_all: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("name", STEP_SAMPLES)
-def test_streaming_equals_batch(converted_all: dict[str, Any], name: str) -> None:
+def test_step_by_step_is_the_whole_window(converted_all: dict[str, Any], name: str) -> None:
     request, result = converted_all[name]
     path = result.files["stream"]
-    about = json.loads(convert.about_step(path).read_text())
-    assert about["step_samples"] == STEP_SAMPLES[name]
-    assert about["steps"] * about["step_samples"] + about["skip_samples"] == 64
+    about = result.step
+    assert about.step_samples == STEP_SAMPLES[name]
+    assert about.steps * about.step_samples + about.skip_samples == 64
     stepper = Stepper(path, about)
     windows = request.probe[:40]
     found = np.stack([stepper.window(w) for w in windows])
@@ -39,8 +38,7 @@ def test_streaming_equals_batch(converted_all: dict[str, Any], name: str) -> Non
 
 def test_a_new_window_begins_anew(converted: dict[str, Any]) -> None:
     request, result = converted["gru"]
-    path = result.files["stream"]
-    stepper = Stepper(path, json.loads(convert.about_step(path).read_text()))
+    stepper = Stepper(result.files["stream"], result.step)
     alone = stepper.window(request.probe[1])
     stepper.window(request.probe[0])
     np.testing.assert_array_equal(stepper.window(request.probe[1]), alone)
@@ -60,5 +58,5 @@ def test_the_window_mean_cannot_be_known_in_the_middle() -> None:
     model = registry.get("gru").build(
         (64, 3), 3, taps=np.ones(1), params={"channels": "split", "units": 4}
     )
-    with pytest.raises(step.Streams, match="mean over the whole window"):
+    with pytest.raises(step.NotSteppable, match="mean over the whole window"):
         step.layers_of(model)

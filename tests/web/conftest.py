@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -13,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from har.config import Align
-from har.export import convert, description, writer
+from har.export import convert, writer
 from har.ingest import datasets
 from har.phone.server import Server
 from har.phone.site import WEB, build_site
 from har.phone.uploads import Uploads
 from har.recording import Recording
 from har.runtime.bundle import Bundle
-from har.runtime.interpreter import LiteModel
+from har.runtime.manifest import Abstention, Alignment
+from tests import manifests
 from tests import small_bundles as small
 from tests.phone.serving import running
 
@@ -94,31 +93,18 @@ def make(folder: Path, shoulder: list[Recording]) -> dict[str, Path]:
         requests.append(convert.Request(model, target, ("float32",), probe=probe))
     made = {}
     for name, result in zip(("cnn", "gru"), convert.convert(requests, jobs=2), strict=True):
-        context: Any = small.FakeContext()
-        config = next(m for m in context.pipeline.models if m.key == name)
-        trained_on = {"fit": "final", "subjects": ["s0", "s1"], "epochs": 3, "seed": 0}
-        figures = {
-            "operators": LiteModel(result.files["float32"]).operators,
-            "latency_ms_p50": 0.1,
-            "latency_ms_p99": 0.2,
-            "peak_memory_bytes": 1000,
-            "n_windows": len(probe),
-            "max_abs_diff": 0.0,
-            "mean_abs_diff": 0.0,
-            "label_agreement": 1.0,
-            "macro_f1": 0.5,
-        }
-        described = description.describe(
-            context, config, trained_on, {}, small.windows_of(small.walk(6000)), small.RESULTS
+        about = small.description_of(
+            name,
+            small.windows_of(small.walk(6000)),
+            abstention=Abstention(threshold=0.5, answer="unknown", how="for this test"),
         )
-        described["abstention"] = {"threshold": 0.5, "answer": "unknown", "how": "for this test"}
         golden = {
             "windows": probe,
             "probabilities": result.keras,
             "labels": np.arange(len(probe)) % 4,
         }
-        writer.write(folder / name, described, result.files, {"float32": figures}, golden)
-        Bundle.open(folder / name)
+        found = {"float32": manifests.figures(n_windows=len(probe))}
+        writer.write(folder / name, about, result.files, found, golden)
         made[name] = folder / name
     made["turned"] = turning(made["cnn"], folder / "turned")
     return made
@@ -127,9 +113,9 @@ def make(folder: Path, shoulder: list[Recording]) -> dict[str, Path]:
 def turning(plain: Path, target: Path) -> Path:
     """A bundle's copy that wants samples turned upright; a few seconds of walking are enough."""
     shutil.copytree(plain, target)
-    described = json.loads((target / "model.json").read_text())
-    described |= description._align(Align(kind="walking", seconds=10, axis="z"))
-    (target / "model.json").write_text(json.dumps(described))
+    about = Bundle.open(plain).manifest
+    align = Alignment(**{**manifests.ALIGN, "seconds": 10, "axis": "z"})
+    about.model_copy(update={"align": align}).write(target / "model.json")
     Bundle.open(target)
     return target
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from har.config import Align
-from har.export import description
 from har.recording import Chunk
 from har.runtime import smoothing, streaming
-from har.runtime.predict import _bouts
+from har.runtime.manifest import Abstention
+from har.runtime.predict import bouts_of
 from har.signal import align, resampling
+from tests import manifests
 from tests.conftest import ROOT
 from tests.web.worn import worn
 
@@ -113,35 +113,28 @@ def golden_aligned(name: str, seed: int) -> dict[str, Any]:
     time, samples = worn(acts, sat, seed=seed)
     aligner = streaming.Aligner(rate_hz=rate_hz, seconds=seconds, axis=axis)
     windows = golden_windows(time, samples, rate_hz=rate_hz, aligner=aligner)
-    written = description._align(Align(kind="walking", seconds=seconds, axis=axis))
+    written = {**manifests.ALIGN, "seconds": seconds, "axis": axis}
     return {
         "name": name,
-        "manifest": {**MANIFEST, **written, "rate_hz": rate_hz},
+        "manifest": {**manifests.MODEL_JSON, "align": written, "rate_hz": rate_hz},
         "samples": rows_of(time, samples),
         "windows": windows,
         "seconds": aligner.seconds,
     }
 
 
-class FakeBundle:
-    """What `_bouts` looks at."""
-
-    rate_hz, hop, lead_in = TARGET_HZ, HOP, 20
-
-    def __init__(self, n_windows: int, threshold: float | None, k: int) -> None:
-        self.threshold = threshold
-        self.activities = tuple(f"a{i}" for i in range(k))
-        self.manifest = {
-            "smoothing": {"n_windows": n_windows},
-            "window": {"n_samples": N_RAW - self.lead_in},
-        }
-
-
 def golden_answers(n_windows: int, threshold: float | None, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     wander = np.cumsum(rng.normal(0, 1.2, (40, 4)), axis=0)
     p = np.exp(wander) / np.exp(wander).sum(1, keepdims=True)
-    bundle: Any = FakeBundle(n_windows, threshold, 4)
+    about = manifests.manifest(
+        activities=[f"a{i}" for i in range(4)],
+        output={**manifests.MODEL_JSON["output"], "shape": [1, 4]},
+        smoothing={**manifests.MODEL_JSON["smoothing"], "n_windows": n_windows},
+    )
+    if threshold is not None:
+        abstention = Abstention(threshold=threshold, answer="unknown", how="for this test")
+        about = about.model_copy(update={"abstention": abstention})
     smoothed = smoothing.causal_mean(p, n_windows)
     return {
         "nWindows": n_windows,
@@ -149,27 +142,8 @@ def golden_answers(n_windows: int, threshold: float | None, seed: int) -> dict[s
         "probabilities": p.tolist(),
         "smoothed": smoothed.tolist(),
         "answers": smoothing.decide(smoothed, threshold)[0].tolist(),
-        "bouts": [vars(b) for b in _bouts(bundle, 0, p)],
+        "bouts": [vars(b) for b in bouts_of(p, about)],
     }
-
-
-MANIFEST = {
-    "schema": "har-model/1",
-    "activities": ["sit", "walk"],
-    "rate_hz": TARGET_HZ,
-    "input": {"shape": [1, N_RAW, 3], "gravity": "present"},
-    "window": {"n_samples": N_RAW - 20, "hop_samples": HOP},
-    "lead_in_samples": 20,
-    "resampler": {
-        "kind": resampling.SCHEME,
-        "max_gap_s": MAX_GAP_S,
-        "warm_up": resampling.WARM_UP,
-        "too_close": resampling.TOO_CLOSE,
-        "faster": resampling.FASTER,
-        "zero_crossings": resampling.ZERO_CROSSINGS,
-    },
-    "smoothing": {"kind": "mean", "n_windows": 3, "delay_s": 0.64},
-}
 
 
 def write_golden(path: Path) -> None:
@@ -183,7 +157,7 @@ def write_golden(path: Path) -> None:
         "hopS": HOP / TARGET_HZ,
         "lengthS": (N_RAW - 20) / TARGET_HZ,
         "beginS": 10 / TARGET_HZ,
-        "manifest": MANIFEST,
+        "manifest": manifests.MODEL_JSON,
         "taps": {k: resampling.decimation_taps(k).tolist() for k in (2, 3, 5)},
         "resampling": [
             {

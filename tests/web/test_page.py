@@ -40,15 +40,16 @@ def timed(recordings: list[Any], *, rate_hz: float, jitter: float, gaps: bool) -
 
 def in_python(bundle: Bundle, log: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """The phone pipeline: `model.json` and the `.tflite` alone."""
-    model, rows, answers = bundle.model(), [], []
+    about, model = bundle.manifest, bundle.model()
+    rows, answers = [], []
     whole = Chunk(log[:, 0], log[:, 1:].astype(np.float32))
     stretches: list[list[np.ndarray]] = []
     for batch in streaming.batches(
         [whole],
-        rate_hz=bundle.rate_hz,
-        max_gap_s=bundle.manifest["resampler"]["max_gap_s"],
-        n_raw=bundle.n_raw,
-        hop=bundle.hop,
+        rate_hz=about.rate_hz,
+        max_gap_s=about.resampler.max_gap_s,
+        n_raw=about.n_raw,
+        hop=about.window.hop_samples,
         aligner=bundle.aligner(),
     ):
         if batch.fresh:
@@ -56,10 +57,10 @@ def in_python(bundle: Bundle, log: np.ndarray) -> tuple[np.ndarray, list[str]]:
         stretches[-1].append(model(batch.windows))
     for parts in stretches:
         p = np.concatenate(parts)
-        smoothed = smoothing.causal_mean(p, bundle.manifest["smoothing"]["n_windows"])
-        index, _ = smoothing.decide(smoothed, bundle.threshold)
+        smoothed = smoothing.causal_mean(p, about.smoothing.n_windows)
+        index, _ = smoothing.decide(smoothed, about.threshold)
         rows.append(p)
-        answers += [(*bundle.activities, "unknown")[i] for i in index]
+        answers += [(*about.activities, "unknown")[i] for i in index]
     return np.concatenate(rows), answers
 
 

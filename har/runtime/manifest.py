@@ -1,0 +1,350 @@
+"""`model.json`: all that a program must know to run a model as it was evaluated.
+
+`har export` writes it; this package and the phone page read it. `model.schema.json` beside this
+module describes it to everybody else; `python -m har.runtime.manifest` prints it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, ClassVar, Final, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from har.contract import Contract, Part, absent
+from har.errors import BundleError, HarError
+from har.files import json_text
+from har.signal import align
+
+SCHEMA: Final = "har-model/1"
+
+STEP = "stream"
+"""What `model.json` and the file's name call the step file of a recurrent model."""
+
+Precision = Literal["float32", "dynamic", "float16", "int8"]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Amount = Annotated[float, Field(ge=0)]
+Above0 = Annotated[float, Field(gt=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def file_name(variant: str) -> str:
+    """`model.tflite` for float32, `model.<variant>.tflite` for the others and the step file."""
+    return "model.tflite" if variant == "float32" else f"model.{variant}.tflite"
+
+
+# From the sensor to the answer -------------------------------------------------------------------
+
+
+class Input(Part):
+    name: str
+    shape: tuple[Literal[1], Positive, Literal[3]] = Field(description="1, lead-in and window, 3")
+    dtype: Literal["float32"]
+    unit: Literal["m/s2"]
+    axes: tuple[Literal["x"], Literal["y"], Literal["z"]]
+    convention: Literal["android"] = Field(
+        description="a phone flat on a table, screen up, at rest reads z = +9.81; negate what iOS "
+        "reports"
+    )
+    gravity: Literal["present", "removed"]
+    placements: tuple[str, ...] = Field(description="where the sensor was worn in training")
+
+
+class Output(Part):
+    shape: tuple[Literal[1], Positive]
+    dtype: Literal["float32"]
+    meaning: str
+
+
+class Window(Part):
+    n_samples: Positive = Field(description="without the lead-in")
+    length_s: Above0
+    hop_samples: Positive
+    hop_s: Above0
+
+
+class Filter(Part):
+    kind: Literal["none", "lowpass"]
+    cutoff_hz: float | None = absent()
+    transition_hz: float | None = absent()
+    in_graph: Literal[True] = Field(description="give the model unfiltered samples")
+    taps: tuple[float, ...] = Field(min_length=1)
+    delay_samples: Amount
+
+
+class Resampler(Part):
+    """How samples at the sensor's times become samples at `rate_hz`."""
+
+    kind: Literal["cubic-sinc-1"] = Field(description="har/signal/resampling.py says what it is")
+    max_gap_s: Above0 = Field(
+        description="samples further apart than this are not joined: windows begin anew"
+    )
+    warm_up: Annotated[int, Field(ge=4)] | None = absent(
+        "the sampling period is the median distance of this many first samples (of all, if there "
+        "are fewer)"
+    )
+    too_close: float = Field(description="of the sampling period; nearer samples are left out")
+    faster: float = Field(
+        description="the interpolation grid has k * rate_hz, with the smallest k >= 1 for which "
+        "the source has at most faster * k * rate_hz; for k >= 2 a low-pass takes it down by k"
+    )
+    zero_crossings: int = Field(description="of the low-pass, on each side")
+
+
+class Alignment(Part):
+    """Samples are turned so that upright, as found while the wearer walks, is one way for all."""
+
+    kind: Literal["walking-1"] = Field(description="har/signal/align.py says what it is")
+    seconds: int = Field(
+        ge=align.AT_LEAST,
+        description="of walking, the first ones; their mean acceleration is the reference",
+    )
+    axis: Literal["x", "y", "z", "-x", "-y", "-z"] = Field(
+        description="every sample is turned by the shortest rotation that takes the reference to "
+        "this axis"
+    )
+    moving: float = Field(
+        ge=align.MOVING,
+        le=align.MOVING,
+        description="m/s2: a second moves if the standard deviation of |a| in it is at least this",
+    )
+    around: int = Field(
+        ge=align.AROUND,
+        le=align.AROUND,
+        description="a second counts if it and this many before and after it move",
+    )
+    at_least: int = Field(
+        ge=align.AT_LEAST,
+        le=align.AT_LEAST,
+        description="with fewer seconds that count, samples stay as they are",
+    )
+
+
+class Smoothing(Part):
+    kind: Literal["mean"] = Field(description="of the probabilities of the last n_windows windows")
+    n_windows: Positive
+    delay_s: Amount
+
+
+class Calibration(Part):
+    temperature: Above0
+    folded: Literal[True] = Field(description="into the last layer: do not apply it again")
+    how: str
+
+
+class Abstention(Part):
+    threshold: float = Field(
+        ge=0,
+        le=1,
+        description="of the largest smoothed probability; below it the answer is `answer`",
+    )
+    answer: Literal["unknown"]
+    how: str = Field(description="on which windows it was chosen, and what it costs")
+
+
+# Where the model is from, and how good it is -----------------------------------------------------
+
+
+class Member(Part):
+    seed: int
+    epochs: int
+    temperature: float
+
+
+class TrainedOn(Part):
+    fit: Literal["final", "fold"]
+    fold: int | None = absent()
+    subjects: tuple[str, ...] = Field(min_length=1)
+    epochs: int | None
+    seed: int | None
+    members: Annotated[tuple[Member, ...], Field(min_length=2)] | None = absent(
+        "the model is an ensemble: the mean of the probabilities of these fits, in one graph; seed "
+        "and epochs are then null"
+    )
+
+
+class ScoreOf(Part):
+    what: str = Field(
+        description="whose score it is: the recipe's on people not seen, not this file's"
+    )
+    protocol: str
+    accuracy: float
+    macro_f1: float
+    macro_f1_ci95: tuple[float, float] | None
+    n_subjects: int
+
+
+class Data(Part):
+    name: str
+    licence: str
+    fingerprint: str
+    labels: dict[str, str] | None = absent(
+        "published label to activity, to score a recording that carries annotations"
+    )
+    source: str | None = absent()
+
+
+class RawParity(Part):
+    """Recordings of people not seen, from their own timestamps: resampled as a phone does and
+    answered by the fold's float32 file, against what was scored."""
+
+    recordings: int
+    irregular: int = Field(description="of them, with timestamps that are not uniform")
+    n_windows: int
+    max_abs_diff: float
+
+
+# Files -------------------------------------------------------------------------------------------
+
+
+class File(Part):
+    file: str
+    bytes: Positive
+    sha256: Sha256
+
+
+class Figures(Part):
+    """What was measured of a variant."""
+
+    operators: dict[str, int]
+    latency_ms_p50: float
+    latency_ms_p99: float
+    peak_memory_bytes: int
+    n_windows: int = Field(description="of people that the compared models had not seen")
+    max_abs_diff: float = Field(description="of a probability, from Keras")
+    mean_abs_diff: float
+    label_agreement: float = Field(description="with Keras")
+    macro_f1: float = Field(
+        description="after conversion, of the fold models on their own unseen people"
+    )
+
+
+class Variant(Figures, File):
+    """A file, and what was measured of it."""
+
+
+class Step(Part):
+    """One step at a time: from zero states, after `steps` steps the answer is the window's."""
+
+    signature: Literal["step"]
+    step_samples: Positive = Field(description="raw samples that a step takes")
+    steps: Positive
+    skip_samples: Count = Field(description="oldest rows of a window that are left out")
+    shapes: dict[str, tuple[int, ...]] = Field(
+        description="of the inputs; each but `samples` comes out again, to be copied and fed back; "
+        "`context` begins as the window's first rows, the states as zeros"
+    )
+
+
+class ProvenStep(Step):
+    """A step that was held to the whole window."""
+
+    n_windows: int = Field(description="on which it was held to the whole window")
+    max_abs_diff: float
+
+
+class StepFile(ProvenStep, File):
+    """One step at a time: from zero states, after `steps` steps the answer is the window's."""
+
+
+class CArray(File):
+    variant: Literal["float32", "int8"]
+
+
+class Golden(Part):
+    file: str
+    sha256: Sha256
+    n_windows: Positive
+
+
+# The whole ---------------------------------------------------------------------------------------
+
+
+class Description(Contract):
+    """What is known of a model before its files are there; each of them carries it inside."""
+
+    error: ClassVar[type[HarError]] = BundleError
+
+    contract: Literal["har-model/1"] = Field(alias="schema")
+    model: str = Field(description="its name in results.json")
+    architecture: str = Field(description="its name in the registry")
+    parameters: Count
+    pipeline: str
+    activities: tuple[str, ...] = Field(
+        min_length=2,
+        description="in the order of the output",
+        json_schema_extra={"uniqueItems": True},
+    )
+    input: Input
+    output: Output
+    rate_hz: Above0
+    window: Window
+    lead_in_samples: Count = Field(description="extra rows that the filter in the graph needs")
+    filter: Filter
+    resampler: Resampler
+    align: Alignment | None = absent()
+    smoothing: Smoothing
+    trained_on: TrainedOn
+    score_of: ScoreOf
+    withheld: dict[Literal["dynamic", "float16", "int8", "stream"], str] = Field(
+        description="variants that were asked for and do not ship, with the reason"
+    )
+    data: Data
+    versions: dict[str, str]
+    config_key: str
+    calibration: Calibration | None = absent()
+    abstention: Abstention | None = absent()
+    raw_parity: RawParity | None = absent()
+
+    @property
+    def n_raw(self) -> int:
+        """Rows of an input: the window and the filter's lead-in."""
+        return self.input.shape[1]
+
+    @property
+    def threshold(self) -> float | None:
+        """Below this confidence the answer is `unknown`."""
+        return None if self.abstention is None else self.abstention.threshold
+
+    @model_validator(mode="after")
+    def _numbers_agree(self) -> Self:
+        n_raw, k = self.window.n_samples + self.lead_in_samples, len(self.activities)
+        if len(set(self.activities)) < k:
+            raise ValueError(f"activities should differ, got {', '.join(self.activities)}")
+        if self.input.shape != (1, n_raw, 3):
+            raise ValueError(f"input.shape should be {(1, n_raw, 3)}, got {self.input.shape}")
+        if len(self.filter.taps) != self.lead_in_samples + 1:
+            raise ValueError(
+                f"{len(self.filter.taps)} filter.taps need a lead-in of "
+                f"{len(self.filter.taps) - 1} samples, got {self.lead_in_samples}"
+            )
+        if self.output.shape != (1, k):
+            raise ValueError(
+                f"output.shape should be {(1, k)}, one number for each activity, got "
+                f"{self.output.shape}"
+            )
+        return self
+
+
+class Manifest(Description):
+    """`model.json` of a bundle: all that a program must know to run the model as evaluated."""
+
+    model_config = ConfigDict(json_schema_extra={"$id": SCHEMA})
+
+    step_file: StepFile | None = absent(alias="streaming")
+    c_array: CArray | None = absent()
+    variants: dict[Precision, Variant] = Field(json_schema_extra={"required": ["float32"]})
+    golden: Golden
+
+    @model_validator(mode="after")
+    def _variants_agree(self) -> Self:
+        if "float32" not in self.variants:
+            raise ValueError(f"variants should have float32, got {', '.join(self.variants)}")
+        if both := self.variants.keys() & self.withheld.keys():
+            raise ValueError(f"{', '.join(both)} cannot be both in variants and withheld")
+        return self
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json_text(Manifest.json_schema()))
