@@ -1,7 +1,5 @@
-"""Every layer of our own: import this before a saved model is loaded."""
+"""Every layer that a model may have, registered: import this before a saved model is loaded."""
 
-from har.models.input_layers import FIR, Channels, Frames, Standardize
-from har.models.kernels import Kernels
-from har.models.peephole_cell import PeepholeLSTMCell
+from har.models.registry import import_layers
 
-__all__ = ["FIR", "Channels", "Frames", "Kernels", "PeepholeLSTMCell", "Standardize"]
+import_layers()

@@ -35,6 +35,7 @@ SPEC = ModelSpec(
     body=peephole_lstm,
     weights=_weights,
     module="har.models.peephole_lstm",
+    layers="har.models.peephole_cell",
     space=RECURRENT,
     faster_on_jax=True,
 )

@@ -51,6 +51,14 @@ def _entry_points() -> dict[str, str]:
     return {e.name: e.value for e in entry_points(group="har.models")}
 
 
+def import_layers() -> None:
+    """Have Keras know every layer that a saved model may have."""
+    importlib.import_module("har.models.input_layers")
+    for name in names():
+        if layers := get(name).layers:
+            importlib.import_module(layers)
+
+
 def names() -> list[str]:
     return [*_OWN, *_entry_points(), *_registered]
 

@@ -72,6 +72,7 @@ SPEC = ModelSpec(
     body=rocket,
     weights=_weights,
     module="har.models.rocket",
+    layers="har.models.kernels",
     space={"channels": CHANNELS, "shares": Whole(8, 48, 4)},
     solve=solve,
 )

@@ -1,18 +1,18 @@
-"""A model from its file, with the layers of this package."""
+"""A model from its file."""
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
+from har.models.registry import import_layers
 from har.quiet import quiet
 
 
 def load_model(path: Path) -> Any:
-    """A saved Keras model, with the layers of this package."""
+    """A saved Keras model, with the layers of this package and of models from others."""
     with quiet():
         import keras
 
-        importlib.import_module("har.models.layers")  # registers them
+        import_layers()
         return keras.saving.load_model(path, compile=False)

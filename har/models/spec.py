@@ -50,6 +50,8 @@ class ModelSpec:
         go, not by epochs: see `har.models.rocket.solve`.
     packages : tuple of str
         Not among what every installation has; their versions are part of its jobs' keys.
+    layers : str
+        The module that registers layers of its own with Keras, so that a saved model can be loaded.
     space : mapping of ranges
         What `har search` tries of each parameter; none: it cannot be searched.
     faster_on_jax : bool
@@ -70,6 +72,7 @@ class ModelSpec:
     extra: str = ""
     packages: tuple[str, ...] = ()
     solve: Callable[..., None] | None = None
+    layers: str = ""
     space: Space = field(default_factory=dict)
     faster_on_jax: bool = False
 

@@ -109,6 +109,13 @@ class Task:
         training = self.training.model_copy(update={"refit": False})
         return dataclasses.replace(self, training=training, wait=True)
 
+    def sent(self, *, wait: bool) -> Task:
+        """For another process. It knows what its key was made of here, and refuses to train if that
+        is something else where it runs."""
+        task = dataclasses.replace(self, wait=wait)
+        vars(task)["parts"] = self.parts
+        return task
+
     def find(self) -> Output | None:
         return Store(self.store).find("job", self.key)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -143,7 +142,7 @@ def _outcomes(
         numbers = [n for n, _ in todo]
         for i, outcome in fanout.run(
             run_job,
-            [dataclasses.replace(task, wait=wait) for _, task in todo],
+            [task.sent(wait=wait) for _, task in todo],
             jobs=crew.jobs,
             env=environment,
             kind=_network,

@@ -147,30 +147,21 @@ def tasks(context: Any, store: Path, *, backend: str, folds: int, epochs: int) -
     from har.config import Training
     from har.models import registry
     from har.signal import window_files
-    from har.training.job import Job, Task
+    from har.store import Store
     from har.training.splits import make
+    from har.training.tasks import TaskMaker
 
     windows = context.outputs["prepare"]
     splits = make(window_files.load(windows.path), context.pipeline.split)[:folds]
-    return [
-        Task(
-            job=Job(model, fold, 0),
-            training=Training(
-                epochs=epochs,
-                patience=epochs,
-                backend=backend if registry.get(model.name).faster_on_jax else "tensorflow",
-            ),
-            train=split.train,
-            validation=split.validation,
-            test=split.test,
-            prepared=windows.path,
-            prepared_fingerprint=windows.fingerprint,
-            store=store,
+
+    def of(model: Any) -> list[Any]:
+        gains = registry.get(model.name).faster_on_jax
+        training = Training(
+            epochs=epochs, patience=epochs, backend=backend if gains else "tensorflow"
         )
-        for model in context.pipeline.models
-        if model.name in MODELS
-        for fold, split in enumerate(splits)
-    ]
+        return TaskMaker(windows, Store(store), training).folds([model], splits)
+
+    return [task for m in context.pipeline.models if m.name in MODELS for task in of(m)]
 
 
 def compiled_anew(task: Any, report: Any) -> str | None:
@@ -198,7 +189,8 @@ def fanned_out(items: Sequence[Any]) -> None:
     from har import fanout
     from har.training.run import run_tasks
 
-    assert run_tasks(items, jobs=fanout.cores(), console=Console(quiet=True)) == {}
+    records = run_tasks(items, fanout.Crew(fanout.cores(), Console(quiet=True)))
+    assert all(record.folder for record in records)
 
 
 def comparison(repeats: int, folds: int, epochs: int) -> dict[str, list[float]]:

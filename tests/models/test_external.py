@@ -9,9 +9,11 @@ from har import code
 from har.config import parse
 from har.fanout import Crew
 from har.models import registry
+from har.models.saved import load_model
 from har.signal import window_files
 from har.store import Output, Store
 from har.training import backend, search, spaces, splits
+from har.training.job_files import MODEL as MODEL_FILE
 from har.training.run import run_tasks
 from har.training.tasks import TaskMaker
 from har.workspace import Workspace
@@ -20,7 +22,14 @@ from tests.synthetic import make_windows
 MODEL = """
 from har.models.ranges import Whole
 from har.models.spec import ModelSpec
-from outside.layers import recur
+
+
+def recur(x, *, units: int = 4):
+    import keras
+
+    from .layers import Halved
+
+    return keras.layers.SimpleRNN(units, name="recur")(Halved(name="halved")(x))
 
 
 def count(steps, channels, *, units):
@@ -29,14 +38,20 @@ def count(steps, channels, *, units):
 
 SPEC = ModelSpec(
     name="outside", summary="From elsewhere.", paper="none", body=recur, weights=count,
-    module="outside.model", space={"units": Whole(2, 6, 2)}, faster_on_jax=True,
+    module="outside.model", layers="outside.layers", space={"units": Whole(2, 6, 2)},
+    faster_on_jax=True,
 )
 """
 LAYERS = """
-def recur(x, *, units: int = 4):
-    import keras
+import keras
 
-    return keras.layers.SimpleRNN(units, name="recur")(x)
+HALF = 0.5
+
+
+@keras.saving.register_keras_serializable("outside")
+class Halved(keras.layers.Layer):
+    def call(self, x):
+        return HALF * x
 """
 PARAMETERS = 4 * (3 + 4 + 1) + (4 + 1) * 3
 """units · (channels + units + 1) of the body, (units + 1) · activities of the last layer."""
@@ -91,6 +106,7 @@ def test_it_is_trained_on_jax(outside, prepared, tmp_path):
     tasks = TaskMaker(prepared, Store(tmp_path), pipeline.training).folds(pipeline.models, folds)
     (job,) = run_tasks(tasks, Crew(1, Console(quiet=True)))
     about = job.read().about
+    assert load_model(job.path / MODEL_FILE).get_layer("halved")
     assert about.backend["name"] == "jax"
     assert about.epochs_run == 1
     assert about.parameters == PARAMETERS
@@ -116,5 +132,5 @@ def test_its_code_is_part_of_its_jobs_key(outside):
     before = version()
     (outside / "model.py").write_text('"""Prose."""\n' + MODEL)
     assert version() == before
-    (outside / "layers.py").write_text(LAYERS.replace("units: int = 4", "units: int = 6"))
+    (outside / "layers.py").write_text(LAYERS.replace("0.5", "0.25"))
     assert version() != before

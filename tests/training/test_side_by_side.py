@@ -16,7 +16,7 @@ from har.config import ModelConfig, SplitConfig, Training
 from har.fanout import Crew
 from har.signal import window_files
 from har.store import Store
-from har.training import run
+from har.training import job, run
 from har.training.job import Job, Task, run_job
 from har.training.job_files import read_about
 from har.training.splits import make
@@ -88,6 +88,15 @@ def test_a_job_that_another_run_trains_is_left_to_it(prepared, tmp_path):
         assert reports == []
     assert run_job(task, reports.append) == task.key
     assert len(reports) == 1
+
+
+def test_a_process_whose_sources_are_others_trains_nothing(prepared, tmp_path, monkeypatch):
+    """As when a source was edited since a run began."""
+    monkeypatch.setattr(job, "code_version", lambda *modules: "as it was when the run began")
+    (record,) = run.run_tasks(tasks(prepared, tmp_path, (TREES,), (0,)), Crew(1, QUIET))
+    assert record.folder is None
+    assert "code differ on" in record.reason
+    assert not list(tmp_path.glob("job/[!.]*"))
 
 
 @pytest.fixture(scope="module")
