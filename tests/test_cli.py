@@ -185,6 +185,10 @@ def test_a_run_closes_with_what_it_is_for(tmp_path):
     table, where = summary.closing(Run(context, steps))
     assert table.startswith("cnn is selected")
     assert where == f"Report: {tmp_path}/reports/made/index.html"
+    # --until compare: the scores, before there is a report
+    before = {name: found for name, found in context.outputs.items() if name != "report"}
+    compared = dataclasses.replace(context, outputs=before)
+    assert summary.closing(Run(compared, steps[:-1])) == [table]
 
 
 def test_a_stage_that_is_up_to_date_is_shown_when_it_is_the_last(tmp_path):

@@ -169,11 +169,14 @@ AT_ONCE = {"ingest": ingest, "prepare": prepare, "train": train}
 
 def closing(run: Run) -> list[str]:
     """What a run is for is shown at its end, also when nothing had to be done."""
+    from har.evaluation.stage import scores
     from har.report.stage import published
 
     texts = []
     if report := run.outputs.get("report"):
         texts += [comparison(published(report)), f"Report: {run.folder / 'index.html'}"]
+    elif compared := run.outputs.get("compare"):
+        texts.append(comparison(scores(compared)))
     if exported := run.outputs.get("export"):
         texts.append(export(exported, run.folder / "bundle"))
     last = run.steps[-1]

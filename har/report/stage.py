@@ -56,8 +56,8 @@ def _assembled(context: Context) -> Results:
         section, gone = gap.still_of(found, results)
         if gone:
             context.console.print(
-                f"[yellow]optimism[/yellow]: left out of the report for {', '.join(gone)}: it "
-                f"stood beside another score. Again: har study optimism {name}"
+                f"[yellow]optimism[/yellow]: left out of the report for {', '.join(gone)}: it was "
+                f"measured against another score. Again: har study optimism {name}"
             )
         results = results.model_copy(update={"optimism": section})
     return results
