@@ -30,6 +30,9 @@ FLAGS = [
 ]  # fmt: skip
 NAMES = (os.environ.get("HAR_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in NAMES if name and (found := shutil.which(name))), None)
+PATIENCE_MS = 300_000
+"""A busy machine is no failure."""
+
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
     "device_scale_factor": 2,
@@ -150,10 +153,15 @@ def serving(bundles: dict[str, Path], runtime: Path, tmp_path: Path) -> Iterator
 
 
 class Phone:
-    """The page on a phone's screen."""
+    """The page on a phone's screen; only with `offline` does it keep itself for offline."""
 
-    def __init__(self, browser: Any, server: Server, **options: Any) -> None:
-        self.context = browser.new_context(**{**PHONE, **options})
+    def __init__(
+        self, browser: Any, server: Server, *, offline: bool = False, **options: Any
+    ) -> None:
+        self.offline = offline
+        workers = {"service_workers": "allow" if offline else "block"}
+        self.context = browser.new_context(**{**PHONE, **workers, **options})
+        self.context.set_default_timeout(PATIENCE_MS)
         self.page = self.context.new_page()
         self.errors: list[str] = []
         self.foreign: list[str] = []
@@ -167,13 +175,20 @@ class Phone:
 
     def open(self) -> Any:
         self.page.goto(self.url)
-        self.page.wait_for_selector("html[data-state=ready]", timeout=60_000)
+        self.page.wait_for_selector("html[data-state=ready]")
+        if self.offline:  # it then moves what is below it: a click meanwhile would be lost
+            self.page.wait_for_selector("#offline:visible")
         return self.page
 
     def start_sensor(self) -> None:
         """Chromium asks for permission too, so that events before its answer are lost."""
         self.page.click("#start-sensor")
         self.page.wait_for_function("() => har.live.source === 'sensor'")
+
+    def stop_clock(self) -> None:
+        """The page's timers wait for `page.clock` from now on, however long the test takes."""
+        self.page.clock.install(time=0)
+        self.page.clock.pause_at(1)
 
     def move(self, time_s: np.ndarray, samples: np.ndarray) -> None:
         """Motion events as the sensor would send them, with their own time stamps."""

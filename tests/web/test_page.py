@@ -21,7 +21,7 @@ from har.runtime.bundle import Bundle
 from har.runtime.predict import predict
 from har.workspace import Workspace
 from tests.phone.serving import running
-from tests.web.conftest import CHROMIUM, FLAGS
+from tests.web.conftest import CHROMIUM, FLAGS, PATIENCE_MS
 from tests.web.worn import worn
 
 pytestmark = pytest.mark.browser
@@ -76,6 +76,7 @@ def test_live_answers_are_the_phone_pipelines(
     checked = page.evaluate("() => har.checked")
     assert checked["windows"] == 16
     assert checked["worst"] < 1e-4
+    p.stop_clock()
     p.start_sensor()
     time_s, samples = timed(shoulder[::31], rate_hz=rate_hz, jitter=jitter, gaps=gaps)
     p.move(time_s, samples)
@@ -104,6 +105,7 @@ def test_an_iphones_sign_and_permission(serving, phone, shoulder):
         "return globalThis.refuse ? 'denied' : 'granted'; };"
     )
     page = p.open()
+    p.stop_clock()
     page.evaluate("() => { globalThis.refuse = true; }")
     page.click("#start-sensor")
     page.wait_for_selector("#notice:visible")
@@ -150,6 +152,7 @@ def results_of(page: Any) -> list[list[float]]:
 def test_before_the_first_answer_it_asks_for_a_walk_and_says_how_far_it_is(serving, phone, bundles):
     p = phone(serving("turned"))
     page = p.open()
+    p.stop_clock()
     # What is recorded in the bundle was turned when it was made.
     assert page.evaluate("() => har.checked.worst") < 1e-4
     p.start_sensor()
@@ -190,6 +193,7 @@ def test_before_the_first_answer_it_asks_for_a_walk_and_says_how_far_it_is(servi
 def test_a_phone_that_is_worn_elsewhere_is_calibrated_again(serving, phone, bundles):
     p = phone(serving("turned"))
     page = p.open()
+    p.stop_clock()
     p.start_sensor()
     time_s, samples = worn("wwwws", SAT, seed=2)
     p.move(time_s, samples)
@@ -211,6 +215,7 @@ def test_a_phone_that_is_worn_elsewhere_is_calibrated_again(serving, phone, bund
 def test_a_sensor_that_is_stopped_before_the_walk_says_what_its_answers_are_worth(serving, phone):
     p = phone(serving("turned"))
     page = p.open()
+    p.stop_clock()
     p.start_sensor()
     p.move(*worn("ss", SAT, seed=3))
     page.click("#start-sensor")
@@ -247,9 +252,12 @@ def test_a_files_samples_are_turned_as_har_predict_does(
 
 
 def test_the_sample_plays_where_there_is_no_sensor(serving, phone):
-    page = phone(serving("cnn")).open()
+    p = phone(serving("cnn"))
+    page = p.open()
+    p.stop_clock()
     page.click("#start-sample")
-    page.wait_for_selector("#bouts li:not(.empty)", timeout=15_000)
+    page.clock.run_for(2000)  # a window takes 1.3 s
+    page.wait_for_selector("#bouts li:not(.empty)")
     assert page.inner_text("#now-sub").startswith("Recorded as:")
     assert page.inner_text("#confidence").endswith("%")
     page.click("#start-sample")
@@ -259,9 +267,13 @@ def test_the_sample_plays_where_there_is_no_sensor(serving, phone):
 def test_a_sensor_that_gives_nothing_says_so(serving, phone):
     p = phone(serving("cnn"))
     page = p.open()
+    p.stop_clock()
     p.start_sensor()
+    page.clock.run_for(2900)
     assert page.inner_text("#now-sub").startswith("The first answer takes")
-    page.wait_for_selector("#notice:visible", timeout=20_000)
+    assert not page.is_visible("#notice")
+    page.clock.run_for(200)
+    page.wait_for_selector("#notice:visible")
     assert "gives no motion" in page.inner_text("#notice")
     assert page.inner_text("#activity") == "—"
     assert page.inner_text("#now-sub").startswith("Start the sensor")
@@ -270,7 +282,7 @@ def test_a_sensor_that_gives_nothing_says_so(serving, phone):
 
 def test_a_browser_without_relaxed_simd(serving, phone):
     """Safari is one: LiteRT has another build for it, which is also kept for offline."""
-    p = phone(serving("gru"))
+    p = phone(serving("gru"), offline=True)
     p.page.add_init_script(
         """const real = WebAssembly.instantiate;
         WebAssembly.instantiate = (wasm, ...rest) =>
@@ -279,7 +291,6 @@ def test_a_browser_without_relaxed_simd(serving, phone):
     )
     page = p.open()
     assert page.evaluate("() => har.checked.worst") < 1e-4
-    page.wait_for_selector("#offline:visible", timeout=30_000)
     loaded = page.evaluate("() => performance.getEntriesByType('resource').map((e) => e.name)")
     assert any(name.endswith("litert_wasm_compat_internal.wasm") for name in loaded)
     assert not any(name.endswith("litert_wasm_internal.wasm") for name in loaded)
@@ -302,17 +313,19 @@ def test_over_https_with_the_key_of_the_address(chromium, bundles, runtime, tmp_
     )  # fmt: skip
     with running(server):
         context = chromium.new_context(ignore_https_errors=True)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.goto(f"https://127.0.0.1:{server.port}/#key={server.key}")
-        page.wait_for_selector("html[data-state=ready]", timeout=60_000)
+        page.wait_for_selector("html[data-state=ready]")
         assert page.url == f"https://127.0.0.1:{server.port}/"
         assert page.evaluate("() => isSecureContext")
         page.click("#tab-record")
         page.wait_for_selector("#landed p")
         assert page.inner_text("#landed") == "Nothing yet."
         other = chromium.new_context(ignore_https_errors=True).new_page()
+        other.set_default_timeout(PATIENCE_MS)
         other.goto(f"https://127.0.0.1:{server.port}/")
-        other.wait_for_selector("html[data-state=ready]", timeout=60_000)
+        other.wait_for_selector("html[data-state=ready]")
         other.click("#tab-record")
         other.wait_for_selector("#record-notice:visible")
         assert "new key" in other.inner_text("#record-notice")
@@ -323,14 +336,12 @@ def test_over_https_with_the_key_of_the_address(chromium, bundles, runtime, tmp_
 def test_another_model_shows_at_once(serving, phone, bundles, runtime):
     """What is kept for offline must not hide what the server has now."""
     server = serving("gru")
-    p = phone(server)
-    page = p.open()
-    page.wait_for_selector("#offline:visible", timeout=30_000)
+    page = phone(server, offline=True).open()
     assert page.inner_text("#model-line").startswith("gru")
     server.site = build_site(bundles["cnn"], web=runtime)
     page.reload()
     page.wait_for_function(
-        "() => document.getElementById('model-line').textContent.startsWith('cnn')", timeout=30_000
+        "() => document.getElementById('model-line').textContent.startsWith('cnn')"
     )
 
 
@@ -356,20 +367,20 @@ def test_a_browser_that_trusts_the_authority(chromium, bundles, runtime, tmp_pat
             args=FLAGS,
             env={**os.environ, "HOME": str(home)},
         )
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.goto(f"https://localhost:{server.port}/#key={server.key}")
-        page.wait_for_selector("html[data-state=ready]", timeout=60_000)
-        page.wait_for_selector("#offline:visible", timeout=30_000)
+        page.wait_for_selector("html[data-state=ready]")
+        page.wait_for_selector("#offline:visible")
         context.close()
 
 
 def test_a_reload_without_network(serving, phone):
-    p = phone(serving("gru"))
+    p = phone(serving("gru"), offline=True)
     page = p.open()
-    page.wait_for_selector("#offline:visible", timeout=30_000)
     p.context.set_offline(True)
     page.reload()
-    page.wait_for_selector("html[data-state=ready]", timeout=60_000)
+    page.wait_for_selector("html[data-state=ready]")
     assert page.evaluate("() => har.checked.worst") < 1e-4
 
 
