@@ -169,6 +169,8 @@ def _echo_report(report: Report, *, strict: bool) -> None:
         click.echo(f"  {len(report.subjects)} subjects, {len(report.activities)} activities")
     if 1 < len(report.files) <= MAX_FILES:
         click.echo("\n" + "\n".join(f"  {file.title}" for file in report.files))
+    for line in output.left_out(report.not_used):
+        click.echo(f"  {line}")
     click.echo()
     kinds = _by_kind(report)
     for first, *others in kinds:

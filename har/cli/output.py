@@ -21,6 +21,18 @@ def wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH)
 
 
+def left_out(files: Iterable[tuple[str, str]], at_most: int = 5) -> list[str]:
+    """Files that are not read, those of one reason in a line."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in files:
+        by_reason.setdefault(reason, []).append(name)
+    lines = []
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+        lines.append(f"not read: {', '.join(names[:at_most])}{more}: {reason}")
+    return lines
+
+
 def echo_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from har.cli.output import wrapped
+from har.cli.output import left_out, wrapped
 from har.evaluation.numerals import count, duration, interval, score
 from har.files import read_json
 from har.report.table import padded
@@ -41,7 +41,8 @@ def ingest(output: Output) -> str:
         f"  samples: {samples['in']:,} in = {samples['kept']:,} kept"
         + (f" + rejected: {rejected}" if rejected else " (none rejected)"),
     ]
-    lines += [f"  not read: {f['file']}: {f['reason']}" for f in s["files_rejected"]]
+    files = [(f["file"], f["reason"]) for f in (*s["files_rejected"], *s["not_used"])]
+    lines += [f"  {line}" for line in left_out(files)]
     for severity in ("error", "warning"):
         lines += [
             f"  {severity}: {f['code']} ({f['action']}, {_times(f)}): {f['first']}"

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from har.config import Table
 from har.errors import ConfigError, DataError
-from har.ingest import fields, formats, text
+from har.ingest import fields, formats, text, views
 from har.ingest.archives import check_zip
 from har.ingest.formats import tables
 from har.ingest.formats.format import HEAD_BYTES, Head, look
@@ -91,7 +91,7 @@ def _one_folder(
     found: Found,
 ) -> None:
     """The recordings of one folder: of several views of one movement, the best."""
-    views: dict[str, list[tuple[int, Source, Head]]] = defaultdict(list)
+    ranked: dict[str, list[views.Entry]] = defaultdict(list)
     chosen: list[tuple[str, Source]] = []
     for source, head in entries:
         form = formats.recognise(head)
@@ -109,17 +109,19 @@ def _one_folder(
         elif form.rank is None:
             chosen.append((form.name, source))
         else:
-            views[form.name].append((form.rank(head), source, head))
-    for name, ranked in views.items():
-        ranked.sort(key=lambda v: (v[0], v[1].name))
-        best = ranked[0]
-        if table.gravity == "removed" and len(ranked) > 1:
-            best = ranked[-1]
-        chosen.append((name, best[1]))
-        for view in ranked:
-            if view is not best:
-                reason = f"another view of the same movement; {best[2].name} is read"
-                found.not_used.append((_shown(view[1], root), reason))
+            ranked[form.name].append((source, head))
+    for name, group in ranked.items():
+        rank = formats.get(name).rank
+        assert rank is not None
+        for movement in views.movements(group):
+            best, *others = sorted(
+                movement,
+                key=lambda v: (rank(v[1]), v[0].name),
+                reverse=table.gravity == "removed",
+            )
+            chosen.append((name, best[0]))
+            reason = f"another view of the same movement; {best[1].name} is read"
+            found.not_used += [(_shown(source, root), reason) for source, _ in others]
     alone = len(chosen) == 1
     for name, source in chosen:
         shown = _shown(source, root)

@@ -79,6 +79,7 @@ def make(
         },
         "sources": len(account["sources"]),
         "files_rejected": account["files_rejected"],
+        "not_used": account["not_used"],
         "missing": account["missing"],
         "findings": _findings(account, [*labels.names(seconds), *labels.twins(digests)]),
     }

@@ -23,6 +23,7 @@ BROKEN_ARCHIVE = (
 
 # Text that pyarrow parses at a time.
 BLOCK_BYTES = 1 << 20
+TAIL_BYTES = 4096
 
 
 def read_bytes(source: Source) -> bytes:
@@ -47,6 +48,15 @@ def read_bytes(source: Source) -> bytes:
             return archive.read(source.member)
     except BROKEN_ARCHIVE as e:
         raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
+
+
+def tail(source: Source) -> bytes:
+    """The last lines of a text."""
+    if source.member:
+        return read_bytes(source)[-TAIL_BYTES:]
+    with source.path.open("rb") as f:
+        f.seek(max(0, source.path.stat().st_size - TAIL_BYTES))
+        return f.read()
 
 
 def parts(source: Source, header_lines: int, size: int) -> Iterator[Source]:

@@ -1,0 +1,90 @@
+"""Which files of a folder show one movement, and which are recordings of their own.
+
+Loggers write one file for each sensor: with gravity, without it, uncalibrated. Such files are views
+of one movement if their names differ by the sensor alone and their times coincide. Two exports of
+one app that lie in one folder are two recordings.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from har.ingest import clock, text
+from har.ingest.formats.format import Head, decode
+from har.ingest.raw import Source
+
+COINCIDE = 0.9
+"""Views of one movement share this part of the time from the first sample to the last."""
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_]+")
+_OF_SENSORS = {
+    "acc", "accel", "acceleration", "accelerometer", "accelerometre", "beschleunigung", "total",
+    "linear", "lin", "user", "raw", "data", "uncalibrated", "calibrated", "gravity", "grav", "with",
+    "without", "no", "g", "sensor", "motion", "device",
+}  # fmt: skip
+
+Entry = tuple[Source, Head]
+
+
+def movements(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Files of one format and folder, those of one movement together."""
+    named: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
+    for source, head in entries:
+        named[_name(head.stem)].append((source, head))
+    groups: list[list[Entry]] = []
+    for same in named.values():
+        if len(same) == 1:
+            groups.append(same)
+            continue
+        spans: list[tuple[float, float] | None] = []
+        mine: list[list[Entry]] = []
+        for entry in same:
+            span = _span(*entry)
+            near = next((i for i, other in enumerate(spans) if _coincide(span, other)), None)
+            if near is None:
+                spans.append(span)
+                mine.append([entry])
+            else:
+                mine[near].append(entry)
+        groups += mine
+    return groups
+
+
+def _name(stem: str) -> tuple[str, ...]:
+    """What a file's name says besides the sensor."""
+    words = (w.lower() for w in _WORD.findall(stem))
+    return tuple(w for w in words if w not in _OF_SENSORS)
+
+
+def _span(source: Source, head: Head) -> tuple[float, float] | None:
+    """The first and the last value of the time column, in its own unit."""
+    names = head.names
+    at = next((i for i, name in enumerate(names) if clock.NAME.fullmatch(name)), None)
+    if at is None:
+        return None
+    lines = decode(head.data).splitlines()
+    first = _time(lines, at)
+    last = _time(reversed(decode(text.tail(source)).splitlines()), at)
+    return None if first is None or last is None else (first, last)
+
+
+def _time(lines: Iterable[str], at: int) -> float | None:
+    """The first number in a column."""
+    for line in lines:
+        delimiter = max(",;\t", key=line.count)
+        for row in csv.reader([line], delimiter=delimiter):
+            try:
+                return float(row[at] if delimiter == "," else row[at].replace(",", "."))
+            except (IndexError, ValueError):
+                continue
+    return None
+
+
+def _coincide(a: tuple[float, float] | None, b: tuple[float, float] | None) -> bool:
+    if a is None or b is None:  # only the names tell
+        return a is b
+    shared = min(a[1], b[1]) - max(a[0], b[0])
+    return shared >= COINCIDE * (max(a[1], b[1]) - min(a[0], b[0]))

@@ -1,0 +1,63 @@
+"""Files of one folder: views of one movement, or recordings of their own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from har.config import Table
+from har.ingest import discovery, opening
+
+sys.path.insert(0, str(Path(__file__).parent))
+import exports
+from exports import walk
+
+
+def found(folder: Path, **said) -> list[tuple[str, str, int]]:
+    """Subject, session and samples of what is read."""
+    table = Table(path=str(folder), **{"convention": "android", "subject": "s", **said})
+    return sorted(
+        (r.subject, r.session.rpartition("-")[2], r.n_samples) for r in opening.read(folder, table)
+    )
+
+
+def test_exports_of_one_app_in_one_folder_are_recordings_each(tmp_path):
+    folder = tmp_path / "phyphox"
+    for name, seconds in (("p1_Walking", 12), ("p2_Jumping", 14), ("p3_Walking", 13)):
+        t, a = walk(seconds=seconds, gravity=False)
+        exports.phyphox(folder, t, a, name, kind="Linear Acceleration")
+    assert [n for *_, n in found(folder)] == [600, 700, 650]
+    people = [(who, n) for who, _, n in found(folder, pattern="{subject}_{activity}.csv")]
+    assert people == [("p1", 600), ("p2", 700), ("p3", 650)]
+
+
+@pytest.mark.parametrize(
+    ("names", "read"),
+    [
+        (("Accelerometer", "Linear Accelerometer"), 1),
+        (("p1 Accelerometer", "p1 Linear Accelerometer"), 1),
+        (("p1_acc", "p2_linear_acc"), 2),
+        (("walk_1_raw_data", "walk_2_raw_data"), 2),
+    ],
+)
+def test_views_differ_in_name_by_the_sensor_alone(tmp_path, names, read):
+    t, a = walk()
+    _, linear = walk(gravity=False)
+    exports.phyphox(tmp_path / "x", t, a, names[0])
+    exports.phyphox(tmp_path / "x", t, linear, names[1], kind="Linear Acceleration")
+    listed = discovery.find(Table(path=str(tmp_path / "x")), tmp_path)
+    assert len(listed.sources) == read
+    assert sum("another view" in reason for _, reason in listed.not_used) == 2 - read
+
+
+def test_views_cover_the_same_time(tmp_path):
+    t, a = walk()
+    _, linear = walk(gravity=False)
+    exports.phyphox(tmp_path / "x", t, a, "Accelerometer", kind="")
+    exports.phyphox(tmp_path / "x", t[:600], linear[:600], "Linear Accelerometer", kind="")
+    assert len(discovery.find(Table(path=str(tmp_path / "x")), tmp_path).sources) == 2
+    exports.sensor_logger(tmp_path / "y", t, a, "TotalAcceleration", platform="android")
+    exports.sensor_logger(tmp_path / "y", t + 3600, a, "Accelerometer", platform="android")
+    assert len(discovery.find(Table(path=str(tmp_path / "y")), tmp_path).sources) == 2
