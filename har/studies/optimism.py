@@ -10,7 +10,7 @@ from har import pipeline
 from har.evaluation import scoring
 from har.evaluation.collect import ModelJobs
 from har.evaluation.results import Claim, Gap, Optimism, OptimismOf, Shared
-from har.report import gap as words
+from har.report import gap
 from har.report.stage import OPTIMISM
 from har.studies import pictures, scores
 from har.studies.answer import Outcome
@@ -54,11 +54,11 @@ def run(finished: Finished) -> Outcome:
     return Outcome(
         study=OPTIMISM,
         pipeline=finished.name,
-        title=f"{finished.name}: {words.TITLE[0].lower()}{words.TITLE[1:]}",
-        says=[words.headline(section)],
-        head=words.HEAD,
-        rows=words.rows(section),
-        protocol=" ".join(words.why(section)),
+        title=f"{finished.name}: {gap.TITLE[0].lower()}{gap.TITLE[1:]}",
+        says=[gap.headline(section)],
+        head=gap.HEAD,
+        rows=gap.rows(section),
+        protocol=" ".join(gap.why(section)),
         data=section.as_json(),
         draw=lambda ink: pictures.pairs(
             {n: (s.honest.macro_f1, s.leaky.macro_f1) for n, s in section.scores.items()},
@@ -84,7 +84,7 @@ def _gap(finished: Finished, jobs: ModelJobs) -> OptimismOf:
     leaky = Claim(macro_f1=scores.pooled(claimed), accuracy=scores.accuracy(claimed))
     fair = Claim(macro_f1=told["macro_f1"], accuracy=told["accuracy"])
     return OptimismOf(
-        of=words.belongs_to(finished.results, jobs.name),
+        of=gap.belongs_to(finished.results, jobs.name),
         honest=fair,
         leaky=leaky,
         gap=Gap(
