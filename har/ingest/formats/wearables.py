@@ -235,8 +235,7 @@ def is_actigraph_csv(head: Head) -> bool:
 
 def read_actigraph_csv(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     """Raw exports, in g. Exports of counts per epoch hold no acceleration and are refused."""
-    lines = decode(head.data).splitlines()
-    top = "\n".join(lines[:10])
+    top = decode(head.data[:2048])
     if not re.search(r"at \d+ ?Hz", top):
         epoch = re.search(r"Epoch Period \(hh:mm:ss\) ([\d:]+)", top)
         length = f" of {epoch[1]}" if epoch else ""
@@ -246,15 +245,18 @@ def read_actigraph_csv(source: Source, head: Head, hints: Hints) -> Iterator[Raw
         )
     found = re.search(r"at (\d+) ?Hz", top)
     assert found is not None
-    named = any(c.isalpha() for c in lines[10].split(",")[-1])
-    names = lines[10].split(",") if named else ["x", "y", "z"]
-    axes = [n for n in names if re.search(r"\b[XYZ]\b", n, re.IGNORECASE)]
+    header, names = head.header, head.names
+    axes = [n for n in names if re.search(r"\b[XYZ]\b", n, re.IGNORECASE)] or names[-3:]
+    if len(axes) != 3:
+        raise DataError(f"{source.name}: no three axes in it; its columns are {', '.join(names)}.")
     columns, skipped = text.read_columns(
         text.read_bytes(source),
         names=names,
         include=axes,
         types=dict.fromkeys(axes, "float64"),
-        skip_rows=11 if named else 10,
+        delimiter=header.delimiter,
+        decimal=header.decimal,
+        skip_rows=header.skip_rows,
         where=source.name,
     )
     for raw in tables.stretches(
