@@ -140,13 +140,12 @@ def _names(
     """The names, units and names line above the data; empty where there are none."""
     units: tuple[str, ...] = ()
     for line in reversed(lines):
-        bare = line.strip().lstrip("#%/ \t") if line.startswith(_COMMENT) else line.strip()
-        if not bare:
+        comment = line.startswith(_COMMENT)
+        bare = line.lstrip("#%/ \t").strip() if comment else line.strip()
+        fields = _stripped(_fields(bare, delimiter)) if bare else ()
+        if not bare or (comment and len(fields) != width):
             continue
-        fields = _stripped(_fields(bare, delimiter))
         if len(fields) < 2 or abs(len(fields) - width) > max(1, width // 2):
-            if line.startswith(_COMMENT):
-                continue
             break
         given = [f.strip("()[]*") for f in fields if f]
         if all(_UNIT.fullmatch(f.replace(" ", "")) for f in given):

@@ -116,7 +116,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         columns, why = _told(source, head, whole, linear=linear)
         if why:
             findings.append(Finding("sensor", "info", "fixed", why, source.name))
-    sensor = None if whole else _sensor_column(head)
+    sensor = None if whole else _sensor_column(head, columns)
     table, rejected = (whole, {}) if whole else _delimited(source, head, columns, sensor)
     axes = [columns.x, columns.y, columns.z]
     for wanted in (*axes, columns.time, columns.label, columns.subject):
@@ -172,13 +172,12 @@ def _told(
     return columns, why
 
 
-def _sensor_column(head: Head) -> str | None:
+def _sensor_column(head: Head, columns: Columns) -> str | None:
     """The column that may say which sensor a row is of."""
     rows = [row for row in head.header.rows if len(row) >= len(head.names)]
-    first = {c: [row[i] for row in rows] for i, c in enumerate(head.names)}
-    return long_form.sensor_column(
-        {c: v for c, v in first.items() if not (_LABEL.fullmatch(c) or _SUBJECT.fullmatch(c))}
-    )
+    used = columns.model_dump().values()
+    first = {c: [row[i] for row in rows] for i, c in enumerate(head.names) if c not in used}
+    return long_form.sensor_column(first)
 
 
 def _one_sensor(
@@ -277,8 +276,8 @@ def _delimited(
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     names = head.names
     wanted = [c for c in dict.fromkeys((*columns.model_dump().values(), sensor)) if c in names]
-    types = dict.fromkeys((columns.x, columns.y, columns.z), "float64")
-    types |= {c: "dictionary" for c in (columns.label, columns.subject, sensor) if c}
+    types = {c: "dictionary" for c in (columns.label, columns.subject, sensor) if c}
+    types |= dict.fromkeys((columns.x, columns.y, columns.z), "float64")
     data, repeated = _without_headers(text.read_bytes(source), head.header)
     table, skipped = text.read_columns(
         data,
@@ -355,8 +354,9 @@ def in_parts(head: Head, hints: Hints) -> bool:
     if head.data[:4] == b"PAR1":
         return False
     columns = hints.columns or guess_columns(head)
-    timed = columns is not None and columns.time is not None and columns.subject is None
-    return timed and _sensor_column(head) is None
+    if columns is None or columns.time is None or columns.subject is not None:
+        return False
+    return _sensor_column(head, columns) is None
 
 
 FORMAT = Format(
