@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from har.errors import DataError
-from har.ingest.raw import TO_MS2, Finding, Raw, finite_rows, runs
+from har.ingest.raw import (
+    ANOTHER_SENSOR,
+    REPEATED_HEADER,
+    TO_MS2,
+    Finding,
+    Raw,
+    finite_rows,
+    runs,
+)
 from har.recording import Annotation, Recording
 
 RESTART_S = 1.0
@@ -82,8 +90,9 @@ def clean(raw: Raw) -> tuple[list[Recording], Account]:
         raise DataError(f"{raw.source}: {missing} is not known. Set dataset.{missing}.")
     account = Account(raw.source, raw.n_in, rejected=Counter(raw.rejected))
     account.findings += raw.findings
-    if raw.rejected:
-        n, what = sum(raw.rejected.values()), ", ".join(sorted(raw.rejected))
+    unread = {k: n for k, n in raw.rejected.items() if k not in (ANOTHER_SENSOR, REPEATED_HEADER)}
+    if unread:
+        n, what = sum(unread.values()), ", ".join(sorted(unread))
         account.findings.append(
             Finding("unreadable", "warning", "rejected", f"{n} rows: {what}.", raw.source, n)
         )

@@ -149,6 +149,11 @@ def _unknown(head: Head) -> str:
             "not a format that is known (no header line). If it is a table, its columns are called "
             "_0, _1, … in dataset.columns"
         )
+    if len(head.columns) == 2:
+        return (
+            f"one column of values beside time (its columns are {have}): x, y and z must be "
+            "in one file"
+        )
     return f"not a format that is known (its columns are {have}). Name them in dataset.columns"
 
 

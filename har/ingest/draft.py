@@ -87,10 +87,8 @@ def _columns(table: Table, head: Head | None) -> list[str]:
         return []
     guess = tables.guess_columns(head)
     columns = guess.model_dump(exclude_none=True) if guess else {}
-    if not tables.recognise(head):
+    if guess is None:
         columns = dict.fromkeys(("time", "x", "y", "z"), FILL_IN)
-    if not columns:
-        return []
     others = [c for c in head.names if c not in columns.values()]
     lines = [f"  columns: {_yaml(columns)}"]
     if others:

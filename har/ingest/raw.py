@@ -19,6 +19,9 @@ Gravity = Literal["present", "removed"]
 
 TO_MS2: dict[str, float] = {"m/s2": 1.0, "g": STANDARD_GRAVITY, "mg": STANDARD_GRAVITY / 1000}
 
+ANOTHER_SENSOR, REPEATED_HEADER = "of another sensor", "repeated header line"
+"""Rows of a source that are no readings of its accelerometer."""
+
 
 class Part(NamedTuple):
     """Whole lines of a text file: the bytes at which its header ends, they begin and they end."""

@@ -54,7 +54,7 @@ def parts(source: Source, table: Table) -> Iterator[Source]:
         return
     head = head_of(source)
     if formats.get(source.extra["format"]).in_parts(head, Hints(table)):
-        yield from text.parts(source, head.skip_rows, PART_BYTES)
+        yield from text.parts(source, head.header.skip_rows, PART_BYTES)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import zipfile
 import zlib
@@ -163,6 +164,9 @@ def read_columns(
 
     if not data.isascii():
         data = _utf8(data)
+    if delimiter == " ":  # however many of them
+        data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
+        data = re.sub(rb"[ \t]+", b" ", data)
     skipped = 0
 
     def skip(_row: Any) -> str:
@@ -235,7 +239,7 @@ def _type(name: str) -> Any:
 def _numbers(texts: np.ndarray, decimal: str) -> np.ndarray:
     import pandas as pd
 
-    series = pd.Series(texts, dtype="string")
+    series = pd.Series(texts, dtype="string").str.strip(" ;")
     if decimal != ".":
         series = series.str.replace(decimal, ".", regex=False)
     return pd.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan)

@@ -16,6 +16,7 @@ from har.config import Table
 from har.errors import DataError
 from har.ingest import discovery, resolution
 from har.ingest.formats import cwa, geneactiv
+from har.ingest.formats.format import NotAcceleration
 from har.ingest.repair import repair
 
 G = 9.80665
@@ -173,22 +174,52 @@ def test_gt3x_with_damaged_seconds(tmp_path):
     assert np.diff(got.time_s).max() == pytest.approx(2 + 1 / 30, abs=1e-3)
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_actigraph_raw_csv(tmp_path, named):
+ACTIGRAPH = """\
+------------ Data File Created By ActiGraph GT3X+ ActiLife v6.11.9 Firmware v3.2.1 date format \
+M/d/yyyy at 30 Hz  Filter Normal -----------
+Serial Number: NEO1F00000000
+Start Time 14:30:00
+Start Date 6/27/2012
+Epoch Period (hh:mm:ss) 00:00:00
+Download Time 10:16:36
+Download Date 6/28/2012
+Current Memory Address: 0
+Current Battery Voltage: 4.22     Mode = 12
+--------------------------------------------------
+"""
+AXES = "Accelerometer X,Accelerometer Y,Accelerometer Z"
+
+
+def actigraph(path, xyz, header="", *, comma=False):
+    rows = [",".join(f"{v:.3f}" for v in row) for row in xyz]
+    if header.startswith("Timestamp"):
+        rows = [f"6/27/2012 14:30:{i / 30:06.3f},{row}" for i, row in enumerate(rows)]
+    if "Gyro" in header:
+        rows = [f"{row},31.5,900,-900,900" for row in rows]
+    lines = "\n".join([header.strip("\n"), *rows] if header.strip() else rows) + "\n"
+    if comma:
+        lines = lines.replace(",", ";").replace(".", ",")
+    path.write_text(ACTIGRAPH + "\n" * header.startswith("\n") + lines)
+    return path
+
+
+@pytest.mark.parametrize("comma", [False, True])
+@pytest.mark.parametrize(
+    "header",
+    ["", AXES, f"\n{AXES}", f"\n\n{AXES}", "\n", f"Timestamp,{AXES}", "Axis X,Axis Y,Axis Z",
+     f"Timestamp,{AXES},Temperature,Gyroscope X,Gyroscope Y,Gyroscope Z"],
+)  # fmt: skip
+def test_actigraph_raw_csv(tmp_path, header, comma):
     xyz = signal()
-    head = [
-        "------------ Data File Created By ActiGraph GT3X+ ActiLife v6.11.9 Firmware v3.2.1 date "
-        "format M/d/yyyy at 30 Hz  Filter Normal -----------",
-        "Serial Number: NEO1F00000000", "Start Time 14:30:00", "Start Date 6/27/2012",
-        "Epoch Period (hh:mm:ss) 00:00:00", "Download Time 10:16:36", "Download Date 6/28/2012",
-        "Current Memory Address: 0", "Current Battery Voltage: 4.22     Mode = 12",
-        "--------------------------------------------------",
-    ]  # fmt: skip
-    if named:
-        head.append("Accelerometer X,Accelerometer Y,Accelerometer Z")
-    lines = [",".join(f"{v:.3f}" for v in row) for row in xyz]
-    path = tmp_path / "raw.csv"
-    path.write_text("\n".join([*head, *lines]) + "\n")
-    (got,), _ = read(path)
+    (got,), rejected = read(actigraph(tmp_path / "raw.csv", xyz, header, comma=comma))
     np.testing.assert_allclose(got.acceleration / G, xyz, atol=6e-4)
-    assert got.rate_hz == 30
+    assert (got.rate_hz, got.n_samples, rejected) == (30, len(xyz), {})
+
+
+def test_actigraph_without_samples_and_with_counts(tmp_path):
+    path = actigraph(tmp_path / "raw.csv", [], AXES)
+    assert read(path) == ([], Counter())
+    path = actigraph(path, np.ones((40, 3)), "Axis1,Axis2,Axis3")
+    path.write_text(path.read_text().replace("(hh:mm:ss) 00:00:00", "(hh:mm:ss) 00:00:10"))
+    with pytest.raises(NotAcceleration, match="counts per epoch of 00:00:10"):
+        read(path)

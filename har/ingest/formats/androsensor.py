@@ -45,9 +45,9 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         names=head.names,
         include=[time, *axes],
         types=dict.fromkeys([time, *axes], "float64"),
-        delimiter=head.delimiter,
-        decimal=head.decimal,
-        skip_rows=head.skip_rows,
+        delimiter=head.header.delimiter,
+        decimal=head.header.decimal,
+        skip_rows=head.header.skip_rows,
         where=source.name,
     )
     yield from tables.stretches(

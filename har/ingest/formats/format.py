@@ -12,6 +12,8 @@ from typing import Any
 from har.config import Columns, Table
 from har.errors import DataError
 from har.ingest.clock import Clock
+from har.ingest.formats import headers
+from har.ingest.formats.headers import Header
 from har.ingest.raw import Raw, Source
 
 HEAD_BYTES = 16_384
@@ -31,25 +33,18 @@ class Head:
         Path inside its folder or archive, with `/`.
     data : bytes
         The first 16 kB.
-    columns : tuple of str
-        Fields of the header line, stripped; empty if there is none or it is not text.
-    delimiter, decimal : str
-    skip_rows : int
-        Lines up to and including the header line.
-    n_fields : int
-        Of the first data line.
-    first : tuple of str
-        That line's fields.
+    header : Header
+        What its first lines say; empty if it is not text.
     """
 
     name: str
     data: bytes
-    columns: tuple[str, ...] = ()
-    delimiter: str = ","
-    decimal: str = "."
-    skip_rows: int = 0
-    n_fields: int = 0
-    first: tuple[str, ...] = ()
+    header: Header = field(default_factory=Header)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the header line; empty if there is none."""
+        return self.header.columns
 
     @property
     def stem(self) -> str:
@@ -63,7 +58,7 @@ class Head:
     def names(self) -> list[str]:
         """A name for every field of a data line, unique, so that pyarrow takes them."""
         out: list[str] = []
-        for i in range(max(self.n_fields, len(self.columns))):
+        for i in range(max(self.header.n_fields, len(self.columns))):
             name = self.columns[i] if i < len(self.columns) else ""
             out.append(name if name and name not in out else f"_{i}")
         return out
@@ -114,30 +109,10 @@ def look(name: str, data: bytes) -> Head:
     """Recognise text, its delimiter, decimal sign and header line."""
     if b"\0" in data[:4096]:
         return Head(name, data)
-    text = decode(data)
-    lines = text.splitlines()
-    if len(data) >= HEAD_BYTES and lines:
+    lines = re.split("\r\n|\n|\r", decode(data))
+    if len(data) >= HEAD_BYTES:
         lines.pop()  # cut off in the middle
-    for number, line in enumerate(lines[:40]):
-        if not line.strip() or line.startswith("#"):
-            continue
-        delimiter = max(",;\t|", key=line.count)
-        fields = tuple(f.strip() for f in next(csv.reader([line], delimiter=delimiter), []))
-        if len(fields) < 3:
-            if len(line.split()) >= 3 and all(is_number(f) for f in line.split()):
-                delimiter, fields = " ", tuple(line.split())
-            else:
-                continue
-        following = next((f for f in lines[number + 1 :] if f.strip()), "")
-        if all(is_number(f) for f in fields if f):  # no header line: numbers at once
-            decimal = "," if delimiter != "," and any("," in f for f in fields) else "."
-            return Head(name, data, (), delimiter, decimal, number, len(fields), fields)
-        first = tuple(f.strip() for f in next(csv.reader([following], delimiter=delimiter), []))
-        decimal = "," if delimiter != "," and _has_decimal_comma(first) else "."
-        return Head(
-            name, data, fields, delimiter, decimal, number + 1, len(first) or len(fields), first
-        )
-    return Head(name, data)
+    return Head(name, data, headers.read(lines))
 
 
 def decode(data: bytes) -> str:
@@ -148,17 +123,6 @@ def decode(data: bytes) -> str:
             if e.start >= len(data) - 4 and encoding == "utf-8-sig":  # a character cut in two
                 return data[: e.start].decode(encoding)
     return data.decode("latin-1")
-
-
-_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?|nan|NaN|-?inf")
-
-
-def is_number(text: str) -> bool:
-    return bool(_NUMBER.fullmatch(text.strip()))
-
-
-def _has_decimal_comma(fields: Iterable[str]) -> bool:
-    return any(re.fullmatch(r"[-+]?\d+,\d+([eE][-+]?\d+)?", f) for f in fields)
 
 
 def beside(source: Source, name: str) -> Source:

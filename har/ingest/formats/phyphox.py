@@ -70,9 +70,9 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         names=head.names,
         include=wanted,
         types=dict.fromkeys(wanted, "float64"),
-        delimiter=head.delimiter,
-        decimal=head.decimal,
-        skip_rows=head.skip_rows,
+        delimiter=head.header.delimiter,
+        decimal=head.header.decimal,
+        skip_rows=head.header.skip_rows,
         where=source.name,
     )
     gravity: Gravity = "removed" if removed(head) else "present"

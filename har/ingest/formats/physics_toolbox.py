@@ -40,9 +40,9 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         names=head.names,
         include=[time, *axes],
         types=dict.fromkeys(axes, "float64"),
-        delimiter=head.delimiter,
-        decimal=head.decimal,
-        skip_rows=head.skip_rows,
+        delimiter=head.header.delimiter,
+        decimal=head.header.decimal,
+        skip_rows=head.header.skip_rows,
         where=source.name,
     )
     time_s, learnt, findings = tables.seconds(columns[time], time, hints, source.name)

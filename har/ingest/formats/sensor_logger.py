@@ -22,7 +22,7 @@ import numpy as np
 
 from har.errors import DataError
 from har.ingest import text
-from har.ingest.formats import tables
+from har.ingest.formats import sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, beside, small_table
 from har.ingest.raw import Convention, Finding, Gravity, Raw, Source, Unit
 
@@ -46,7 +46,8 @@ def _kind(head: Head) -> str:
 
 def recognise(head: Head) -> bool:
     columns = {c.lower() for c in head.columns}
-    return {"time", "seconds_elapsed", "x", "y", "z"} <= columns and _kind(head) not in OTHERS
+    other = sensors.kind_of_path(head.stem, "") == sensors.OTHER or _kind(head) in OTHERS
+    return {"time", "seconds_elapsed", "x", "y", "z"} <= columns and not other
 
 
 def companion(head: Head) -> bool:
@@ -76,9 +77,9 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         names=head.names,
         include=[names["time"], names["seconds_elapsed"], *axes],
         types={names["seconds_elapsed"]: "float64", **dict.fromkeys(axes, "float64")},
-        delimiter=head.delimiter,
-        decimal=head.decimal,
-        skip_rows=head.skip_rows,
+        delimiter=head.header.delimiter,
+        decimal=head.header.decimal,
+        skip_rows=head.header.skip_rows,
         where=source.name,
     )
     acceleration = np.column_stack([columns[a] for a in axes])
@@ -193,7 +194,7 @@ def read_wrist(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         names=head.names,
         include=["seconds_elapsed", *_WRIST],
         types=dict.fromkeys(["seconds_elapsed", *_WRIST], "float64"),
-        skip_rows=head.skip_rows,
+        skip_rows=head.header.skip_rows,
         where=source.name,
     )
     values = np.column_stack([columns[c] for c in _WRIST])

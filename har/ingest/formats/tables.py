@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -12,61 +15,85 @@ import numpy as np
 from har.config import Columns, did_you_mean
 from har.errors import DataError
 from har.ingest import clock, text
+from har.ingest.formats import long_form, sensors
 from har.ingest.formats.format import Format, Head, Hints
-from har.ingest.raw import Convention, Finding, Gravity, Raw, Source, Unit, runs
+from har.ingest.formats.headers import Header
+from har.ingest.raw import (
+    ANOTHER_SENSOR,
+    REPEATED_HEADER,
+    Convention,
+    Finding,
+    Gravity,
+    Raw,
+    Source,
+    Unit,
+    runs,
+)
 
 # Turns for each person from which on a table of several is taken to be interleaved.
 MANY_TURNS = 20
 
-_AXIS = re.compile(
-    r"(?:.*?(?P<kind>acc(?:el)?(?:eration|erometer)?|gf|g-?force|lin(?:ear)?|a)?[\s_.-]*)?"
-    r"\(?(?P<axis>[xyz])\)?[\s_]*(?P<unit>[(\[].*[)\]])?",
-    re.IGNORECASE,
-)
-_OTHER_SENSOR = re.compile(r"gyr|mag|rot|grav|euler|quat|orient|baro|gps|pitch|roll|yaw", re.I)
 _LABEL = re.compile(r"(label|activity|class|target|annotation)(_?name)?", re.IGNORECASE)
 _SUBJECT = re.compile(r"(subject|participant|user|person|who)(_?(id|name|nr|no))?", re.IGNORECASE)
 
 
 def guess_columns(head: Head) -> Columns | None:
-    """The columns of a table whose header names them plainly, or None.
-
-    Columns of other sensors (gyroscope, gravity) are left alone; of two acceleration triples the
-    first is taken.
-    """
-    groups: dict[str, dict[str, str]] = {}
-    for name in head.columns:
-        match = _AXIS.fullmatch(name)
-        if match and not _OTHER_SENSOR.search(name):
-            axis = match["axis"].lower()
-            base = (name[: match.start("axis")] + name[match.end("axis") :]).lower()
-            groups.setdefault(base, {}).setdefault(axis, name)
-    triple = next((g for g in groups.values() if len(g) == 3), None)
-    if triple is None:
+    """The columns of a table whose header or values name them plainly, or None."""
+    try:
+        return _guess(head, lambda names: _beginning(head, names))[0]
+    except DataError:
         return None
+
+
+def _guess(
+    head: Head, rows: Callable[[Sequence[str]], np.ndarray], *, linear: bool = False
+) -> tuple[Columns | None, str]:
+    """The columns of a table, and why they are taken where that is worth saying."""
+    triple, why = sensors.choose(_candidates(head), lambda t: rows(t.names), linear=linear)
+    if triple is None:
+        return None, ""
 
     def first(pattern: re.Pattern[str]) -> str | None:
         return next((c for c in head.columns if pattern.fullmatch(c)), None)
 
-    return Columns(
-        time=first(clock.NAME), x=triple["x"], y=triple["y"], z=triple["z"],
-        label=first(_LABEL), subject=first(_SUBJECT),
-    )  # fmt: skip
+    x, y, z = triple.names
+    time, label, subject = first(clock.NAME), first(_LABEL), first(_SUBJECT)
+    return Columns(time=time, x=x, y=y, z=z, label=label, subject=subject), why
 
 
-def unit_of(columns: Columns) -> Unit | None:
-    """The unit that the header gives in brackets, if any."""
-    match = re.search(r"[(\[](.+)[)\]]", columns.x)
-    if not match:
-        return None
-    inside = match[1].replace(" ", "").lower()
-    if re.search(r"m/s|ms-2|ms\^-2", inside):
-        return "m/s2"
-    return {"g": "g", "mg": "mg"}.get(inside)  # type: ignore[return-value]
+def _candidates(head: Head) -> list[sensors.Triple]:
+    """Columns that may be an accelerometer's, by their names and the file's."""
+    found = sensors.triples(head.columns, head.header.units)
+    path = PurePosixPath(head.name)
+    if sensors.kind_of_path(path.stem, path.parent.name) == sensors.OTHER:
+        return [t for t in found if sensors.kind_of(t.words) == sensors.ACCELERATION]
+    return [t for t in found if t.kind != sensors.OTHER]
+
+
+def _beginning(head: Head, names: Sequence[str]) -> np.ndarray:
+    """Some columns of a table's first rows."""
+    at = [head.names.index(n) for n in names]
+    point = head.header.decimal
+    rows = [[row[i].replace(point, ".") for i in at] for row in head.header.rows
+            if len(row) > max(at)]  # fmt: skip
+    texts = np.array(rows, dtype=object).reshape(-1, len(at))
+    return np.column_stack([numbers(column) for column in texts.T])
+
+
+def unit_of(columns: Columns, head: Head) -> Unit | None:
+    """The unit that the header gives, if any."""
+    units = dict(zip(head.columns, head.header.units, strict=False))
+    unit = sensors.acceleration_unit(columns.x)
+    return unit or sensors.acceleration_unit(f"({units.get(columns.x, '')})")
 
 
 def recognise(head: Head) -> bool:
-    return head.data[:4] == b"PAR1" or guess_columns(head) is not None
+    return head.data[:4] == b"PAR1" or bool(_candidates(head))
+
+
+def companion(head: Head) -> bool:
+    """A table of another sensor."""
+    return bool(sensors.triples(head.columns, head.header.units)) and not recognise(head)
 
 
 def recognise_with(head: Head, columns: Columns) -> bool:
@@ -78,38 +105,97 @@ def recognise_with(head: Head, columns: Columns) -> bool:
 
 def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     """One recording for each stretch of one subject."""
-    parquet = head.data[:4] == b"PAR1"
-    columns = hints.columns or (None if parquet else guess_columns(head))
-    table, rejected = (_parquet if parquet else _delimited)(source, head, columns)
+    whole = None
+    if head.data[:4] == b"PAR1":
+        whole = _parquet(source)
+        head = replace(head, header=Header(columns=tuple(whole)))
+    findings: list[Finding] = []
+    linear = hints.table.gravity == "removed"
+    columns = hints.columns
     if columns is None:
-        columns = guess_columns(Head(head.name, b"", tuple(table)))
-    if columns is None:
-        raise DataError(
-            f"{source.name}: no columns that are plainly x, y, z; it has {', '.join(table)}. "
-            "Name them in dataset.columns."
-        )
+        columns, why = _told(source, head, whole, linear=linear)
+        if why:
+            findings.append(Finding("sensor", "info", "fixed", why, source.name))
+    sensor = None if whole else _sensor_column(head, columns)
+    table, rejected = (whole, {}) if whole else _delimited(source, head, columns, sensor)
     axes = [columns.x, columns.y, columns.z]
     for wanted in (*axes, columns.time, columns.label, columns.subject):
         if wanted is not None and wanted not in table:
             raise DataError(
                 f"{source.name}: no column {wanted!r}{did_you_mean(wanted, table)} "
-                f"It has: {', '.join(table)}."
+                f"It has: {', '.join(head.names)}."
             )
+    if sensor is not None:
+        table, found = _one_sensor(source, table, sensor, axes, linear=linear)
+        findings += found
+        if found:
+            rejected[ANOTHER_SENSOR] = found[0].count
     acceleration = np.column_stack([numbers(table[a]) for a in axes])
     time_s, learnt = None, None
-    findings: list[Finding] = []
     if columns.time is not None and len(acceleration):
-        time_s, learnt, findings = seconds(table[columns.time], columns.time, hints, source.name)
+        time_s, learnt, found = seconds(table[columns.time], columns.time, hints, source.name)
+        findings += found
     order = [c for c in head.columns if c in axes]
     if order and order != axes:
         message = f"Columns run {', '.join(order)}: read by name, as x y z."
         findings.append(Finding("axis-order", "info", "fixed", message, source.name))
+    if n := rejected.get(REPEATED_HEADER):
+        message = f"The header line comes again {n} times."
+        findings.append(Finding("header", "info", "rejected", message, source.name, n))
     label = _texts(table[columns.label]) if columns.label else None
     subject = _texts(table[columns.subject]) if columns.subject else None
     yield from stretches(
         source, hints, acceleration, time_s=time_s, learnt=learnt, label=label, subject=subject,
-        unit=unit_of(columns), rejected=rejected, findings=findings,
+        unit=unit_of(columns, head), rejected=rejected, findings=findings,
     )  # fmt: skip
+
+
+def _told(
+    source: Source, head: Head, whole: dict[str, np.ndarray] | None, *, linear: bool
+) -> tuple[Columns, str]:
+    """The columns that the header or the values name, and why they are taken."""
+
+    def rows(names: Sequence[str]) -> np.ndarray:
+        if whole is None:
+            return _beginning(head, names)
+        return np.column_stack([numbers(whole[n]) for n in names])
+
+    try:
+        columns, why = _guess(head, rows, linear=linear)
+    except DataError as e:
+        raise DataError(f"{source.name}: {e}") from e
+    if columns is None:
+        raise DataError(
+            f"{source.name}: no columns that are plainly x, y, z; it has {', '.join(head.names)}. "
+            "Name them in dataset.columns."
+        )
+    return columns, why
+
+
+def _sensor_column(head: Head, columns: Columns) -> str | None:
+    """The column that may say which sensor a row is of."""
+    rows = [row for row in head.header.rows if len(row) >= len(head.names)]
+    used = columns.model_dump().values()
+    first = {c: [row[i] for row in rows] for i, c in enumerate(head.names) if c not in used}
+    return long_form.sensor_column(first)
+
+
+def _one_sensor(
+    source: Source, table: dict[str, np.ndarray], sensor: str, axes: list[str], *, linear: bool
+) -> tuple[dict[str, np.ndarray], list[Finding]]:
+    """The accelerometer's rows of a table in long form, and how many were left out."""
+    acceleration = np.column_stack([numbers(table[a]) for a in axes])
+    try:
+        rows = long_form.select(_texts(table[sensor]), sensor, acceleration, linear=linear)
+    except DataError as e:
+        raise DataError(f"{source.name}: {e}") from e
+    if rows is None or rows.keep.all():
+        return table, []
+    n = int((~rows.keep).sum())
+    others = ", ".join(f"{count} of {value}" for value, count in rows.others.items())
+    message = f"Rows of {rows.value} in column {sensor!r} are read. Left out: {others}."
+    found = Finding("sensor", "info", "rejected", message, source.name, n)
+    return {c: v[rows.keep] for c, v in table.items()}, [found]
 
 
 def stretches(
@@ -186,31 +272,40 @@ def stretches(
 
 
 def _delimited(
-    source: Source, head: Head, columns: Columns | None
+    source: Source, head: Head, columns: Columns, sensor: str | None
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     names = head.names
-    wanted, types = None, {}
-    if columns is not None:
-        wanted = [c for c in dict.fromkeys(columns.model_dump().values()) if c in names]
-        types = dict.fromkeys((columns.x, columns.y, columns.z), "float64")
-        types |= {c: "dictionary" for c in (columns.label, columns.subject) if c}
-        types = {k: v for k, v in types.items() if k in names}
+    wanted = [c for c in dict.fromkeys((*columns.model_dump().values(), sensor)) if c in names]
+    types = {c: "dictionary" for c in (columns.label, columns.subject, sensor) if c}
+    types |= dict.fromkeys((columns.x, columns.y, columns.z), "float64")
+    data, repeated = _without_headers(text.read_bytes(source), head.header)
     table, skipped = text.read_columns(
-        text.read_bytes(source),
+        data,
         names=names,
-        types=types,
+        types={k: v for k, v in types.items() if k in names},
         include=wanted,
-        delimiter=head.delimiter,
-        decimal=head.decimal,
-        skip_rows=head.skip_rows,
+        delimiter=head.header.delimiter,
+        decimal=head.header.decimal,
+        skip_rows=head.header.skip_rows,
         where=source.name,
     )
-    return table, {"malformed line": skipped} if skipped else {}
+    rejected = {"malformed line": skipped, REPEATED_HEADER: repeated}
+    return table, {reason: n for reason, n in rejected.items() if n}
 
 
-def _parquet(
-    source: Source, _head: Head, _columns: Columns | None
-) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+def _without_headers(data: bytes, header: Header) -> tuple[bytes, int]:
+    """Text whose header line comes only once, and how often it came again."""
+    line = header.line.encode()
+    ends = itertools.islice(re.finditer(rb"\r\n|\n|\r", data), header.skip_rows)
+    start = max((end.end() for end in ends), default=0)
+    if not line or data.find(line, start) < 0:
+        return data, 0
+    again = rb"(?m)^[ \t]*" + re.escape(line) + rb"[ \t]*\r?(?:\n|\Z)"
+    body, n = re.subn(again, b"", data[start:])
+    return data[:start] + body, n
+
+
+def _parquet(source: Source) -> dict[str, np.ndarray]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -218,7 +313,7 @@ def _parquet(
         table = pq.read_table(io.BytesIO(text.read_bytes(source)), use_threads=False)
     except (pa.ArrowInvalid, OSError) as e:
         raise DataError(f"{source.name}: not a whole Parquet file ({e}).") from e
-    return {n: table[n].to_numpy(zero_copy_only=False) for n in table.column_names}, {}
+    return {n: table[n].to_numpy(zero_copy_only=False) for n in table.column_names}
 
 
 def numbers(column: np.ndarray) -> np.ndarray:
@@ -259,7 +354,11 @@ def in_parts(head: Head, hints: Hints) -> bool:
     if head.data[:4] == b"PAR1":
         return False
     columns = hints.columns or guess_columns(head)
-    return columns is not None and columns.time is not None and columns.subject is None
+    if columns is None or columns.time is None or columns.subject is not None:
+        return False
+    return _sensor_column(head, columns) is None
 
 
-FORMAT = Format("table", "plain table (CSV, TSV, Parquet)", recognise, read, in_parts=in_parts)
+FORMAT = Format(
+    "table", "plain table (CSV, TSV, Parquet)", recognise, read, companion, in_parts=in_parts
+)

@@ -24,7 +24,7 @@ import numpy as np
 
 from har.errors import DataError
 from har.ingest import text
-from har.ingest.formats import cwa, geneactiv, tables
+from har.ingest.formats import cwa, geneactiv, sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, NotAcceleration, decode
 from har.ingest.raw import Finding, Raw, Source, runs
 
@@ -235,26 +235,28 @@ def is_actigraph_csv(head: Head) -> bool:
 
 def read_actigraph_csv(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     """Raw exports, in g. Exports of counts per epoch hold no acceleration and are refused."""
-    lines = decode(head.data).splitlines()
-    top = "\n".join(lines[:10])
-    if not re.search(r"at \d+ ?Hz", top):
-        epoch = re.search(r"Epoch Period \(hh:mm:ss\) ([\d:]+)", top)
+    top = decode(head.data[:2048])
+    epoch = re.search(r"Epoch Period \(hh:mm:ss\) ([\d:]+)", top)
+    rate = re.search(r"at (\d+) ?Hz", top)
+    if rate is None or (epoch and epoch[1].strip("0:")):
         length = f" of {epoch[1]}" if epoch else ""
         raise NotAcceleration(
             f"{source.name} holds activity counts per epoch{length}, not acceleration. "
             "Export the raw data (.gt3x, or raw CSV) from ActiLife."
         )
-    found = re.search(r"at (\d+) ?Hz", top)
-    assert found is not None
-    named = any(c.isalpha() for c in lines[10].split(",")[-1])
-    names = lines[10].split(",") if named else ["x", "y", "z"]
-    axes = [n for n in names if re.search(r"\b[XYZ]\b", n, re.IGNORECASE)]
+    header, names = head.header, head.names
+    named = (t for t in sensors.triples(names) if t.kind != sensors.OTHER)
+    axes = [*next((t.names for t in named), names[-3:])]
+    if len(axes) != 3:
+        raise DataError(f"{source.name}: no three axes in it; its columns are {', '.join(names)}.")
     columns, skipped = text.read_columns(
         text.read_bytes(source),
         names=names,
         include=axes,
         types=dict.fromkeys(axes, "float64"),
-        skip_rows=11 if named else 10,
+        delimiter=header.delimiter,
+        decimal=header.decimal,
+        skip_rows=header.skip_rows,
         where=source.name,
     )
     for raw in tables.stretches(
@@ -263,7 +265,7 @@ def read_actigraph_csv(source: Source, head: Head, hints: Hints) -> Iterator[Raw
         rejected={"malformed line": skipped} if skipped else {},
         provenance={"recorder": "ActiGraph"},
     ):  # fmt: skip
-        raw.rate_hz = float(found[1])
+        raw.rate_hz = float(rate[1])
         yield raw
 
 

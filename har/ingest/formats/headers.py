@@ -1,0 +1,174 @@
+"""The first lines of a text: its delimiter, decimal sign, header and where its data begin.
+
+The data are found first: lines of one number of fields, mostly numbers. The names are in the line
+above them, past a line of units (`s,g,g,g`) or one that says the same of every column (`CAL,CAL`).
+What else comes before, such as `sep=;`, comments and a preamble, is skipped.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LOOKED_AT = 200
+"""Lines at the beginning of a file among which its data must begin."""
+
+DELIMITERS = ";\t|, "
+
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?|nan|NaN|[-+]?inf")
+_DATE = re.compile(
+    r"\d{1,4}([-/.])(\d{1,2}|[A-Za-z]{3})\1\d{1,4}\.?([T ,]+\d{1,2}:\d{2}.*)?"
+    r"|\d{1,2}:\d{2}(:\d{2})?([.,:]\d+)?( ?[AaPp]\.?[Mm]\.?)?"
+)
+_UNIT = re.compile(
+    r"([munµμ]?s|sec|seconds|m?g|m/?\(?s(ec)?\)?(\^?-?2|²|\^2\))|(rad|deg|°)(/?s(-1)?)?|dps|[munµμ]?t"
+    r"|m?gauss|h?pa|m?v(olts?)?|hz|%|counts?|raw|no_?units?|unitless|n/a|-|mbar|°?c|lux"
+    r"|y{2,4}[-/]mm[-/]dd.*|epoch|unix|bpm)?",
+    re.IGNORECASE,
+)
+_COMMENT = ("#", "%", "//")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first lines say.
+
+    Parameters
+    ----------
+    columns, units : tuple of str
+        Names and units of the columns; empty if there are none.
+    delimiter, decimal : str
+    skip_rows : int
+        Lines before the first line of data.
+    n_fields : int
+        Of a line of data, without an empty one after a trailing separator.
+    rows : tuple of tuples of str
+        The fields of the first lines of data.
+    line : str
+        The line of the names.
+    """
+
+    columns: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    delimiter: str = ","
+    decimal: str = "."
+    skip_rows: int = 0
+    n_fields: int = 0
+    rows: tuple[tuple[str, ...], ...] = ()
+    line: str = ""
+
+
+def is_number(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text.strip()))
+
+
+def read(lines: Sequence[str]) -> Header:
+    """Find the header of some text.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        Whole lines from the beginning of the text.
+    """
+    said = re.fullmatch(r'"?sep=(.)"?\s*', lines[0]) if lines else None
+    tried = [_data(lines, d) for d in (said[1] if said else DELIMITERS)]
+    start, width, delimiter = max(tried, key=lambda t: t[3])[:3]
+    if start is None:
+        return _names_alone(lines)
+    while start and _is_torn(_fields(lines[start - 1], delimiter), width):
+        start -= 1
+    rows = [_fields(line, delimiter) for line in lines[start:] if line.strip()]
+    columns, units, line = _names(lines[:start], delimiter, width)
+    comma = delimiter != "," and any(_is_decimal_comma(f) for row in rows for f in row)
+    return Header(
+        columns, units, delimiter, "," if comma else ".", start, max(width, len(columns)),
+        tuple(rows), line,
+    )  # fmt: skip
+
+
+def _fields(line: str, delimiter: str) -> tuple[str, ...]:
+    if delimiter == " ":
+        return tuple(line.split())
+    return tuple(f.strip() for f in next(csv.reader([line], delimiter=delimiter), []))
+
+
+def _stripped(fields: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the empty field after a trailing separator."""
+    return fields[:-1] if len(fields) > 1 and not fields[-1] else fields
+
+
+def _numeric(fields: Sequence[str]) -> tuple[int, int]:
+    """How many fields are numbers or dates, and how many are words."""
+    given = [f.rstrip(";") for f in fields if f.rstrip(";")]
+    numbers = sum(is_number(f) or bool(_DATE.fullmatch(f)) for f in given)
+    return numbers, len(given) - numbers
+
+
+def _data(lines: Sequence[str], delimiter: str) -> tuple[int | None, int, str, int]:
+    """First line of data, its number of fields, and how many numbers the delimiter gives."""
+    found = []
+    for number, line in enumerate(lines[:LOOKED_AT]):
+        if delimiter not in line or line.startswith(_COMMENT):
+            continue
+        fields = _fields(line, delimiter)
+        numbers, words = _numeric(fields)
+        if len(fields) >= (3 if delimiter == " " else 2) and (numbers > words or numbers > 2):
+            found.append((number, fields, numbers))
+    if not found:
+        return None, 0, delimiter, 0
+    widths = Counter(len(_stripped(fields)) for _, fields, _ in found)
+    width = max(widths, key=lambda w: (widths[w], w))
+    whole = {len(fields) for _, fields, _ in found}
+    if len(whole) == 1 and any(fields[-1] for _, fields, _ in found):
+        width = whole.pop()  # a last column that is often empty
+    block = [f for f in found if width <= len(f[1]) <= width + 1]
+    score = sum(numbers for *_, numbers in block)
+    return (block[0][0] if block else None), width, delimiter, score
+
+
+def _is_torn(fields: tuple[str, ...], width: int) -> bool:
+    """Whether a line above the data is one of them, with most of its values missing."""
+    return len(_stripped(fields)) == width and _numeric(fields)[0] > 0
+
+
+def _names(
+    lines: Sequence[str], delimiter: str, width: int
+) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """The names, units and names line above the data; empty where there are none."""
+    units: tuple[str, ...] = ()
+    for line in reversed(lines):
+        comment = line.startswith(_COMMENT)
+        bare = line.lstrip("#%/ \t").strip() if comment else line.strip()
+        fields = _stripped(_fields(bare, delimiter)) if bare else ()
+        if not bare or (comment and len(fields) != width):
+            continue
+        if len(fields) < 2 or abs(len(fields) - width) > max(1, width // 2):
+            break
+        given = [f.strip("()[]*") for f in fields if f]
+        if all(_UNIT.fullmatch(f.replace(" ", "")) for f in given):
+            units = tuple(f.strip("*") for f in fields)
+        elif len(set(given)) > 1 or width == 2:
+            return fields, units if len(units) == len(fields) else (), line.strip()
+    return (), (), ""
+
+
+def _names_alone(lines: Sequence[str]) -> Header:
+    """The header of a table without a row of numbers."""
+    for number, line in enumerate(lines[:40]):
+        if not line.strip() or line.startswith(_COMMENT):
+            continue
+        delimiter = max(",;\t|", key=line.count)
+        fields = _fields(line, delimiter)
+        following = next((f for f in lines[number + 1 :] if f.strip()), "")
+        n = len(_fields(following, delimiter)) if following else len(fields)
+        if len(fields) > 1 and n == len(fields):
+            rows = (_fields(following, delimiter),) if following else ()
+            return Header(fields, (), delimiter, ".", number + 1, n, rows, line.strip())
+    return Header()
+
+
+def _is_decimal_comma(field: str) -> bool:
+    return bool(re.fullmatch(r"[-+]?\d*,\d+([eE][-+]?\d+)?", field))
