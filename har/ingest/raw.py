@@ -19,6 +19,9 @@ Gravity = Literal["present", "removed"]
 
 TO_MS2: dict[str, float] = {"m/s2": 1.0, "g": STANDARD_GRAVITY, "mg": STANDARD_GRAVITY / 1000}
 
+ANOTHER_SENSOR, REPEATED_HEADER = "of another sensor", "repeated header line"
+"""Rows of a source that are no readings of its accelerometer."""
+
 
 class Part(NamedTuple):
     """Whole lines of a text file: the bytes at which its header ends, they begin and they end."""
@@ -147,10 +150,14 @@ class Finding:
         }
 
 
+LARGEST = 1e12
+"""No sensor counts so far, and float32 holds its square."""
+
+
 def finite_rows(acceleration: np.ndarray) -> np.ndarray:
-    """Which rows have three finite values. By columns: numpy reduces short rows slowly."""
-    x, y, z = acceleration.T
-    return np.isfinite(x) & np.isfinite(y) & np.isfinite(z)
+    """Which rows have three values that a sensor can give: finite, and none beyond `LARGEST`."""
+    x, y, z = np.abs(acceleration).T  # by columns: numpy reduces short rows slowly
+    return (x <= LARGEST) & (y <= LARGEST) & (z <= LARGEST)
 
 
 def runs(codes: np.ndarray) -> list[tuple[int, int]]:
