@@ -232,7 +232,7 @@ def read_columns(
 
     if not data.isascii():
         data = _utf8(data)
-    unnamed_last = bool(names) and names[-1] == f"_{len(names) - 1}" and names[0] != "_0"
+    unnamed_last = names is not None and names[0] != "_0" and names[-1] == f"_{len(names) - 1}"
     skipped: list[str] = []
     uneven = 0
 
