@@ -9,11 +9,11 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -24,9 +24,15 @@ from pydantic import (
     model_validator,
 )
 
+from har import strict_yaml
 from har.errors import ConfigError
 
 CHANGES_NO_RESULT = True
+
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+"""Of what is written to a folder of its own or to files."""
+
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 Variant = Literal["none", "dynamic", "float16", "int8"]
 
@@ -34,7 +40,9 @@ Variant = Literal["none", "dynamic", "float16", "int8"]
 class Section(BaseModel):
     """Base of every part of a pipeline file: immutable, and no key that nobody reads."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class Columns(Section):
@@ -52,7 +60,7 @@ class Table(Section):
     """A user's own recordings, in place of the name of a data set."""
 
     path: str = Field(description="files, with * and ** as in a shell; relative to the workspace")
-    name: str = Field("own", pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str = Field("own", pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)
     columns: Columns | None = Field(None, description="not needed for a recognised phone logger")
     pattern: str | None = Field(
         None, description="where in the path a field stands: {subject}/{activity}_{session}.csv"
@@ -83,7 +91,7 @@ class Filter(Section):
     kind: Literal["lowpass", "none"] = "lowpass"
     cutoff_hz: float = Field(20.0, gt=0, description="half-amplitude (−6 dB) frequency")
     transition_hz: float = Field(
-        8.0, gt=0, description="width of the transition band; the narrower, the more taps"
+        8.0, ge=0.01, description="width of the transition band; the narrower, the more taps"
     )
 
 
@@ -93,16 +101,20 @@ class Align(Section):
     kind: Literal["none", "walking"] = Field(
         "none", description="walking: by gravity while the wearer walks, found without labels"
     )
-    seconds: int = Field(20, ge=5, description="of walking that are averaged: the first ones")
+    seconds: int = Field(
+        20, ge=5, le=3600, description="of walking that are averaged: the first ones"
+    )
     axis: Literal["x", "y", "z", "-x", "-y", "-z"] = Field(
         "y", description="where upright goes: about where it points already, not the opposite"
     )
 
 
 class Signal(Section):
-    rate_hz: float = Field(50.0, gt=0, description="of the model; recordings are resampled to it")
+    rate_hz: float = Field(
+        50.0, ge=1, le=2000, description="of the model; recordings are resampled to it"
+    )
     max_gap_s: float = Field(
-        0.25, gt=0, description="a longer gap between samples is never bridged: it cuts"
+        0.25, gt=0, le=3600, description="a longer gap between samples is never bridged: it cuts"
     )
     filter: Filter = Filter(kind="none")
     align: Align = Align()
@@ -119,7 +131,7 @@ class Signal(Section):
 
 
 class WindowsConfig(Section):
-    length_s: float = Field(2.56, gt=0)
+    length_s: float = Field(2.56, gt=0, le=3600)
     overlap: float = Field(0.5, ge=0, lt=1, description="of the window's length")
     within: Literal["recording", "annotation"] = "recording"
     label: Literal["majority"] = "majority"
@@ -134,14 +146,14 @@ class SplitConfig(Section):
     scheme: Literal["subject-folds", "leave-one-subject-out", "sessions", "subjects"] = (
         "subject-folds"
     )
-    folds: int = Field(5, ge=2)
+    folds: int = Field(5, ge=2, le=10_000)
     test: tuple[str, ...] = Field((), description="the test subjects of scheme: subjects")
     validation: Annotated[float, Field(gt=0, lt=1)] | Literal["next-fold"] = Field(
         0.2,
         description="share of each fold's training people who validate; next-fold: those whom the "
         "next fold tests, so that everybody validates once",
     )
-    seed: int = 0
+    seed: Seed = 0
     exclude: tuple[str, ...] = Field(
         (), description="people who take no part, such as test people while a recipe is developed"
     )
@@ -180,9 +192,11 @@ class SplitConfig(Section):
 class ModelConfig(Section):
     """A model of the registry, with the parameters that differ from its defaults."""
 
-    name: str
+    name: FileName
     params: dict[str, Any] = {}
-    label: str | None = Field(None, description="its name in the results, if not the registry's")
+    label: FileName | None = Field(
+        None, description="its name in the results, if not the registry's"
+    )
 
     @property
     def key(self) -> str:
@@ -204,8 +218,8 @@ class Augment(Section):
 
 
 class Training(Section):
-    epochs: int = Field(15, ge=1, description="at most")
-    batch_size: int = Field(64, ge=1, description="windows of a step")
+    epochs: int = Field(15, ge=1, le=1_000_000, description="at most")
+    batch_size: int = Field(64, ge=1, le=1_000_000, description="windows of a step")
     learning_rate: float = Field(2e-3, gt=0, description="of Adam, its highest")
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="of the learning rate, after its warm-up"
@@ -226,13 +240,15 @@ class Training(Section):
     calibration: Literal["temperature", "none"] = Field(
         "temperature", description="of the probabilities, on validation people"
     )
-    patience: int = Field(5, ge=1, description="epochs without a better validation score")
+    patience: int = Field(
+        5, ge=1, le=1_000_000, description="epochs without a better validation score"
+    )
     refit: bool = Field(
         False,
         description="once validation people have chosen epoch and temperature, train anew on them "
         "too, for as many epochs: that is what is tested and kept",
     )
-    seeds: tuple[int, ...] = Field(
+    seeds: tuple[Seed, ...] = Field(
         (0,), min_length=1, description="each trains every model on every fold once"
     )
     backend: Literal["auto", "tensorflow", "jax"] = Field(
@@ -269,7 +285,7 @@ Activities = Literal["all"] | tuple[str, ...] | dict[str, tuple[str, ...]]
 class Pipeline(Section):
     """A whole pipeline file."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: FileName
     dataset: str | Table
     placement: str | None = Field(None, description="of a data set with several")
     activities: Activities = Field(
@@ -322,18 +338,8 @@ class Pipeline(Section):
 
 # Reading -------------------------------------------------------------------------------------
 
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML would silently keep the last of two equal keys."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=deep)
-            if key in seen:
-                raise ConfigError(f"key {key!r} stands twice, line {key_node.start_mark.line + 1}.")
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+MAX_PROBLEMS = 4
+"""Lines of an error."""
 
 
 def packaged_pipelines() -> Path:
@@ -380,12 +386,7 @@ def load(name_or_path: str | os.PathLike[str], overrides: Iterable[str] = ()) ->
         With every problem in the file at once, and the nearest known key for an unknown one.
     """
     path = find_pipeline(name_or_path)
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
-    except yaml.YAMLError as e:
-        raise ConfigError(f"{path} is not valid YAML: {e}") from e
-    except ConfigError as e:
-        raise ConfigError(f"{path}: {e}") from e
+    raw = strict_yaml.read(path)
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold keys and values, got {type(raw).__name__}.")
     raw.setdefault("name", path.stem)
@@ -404,8 +405,11 @@ def parse(raw: Mapping[str, Any], *, where: str = "pipeline") -> Pipeline:
     try:
         return Pipeline.model_validate(raw)
     except ValidationError as e:
-        lines = [f"{where}:"] + [f"  {_explain(dict(err))}" for err in e.errors()]
-        raise ConfigError("\n".join(dict.fromkeys(lines))) from None
+        problems = list(dict.fromkeys(f"  {_explain(dict(err))}" for err in e.errors()))
+        if len(problems) > MAX_PROBLEMS:
+            more = len(problems) - MAX_PROBLEMS + 1
+            problems[MAX_PROBLEMS - 1 :] = [f"  … and {more} more."]
+        raise ConfigError("\n".join([f"{where}:", *problems])) from None
 
 
 def _override(raw: dict[str, Any], text: str) -> None:
@@ -425,8 +429,8 @@ def _override(raw: dict[str, Any], text: str) -> None:
         here.pop("subjects", None)
         here.pop("test", None)
     try:
-        here[parts[-1]] = yaml.load(value, Loader=_UniqueKeyLoader)
-    except yaml.YAMLError as e:
+        here[parts[-1]] = strict_yaml.parse(value)
+    except ConfigError as e:
         raise ConfigError(f"--set {text}: {value!r} is not a YAML value: {e}") from e
 
 
@@ -449,7 +453,7 @@ def _explain(err: dict[str, Any]) -> str:
     if err["type"] == "missing":
         return f"{where}: is required."
     message = err["msg"].removeprefix("Value error, ")
-    got = "" if err["type"] == "value_error" else f", got {err['input']!r}"
+    got = "" if err["type"] == "value_error" else f", got {reprlib.repr(err['input'])}"
     return f"{where}: {message}{got}."
 
 

@@ -165,24 +165,35 @@ def _echo_report(report: Report, *, strict: bool) -> None:
         f"  {whole.recordings} recordings, {whole.samples_in:,} samples in = {whole.kept:,} kept"
         + (f" + rejected: {rejected}" if rejected else "")
     )
+    kinds = _by_kind(report)
+    lost = [kind for kind in kinds if kind[0].code == "loss"]
+    for kind in lost:
+        click.echo(_line(kind, strict=strict))
     if report.subjects:
         click.echo(f"  {len(report.subjects)} subjects, {len(report.activities)} activities")
     if 1 < len(report.files) <= MAX_FILES:
         click.echo("\n" + "\n".join(f"  {file.title}" for file in report.files))
-    for line in output.left_out(report.not_used):
+    read = whole.recordings > 0
+    for line in output.left_out(report.not_used, at_most=5 if read else len(report.not_used)):
         click.echo(f"  {line}")
     click.echo()
-    kinds = _by_kind(report)
-    for first, *others in kinds:
-        severity = "error" if strict and first.severity == "warning" else first.severity
-        more = f" (and {len(others)} more)" if others else ""
-        done = "" if first.action == "none" else f" [{first.action}]"
-        where = f"{first.where}{more}: " if first.where else ""
-        click.echo(f"  {severity:<7}  {first.code}{done}  {where}{first.message}")
-    if kinds:
-        click.echo()
+    if others := [kind for kind in kinds if kind not in lost]:
+        click.echo("\n".join(_line(kind, strict=strict, every=not read) for kind in others) + "\n")
     errors = report.errors(strict=strict)
     click.echo(f"  {errors} errors." if errors else "  No errors.")
+
+
+def _line(kind: list[Finding], *, strict: bool, every: bool = False) -> str:
+    """Findings of one kind: the first of them; each file by its name if no file could be read."""
+    first, *others = kind
+    severity = "error" if strict and first.severity == "warning" else first.severity
+    done = "" if first.action == "none" else f" [{first.action}]"
+    if every and first.code == "unreadable-file":
+        by_name = ((f.where, f.message) for f in kind)
+        return "\n".join(f"  {severity:<7}  {first.code}{done}  {n}: {m}" for n, m in by_name)
+    more = f" (and {len(others)} more)" if others else ""
+    where = f"{first.where}{more}: " if first.where else ""
+    return f"  {severity:<7}  {first.code}{done}  {where}{first.message}"
 
 
 def _by_kind(report: Report) -> list[list[Finding]]:

@@ -81,6 +81,10 @@ def _run(
 
     `stage` is what the command is about, and may be forced.
     """
+    from har import config
+
+    config.load(pipeline, arguments["overrides"])  # a mistake is told before seconds of imports
+
     from har import session
 
     console = output.stderr()

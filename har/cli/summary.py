@@ -31,6 +31,7 @@ def ingest(output: Output) -> str:
     lines = [
         f"{s['dataset']} ({s['placement']}): {len(s['subjects'])} subjects, "
         f"{s['recordings']} recordings, {s['hours']:.2f} h; {rates}",
+        *(f"  {f['severity']}: {f['first']}" for f in s["findings"] if f["code"] == "loss"),
         "",
         *_activities(s),
     ]
@@ -47,7 +48,7 @@ def ingest(output: Output) -> str:
         lines += [
             f"  {severity}: {f['code']} ({f['action']}, {_times(f)}): {f['first']}"
             for f in s["findings"]
-            if f["severity"] == severity
+            if f["severity"] == severity and f["code"] != "loss"
         ]
     if notes := [f for f in s["findings"] if f["severity"] == "info"]:
         lines.append("  notes: " + ", ".join(f"{f['code']} ({_times(f)})" for f in notes))

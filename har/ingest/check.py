@@ -17,7 +17,7 @@ from har.ingest.examine.treat import FALLBACK_RATE_HZ
 from har.ingest.formats import tables
 from har.ingest.formats.format import Head, NotAcceleration
 from har.ingest.raw import Finding, Raw, Source
-from har.ingest.repair import repair
+from har.ingest.repair import Repaired, repair_source
 
 UNKNOWN = "unknown"
 MIXED = "mixed"
@@ -219,9 +219,9 @@ def _report(
             checked.findings.append(finding)
             files.append(checked)
             continue
-        for raw in outcome:
-            _examine(raw, checked, people, hashes)
-            subjects.add(raw.subject)
+        for repaired in repair_source(outcome, SUPPOSED):
+            _examine(repaired, checked, people, hashes)
+            subjects.add(repaired.raw.subject)
         files.append(checked)
     whole = _together(shown, files)
     whole.findings += labels.names(people)
@@ -237,11 +237,10 @@ def _report(
 
 
 def _examine(
-    raw: Raw, checked: Checked, people: dict[str, set[str]], hashes: dict[str, list[str]]
+    repaired: Repaired, checked: Checked, people: dict[str, set[str]], hashes: dict[str, list[str]]
 ) -> None:
     import hashlib
 
-    repaired = repair(raw, SUPPOSED)
     raw, account = repaired.raw, repaired.account
     rate = timing.rate_hz(raw)
     _merge(checked, "unit", raw.unit)

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from har.ingest.clean import NO_TIME, NOT_FINITE, REPEATED, by_time, factor, restarts
+from har.ingest.clean import (
+    NO_TIME,
+    NOT_FINITE,
+    REPEATED,
+    TOO_LARGE,
+    by_time,
+    factor,
+    restarts,
+    too_large,
+)  # fmt: skip
 from har.ingest.raw import Raw, finite_rows
 from har.recording import Chunk, ChunkedRecording, Recording
 
@@ -115,7 +124,14 @@ def _usable(parts: Iterable[Raw], like: Raw, labels: list[str]) -> Iterator[_Row
         finite, timed = finite_rows(raw.acceleration), np.isfinite(time_s)
         good = finite & timed
         rejected = Counter(raw.rejected)
-        rejected += Counter({NOT_FINITE: (~finite).sum(), NO_TIME: (finite & ~timed).sum()})
+        large = too_large(raw.acceleration, finite).sum()
+        rejected += Counter(
+            {
+                NOT_FINITE: (~finite).sum() - large,
+                TOO_LARGE: large,
+                NO_TIME: (finite & ~timed).sum(),
+            }
+        )
         acceleration = np.asarray(raw.acceleration[good], np.float64) * factor(like)
         rows = _Rows(number, time_s[good], acceleration.astype(np.float32), label[good])
         begins = restarts(np.concatenate([last, rows.time_s])) - len(last)

@@ -16,6 +16,7 @@ import numpy as np
 from har.errors import DataError
 from har.ingest.raw import (
     ANOTHER_SENSOR,
+    LARGEST,
     REPEATED_HEADER,
     TO_MS2,
     Finding,
@@ -28,7 +29,8 @@ from har.recording import Annotation, Recording
 RESTART_S = 1.0
 """A step back of more than this begins another recording; a smaller one is rows out of order."""
 
-NOT_FINITE, NO_TIME, REPEATED = "not finite", "no time", "repeated instant"
+NOT_FINITE, TOO_LARGE = "not finite", "too large"
+NO_TIME, REPEATED = "no time", "repeated instant"
 """Reasons to reject a row."""
 
 
@@ -42,6 +44,8 @@ class Account:
     rejected: Counter[str] = field(default_factory=Counter)
     recordings: int = 0
     findings: list[Finding] = field(default_factory=list)
+    copies: int = 0
+    """Of the rejected: rows that came twice, with the same values. Nothing is lost with them."""
 
     def check(self) -> None:
         """Samples in = kept + rejected, or `DataError`: a bug, not a fault of the file."""
@@ -93,8 +97,10 @@ def clean(raw: Raw) -> tuple[list[Recording], Account]:
     unread = {k: n for k, n in raw.rejected.items() if k not in (ANOTHER_SENSOR, REPEATED_HEADER)}
     if unread:
         n, what = sum(unread.values()), ", ".join(sorted(unread))
+        shown = [line for count in unread.values() for line in getattr(count, "first", ())]
+        first = f" ({'; '.join(shown)})" if shown else ""
         account.findings.append(
-            Finding("unreadable", "warning", "rejected", f"{n} rows: {what}.", raw.source, n)
+            Finding("unreadable", "warning", "rejected", f"{n} rows: {what}{first}.", raw.source, n)
         )
     rows = np.flatnonzero(_finite(raw, account))
     recordings = []
@@ -112,15 +118,22 @@ def clean(raw: Raw) -> tuple[list[Recording], Account]:
 
 def _finite(raw: Raw, account: Account) -> np.ndarray:
     good = finite_rows(raw.acceleration)
-    bad = int((~good).sum())
-    first = f", the first in row {int(np.argmin(good)) + 1}" if bad else ""
-    _reject(account, NOT_FINITE, bad, "nan", f"samples with an empty or NaN axis{first}")
+    large = too_large(raw.acceleration, good)
+    what = "samples with an empty or NaN axis"
+    _reject(account, NOT_FINITE, "nan", what, np.flatnonzero(~good & ~large))
+    what = f"samples with a value beyond {LARGEST:g}, which no sensor gives"
+    _reject(account, TOO_LARGE, "too-large", what, np.flatnonzero(large))
     if raw.time_s is not None:
         timed = np.isfinite(raw.time_s)
-        n = int((good & ~timed).sum())
-        _reject(account, NO_TIME, n, "no-time", "samples without a timestamp")
+        rows = np.flatnonzero(good & ~timed)
+        _reject(account, NO_TIME, "no-time", "samples without a timestamp", rows)
         good &= timed
     return good
+
+
+def too_large(acceleration: np.ndarray, finite: np.ndarray) -> np.ndarray:
+    """Which of the rows that `finite_rows` leaves out are too large rather than not finite."""
+    return ~finite & np.isfinite(acceleration).all(axis=1)
 
 
 def restarts(time_s: np.ndarray) -> np.ndarray:
@@ -172,27 +185,28 @@ def _in_order(raw: Raw, rows: np.ndarray, account: Account) -> list[np.ndarray]:
                 raw.source, back,
             )
         )  # fmt: skip
-    repeated, first = 0, 0
+    repeated = []
     for piece in np.split(rows, begins):
         if not len(piece):
             continue
         order, fresh = by_time(raw.time_s[piece])
         piece = piece[order]
-        if not repeated and not fresh.all():
-            first = int(piece[np.argmin(fresh)])
-        repeated += int((~fresh).sum())
+        again = np.flatnonzero(~fresh)
+        account.copies += int(
+            (raw.acceleration[piece[again]] == raw.acceleration[piece[again - 1]]).all(axis=1).sum()
+        )
+        repeated.append(piece[again])
         pieces.append(piece[fresh])
-    where = f", the first in row {first + 1}" if repeated else ""
-    _reject(account, REPEATED, repeated, "duplicate", f"samples repeat a timestamp{where}")
+    rows = np.concatenate(repeated) if repeated else rows[:0]
+    _reject(account, REPEATED, "duplicate", "samples repeat a timestamp", rows)
     return pieces
 
 
-def _reject(account: Account, reason: str, n: int, code: str, what: str) -> None:
-    if n:
+def _reject(account: Account, reason: str, code: str, what: str, rows: np.ndarray) -> None:
+    if n := len(rows):
         account.rejected[reason] += n
-        account.findings.append(
-            Finding(code, "warning", "rejected", f"{n} {what}.", account.source, n)
-        )
+        message = f"{n} {what}, the first in row {int(rows.min()) + 1}."
+        account.findings.append(Finding(code, "warning", "rejected", message, account.source, n))
 
 
 def _recording(raw: Raw, rows: np.ndarray, number: int, account: Account) -> Recording:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import re
-import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -105,7 +104,7 @@ def _one_folder(
                 found.rejected.append((_shown(source, root), _unknown(head)))
                 found.unknown.append(head)
             else:
-                found.not_used.append((_shown(source, root), "not a format that is known"))
+                found.not_used.append((_shown(source, root), _no_table(head)))
         elif form.rank is None:
             chosen.append((form.name, source))
         else:
@@ -142,12 +141,25 @@ def _one_folder(
         found.sources.append(Source(source.path, source.member, known.get("placement", ""), extra))
 
 
+def _no_table(head: Head) -> str:
+    """Why a file cannot be read that need not be a table."""
+    if not head.data:
+        return "empty (0 bytes)"
+    if b"\0" in head.data:
+        return "not text, and no binary format that is known"
+    if head.columns:
+        return _unknown(head)
+    return "not a table with three axes, nor a format that is known"
+
+
 def _unknown(head: Head) -> str:
+    if not head.data or b"\0" in head.data:
+        return _no_table(head)
     have = ", ".join(c for c in head.columns[:12] if c)
     if not have:
         return (
-            "not a format that is known (no header line). If it is a table, its columns are called "
-            "_0, _1, … in dataset.columns"
+            "not a format that is known (no header line with three columns or more). If it is a "
+            "table, its columns are called _0, _1, … in dataset.columns"
         )
     if len(head.columns) == 2:
         return (
@@ -185,14 +197,8 @@ def _heads(path: Path) -> Iterator[tuple[Source, Head]]:
 
 def head_of(source: Source) -> Head:
     """The beginning of a source."""
-    if source.member:
-        try:
-            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as f:
-                return look(source.member, f.read(HEAD_BYTES))
-        except text.BROKEN_ARCHIVE as e:
-            raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
-    with source.path.open("rb") as f:
-        return look(source.path.as_posix(), f.read(HEAD_BYTES))
+    name = source.member or source.path.as_posix()
+    return look(name.removesuffix(".gz"), text.head(source, HEAD_BYTES))
 
 
 def _shown(source: Source, root: Path) -> str:

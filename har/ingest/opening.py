@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 from har.config import Table
 from har.errors import DataError
 from har.ingest import chunks, discovery, resolution
+from har.ingest.clean import REPEATED, Account
 from har.ingest.formats import tables
 from har.ingest.raw import Raw, Source
-from har.ingest.repair import recordings, refuse, repair
+from har.ingest.repair import is_problem, loss, recordings, refuse, repair_source
 from har.recording import ChunkedRecording, Recording
 
 PERSON = "recording"
@@ -101,19 +102,31 @@ def _opened(
     if (like := _beginning(source, resolved, suppose)) is not None:
         parts = resolution.parts(source, resolved.table)
         raws = (raw for part in parts for raw in resolved.read(part, like.clock))
-        yield from chunks.of_parts(raws, like)
+        account = Account(like.source)
+        for one in chunks.of_parts(_counted(raws, account), like):
+            yield one
+            account.rejected.update(one.rejected)
+        account.copies = account.rejected[REPEATED]  # what they repeat is no longer at hand
+        if (found := loss([account])) and is_problem(found):
+            refuse([found], ADVICE)
         return
-    for raw in resolved.read(source):
-        repaired = repair(raw, suppose)
-        if repaired.problems:
-            refuse(repaired.problems, ADVICE)
-        account = repaired.account
+    stretches = repair_source(resolved.read(source), suppose)
+    if problems := [problem for one in stretches for problem in one.problems]:
+        refuse(problems, ADVICE)
+    for repaired in stretches:
+        account, raw = repaired.account, repaired.raw
         empty += [f"{f.where}: {f.message}" for f in account.findings if f.action == "rejected"]
         for i, recording in enumerate(repaired.recordings):
             name = raw.source if i == 0 else f"{raw.source}#{i + 1}"
             one = chunks.of_recording(recording, name, repaired.raw.gravity)
             one.rejected = dict(account.rejected) if i == 0 else {}
             yield one
+
+
+def _counted(raws: Iterable[Raw], account: Account) -> Iterator[Raw]:
+    for raw in raws:
+        account.samples_in += raw.n_in
+        yield raw
 
 
 def _supposed(source: Source) -> dict[str, Any]:
@@ -137,7 +150,7 @@ def _beginning(
     if first is None:
         return None
     try:
-        stretches = [repair(raw, suppose) for raw in resolved.read(first)]
+        stretches = repair_source(resolved.read(first), suppose)
     except DataError:
         return None
     if len(stretches) != 1:

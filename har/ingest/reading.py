@@ -19,7 +19,7 @@ from har.errors import DataError
 from har.files import write_json
 from har.ingest import datasets, discovery, recording_files, resolution, summary
 from har.ingest.raw import Finding, Source
-from har.ingest.repair import is_problem, refuse, repair
+from har.ingest.repair import is_problem, refuse, repair_source
 from har.recording import Recording
 from har.workspace import Workspace
 
@@ -131,8 +131,7 @@ def read_source(spec: Spec, source: Source) -> Part:
     failed: list[dict[str, str]] = []
     try:
         raws = datasets.get(spec).read(source) if isinstance(spec, str) else spec.read(source)
-        for raw in raws:
-            repaired = repair(raw)
+        for repaired in repair_source(raws):
             recordings += repaired.recordings
             accounts.append(repaired.account.as_dict())
     except DataError as e:

@@ -8,6 +8,7 @@ problems: the one is an argument of `repair`, the other is in what it returns.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -15,14 +16,22 @@ from typing import Any, NoReturn
 
 from har.errors import DataError
 from har.ingest.clean import Account, clean
-from har.ingest.examine.treat import treat
-from har.ingest.raw import Finding, Raw
+from har.ingest.examine.treat import FLAT, treat
+from har.ingest.raw import ANOTHER_SENSOR, REPEATED_HEADER, Finding, Raw
 from har.recording import Recording
 
 MUST_KNOW = frozenset({"unit", "convention", "subject"})
 """Without these a recording cannot be converted, or told from another person's."""
 
 NOT_READ = "not read: something must be set first"
+
+SOME, MUCH = 0.1, 0.2
+"""Shares of a source's samples: to lose the one is worth a warning, to lose the other an error."""
+
+NO_LOSS = (ANOTHER_SENSOR, REPEATED_HEADER, FLAT)
+
+SHOWN = 4
+"""Reasons for a loss that are named."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -79,6 +88,40 @@ def repair(raw: Raw, suppose: Mapping[str, Any] = NOTHING) -> Repaired:
     return Repaired(recordings, account, raw, problems, supposed)
 
 
+def repair_source(raws: Iterable[Raw], suppose: Mapping[str, Any] = NOTHING) -> list[Repaired]:
+    """Examine and clean the stretches of one source, and judge how much of it is lost."""
+    repaired = [repair(raw, suppose) for raw in raws]
+    if found := loss([r.account for r in repaired]):
+        repaired[0].account.findings.insert(0, found)
+        if is_problem(found, suppose):
+            repaired[0].problems.append(found)
+    return repaired
+
+
+def loss(accounts: list[Account]) -> Finding | None:
+    """What is to be said of a source of which a tenth or more was rejected.
+
+    Rows of other sensors, rows that came twice with the same values, and stretches of a sensor
+    that was not running are no loss.
+    """
+    rejected: Counter[str] = Counter()
+    for account in accounts:
+        rejected.update(account.rejected)
+    no_loss = sum(rejected.pop(reason, 0) for reason in NO_LOSS)
+    n = sum(rejected.values()) - sum(a.copies for a in accounts)
+    of = sum(a.samples_in for a in accounts) - no_loss
+    if rejected.pop(NOT_READ, 0) or not n or n < SOME * of:
+        return None
+    why = dict.fromkeys(f.message for a in accounts for f in a.findings if f.action == "rejected")
+    reasons = list(why) or [f"{n} {reason}." for reason, n in rejected.items()]
+    message = f"{n} of {of} samples ({n / of:.0%}) are rejected. {' '.join(reasons[:SHOWN])}"
+    where = accounts[0].source
+    if n < MUCH * of:
+        return Finding("loss", "warning", "kept", message, where, n)
+    advice = " Correct what is said of the columns, or the file."
+    return Finding("loss", "error", "none", message + advice, where, n)
+
+
 def is_problem(finding: Finding, suppose: Mapping[str, Any] = NOTHING) -> bool:
     """Whether going on in spite of a finding would mean to guess."""
     if finding.action != "none":
@@ -101,15 +144,15 @@ def refuse(
 
 
 def recordings(raws: Iterable[Raw]) -> Iterator[Recording]:
-    """The recordings of some stretches, one after the other.
+    """The recordings of the stretches of one source.
 
     Raises
     ------
     DataError
         If something must be set first, or must be settled.
     """
-    for raw in raws:
-        repaired = repair(raw)
-        if repaired.problems:
-            refuse(repaired.problems)
-        yield from repaired.recordings
+    stretches = repair_source(raws)
+    if problems := [problem for one in stretches for problem in one.problems]:
+        refuse(problems)
+    for one in stretches:
+        yield from one.recordings

@@ -50,7 +50,7 @@ def read(source: Source, table: Table, clock: Clock | None = None) -> Iterator[R
 
 def parts(source: Source, table: Table) -> Iterator[Source]:
     """A long text file as sources of some lines each; nothing if it must be read whole."""
-    if source.member or source.path.stat().st_size < LONG_BYTES:
+    if source.member or source.path.stat().st_size < LONG_BYTES or text.is_coded(source):
         return
     head = head_of(source)
     if formats.get(source.extra["format"]).in_parts(head, Hints(table)):

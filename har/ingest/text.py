@@ -26,15 +26,75 @@ BROKEN_ARCHIVE = (
 BLOCK_BYTES = 1 << 20
 TAIL_BYTES = 4096
 
+GZIP, UTF_16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
+"""What files begin with that are not plain text yet."""
+
+MAX_UNPACKED_BYTES = 4 << 30
+"""A file that unpacks to more is refused."""
+
+SHOWN_LINES = 3
+
+
+class Lines(int):
+    """A number of lines, with the first of them.
+
+    Parameters
+    ----------
+    first : tuple of str
+        Some of them as a user may look for them: number and text.
+    """
+
+    first: tuple[str, ...] = ()
+
 
 def read_bytes(source: Source) -> bytes:
     """The content of a file or of an archive's member; of a part, its lines below the header.
+
+    What is compressed by gzip is unpacked, and UTF-16 becomes UTF-8.
 
     Raises
     ------
     DataError
         If the archive is damaged; the CRC of a zip member is checked.
     """
+    return _plain(_stored(source), source.name)
+
+
+def head(source: Source, size: int) -> bytes:
+    """The first bytes of what `read_bytes` gives."""
+    try:
+        if source.member:
+            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as f:
+                data = f.read(size)
+        else:
+            with source.path.open("rb") as f:
+                data = f.read(size)
+    except BROKEN_ARCHIVE as e:
+        if not source.member:
+            raise
+        raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
+    return _plain(data, source.name, size)
+
+
+def _plain(data: bytes, where: str, size: int | None = None) -> bytes:
+    """Unpacked and decoded; with a size, of the beginning of something."""
+    if data.startswith(GZIP):
+        unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            data = unpack.decompress(data, size or MAX_UNPACKED_BYTES)
+        except zlib.error as e:
+            raise DataError(f"{where}: not a whole gzip file ({e}).") from e
+        if size is None and not unpack.eof:
+            raise DataError(
+                f"{where}: a gzip file that is cut short, or holds more than "
+                f"{MAX_UNPACKED_BYTES >> 30} GB."
+            )
+    if data.startswith(UTF_16):
+        return data.decode("utf-16", "ignore" if size else "replace").encode()
+    return data
+
+
+def _stored(source: Source) -> bytes:
     if source.part is not None:
         with source.path.open("rb") as f:
             header = f.read(source.part.header)
@@ -51,9 +111,15 @@ def read_bytes(source: Source) -> bytes:
         raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
 
 
+def is_coded(source: Source) -> bool:
+    """Whether `read_bytes` gives other bytes than there are in the file."""
+    with source.path.open("rb") as f:
+        return f.read(2) in (GZIP, *UTF_16)
+
+
 def tail(source: Source) -> bytes:
     """The last lines of a text."""
-    if source.member:
+    if source.member or is_coded(source):
         return read_bytes(source)[-TAIL_BYTES:]
     with source.path.open("rb") as f:
         f.seek(max(0, source.path.stat().st_size - TAIL_BYTES))
@@ -141,7 +207,10 @@ def read_columns(
     skip_rows: int = 0,
     where: str = "",
 ) -> tuple[dict[str, np.ndarray], int]:
-    """Columns of delimited text, and how many lines had another number of fields.
+    """Columns of delimited text, and how many lines (`Lines`) had another number of fields.
+
+    A line with empty fields too many at its end, or without the last one where the header has no
+    name for it, is like the others.
 
     Parameters
     ----------
@@ -167,16 +236,21 @@ def read_columns(
     if delimiter == " ":  # however many of them
         data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
         data = re.sub(rb"[ \t]+", b" ", data)
-    skipped = 0
+    unnamed_last = names is not None and names[0] != "_0" and names[-1] == f"_{len(names) - 1}"
+    skipped: list[str] = []
+    uneven = 0
 
-    def skip(_row: Any) -> str:
-        nonlocal skipped
-        skipped += 1
+    def skip(row: Any) -> str:
+        nonlocal uneven
+        more = row.actual_columns - row.expected_columns
+        if (unnamed_last and more == -1) or (more > 0 and row.text.rstrip().endswith(delimiter)):
+            uneven = row.expected_columns
+        shown = len(skipped) < SHOWN_LINES
+        skipped.append(f"line {row.number}: {row.text[:80]}" if shown else "")
         return "skip"
 
     def parsed(column_types: Mapping[str, str]) -> Any:
-        nonlocal skipped
-        skipped = 0
+        skipped.clear()
         return csv.read_csv(
             pa.BufferReader(data),
             read_options=csv.ReadOptions(
@@ -195,7 +269,7 @@ def read_columns(
             ),
         )
 
-    wanted = dict(types or {})
+    wanted = wanted_as = dict(types or {})
     try:
         try:
             table = parsed(wanted)
@@ -203,7 +277,11 @@ def read_columns(
             if "conversion error" not in str(e):
                 raise
             # A word among the numbers: slower, through strings, and only that value is lost.
-            table = parsed({k: v if v == "dictionary" else "string" for k, v in wanted.items()})
+            wanted_as = {k: v if v == "dictionary" else "string" for k, v in wanted.items()}
+            table = parsed(wanted_as)
+        if uneven:
+            data = _evened(data, delimiter, uneven, skip_rows, fill=unnamed_last)
+            table = parsed(wanted_as)
     except pa.ArrowInvalid as e:
         raise DataError(f"{where or 'text'}: not the table that was expected ({e}).") from e
     out = {}
@@ -216,7 +294,22 @@ def read_columns(
         if values.dtype == object and wanted.get(name) in ("float64", "int64"):
             values = _numbers(values, decimal)
         out[name] = values
-    return out, skipped
+    lines = Lines(len(skipped))
+    lines.first = tuple(skipped[:SHOWN_LINES])
+    return out, lines
+
+
+def _evened(data: bytes, delimiter: str, width: int, skip_rows: int, *, fill: bool) -> bytes:
+    """Lines with no empty field too many at their end, and with the last one if it may lack."""
+    sign = delimiter.encode()
+    lines = data.splitlines()
+    for i, line in enumerate(lines[skip_rows:], skip_rows):
+        more = line.count(sign) + 1 - width
+        if more > 0 and b'"' not in line and line.rstrip().endswith(sign * more):
+            lines[i] = line.rstrip()[:-more]
+        elif fill and more == -1:
+            lines[i] = line + sign
+    return b"\n".join(lines) + b"\n"
 
 
 def _utf8(data: bytes) -> bytes:

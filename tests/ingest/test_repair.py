@@ -23,7 +23,7 @@ from har.ingest import check, chunks, discovery, opening, reading, recording_fil
 from har.ingest.clean import clean
 from har.ingest.datasets import watch
 from har.ingest.raw import Raw
-from har.ingest.repair import NOT_READ, repair
+from har.ingest.repair import NOT_READ, repair, repair_source
 from har.recording import Recording
 from har.workspace import Workspace
 
@@ -171,10 +171,10 @@ def by_check(root, table, monkeypatch):
     seen = []
 
     def watched(*arguments):
-        seen.append(repair(*arguments))
-        return seen[-1]
+        seen.extend(stretches := repair_source(*arguments))
+        return stretches
 
-    monkeypatch.setattr(check, "repair", watched)
+    monkeypatch.setattr(check, "repair_source", watched)
     path = root / "pipeline.yaml"
     said = table.model_dump(exclude_defaults=True)
     path.write_text(yaml.safe_dump({"dataset": said, "models": ["cnn"]}))

@@ -8,9 +8,7 @@ moderate-vigorous).
 from __future__ import annotations
 
 import csv
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,17 +43,12 @@ def sources(folder: Path, placement: str) -> list[Source]:
 def read(source: Source) -> Iterator[Raw]:
     import pandas as pd
 
-    try:
-        data = gzip.decompress(text.read_bytes(source))
-    except (OSError, EOFError, zlib.error) as e:
-        raise DataError(f"{source.name}: cannot be unpacked ({e}).") from e
     columns, skipped = text.read_columns(
-        data,
+        text.read_bytes(source),
         include=["time", "x", "y", "z", "annotation"],
         types={**dict.fromkeys("xyz", "float64"), "annotation": "dictionary"},
         where=source.name,
     )
-    del data
     time_s, *_ = clock.seconds(columns["time"], "time", source.name)
     codes, values = pd.factorize(columns["annotation"])
     names = [source.extra["labels"].get(str(v), "") for v in values] + [""]

@@ -9,6 +9,9 @@ from har.ingest.raw import Finding, Raw
 
 FALLBACK_RATE_HZ = 50.0
 
+FLAT = "flat sensor"
+"""Why a stretch in which nothing moves is rejected."""
+
 
 def treat(raw: Raw) -> Raw:
     """The same stretch with findings; unit and gravity filled in where they are sure.
@@ -35,7 +38,7 @@ def treat(raw: Raw) -> Raw:
     sensor = values.sensor(raw, rate)
     raw.findings += sensor
     if any(f.code == "flat" for f in sensor):
-        _empty(raw, "flat sensor")
+        _empty(raw, FLAT)
         return raw
     raw.findings += values.examine(raw, rate)
     if raw.convention is None:
