@@ -100,7 +100,7 @@ def _one_folder(
                             and formats.is_companion(head)):  # fmt: skip
             if form is not None or formats.is_companion(head):
                 found.not_used.append((_shown(source, root), "no acceleration in it"))
-            elif head.suffix in {".csv", ".tsv", ".parquet"} or table.columns:
+            elif _is_table(head) or table.columns:
                 found.rejected.append((_shown(source, root), _unknown(head)))
                 found.unknown.append(head)
             else:
@@ -150,6 +150,12 @@ def _no_table(head: Head) -> str:
     if head.columns:
         return _unknown(head)
     return "not a table with three axes, nor a format that is known"
+
+
+def _is_table(head: Head) -> bool:
+    """Whether a file should have been read: by its suffix, or since it holds rows of numbers."""
+    numbers = head.header.n_fields > 2 and len(head.header.rows) > 1
+    return numbers or head.suffix in {".csv", ".tsv", ".parquet"}
 
 
 def _unknown(head: Head) -> str:

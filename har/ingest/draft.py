@@ -8,7 +8,7 @@ import yaml
 
 from har.config import Table
 from har.ingest.check import MIXED, UNKNOWN, Report
-from har.ingest.formats import tables
+from har.ingest.formats import guess
 from har.ingest.formats.format import Head
 
 FILL_IN = "FILL_IN"
@@ -85,9 +85,9 @@ def _columns(table: Table, head: Head | None) -> list[str]:
         return [f"  columns: {_yaml(table.columns.model_dump(exclude_none=True))}"]
     if head is None:
         return []
-    guess = tables.guess_columns(head)
-    columns = guess.model_dump(exclude_none=True) if guess else {}
-    if guess is None:
+    known = guess.columns(head)
+    columns = known.model_dump(exclude_none=True) if known else {}
+    if known is None:
         columns = dict.fromkeys(("time", "x", "y", "z"), FILL_IN)
     others = [c for c in head.names if c not in columns.values()]
     lines = [f"  columns: {_yaml(columns)}"]

@@ -11,7 +11,7 @@ from har.config import Table
 from har.errors import DataError
 from har.ingest import chunks, discovery, resolution
 from har.ingest.clean import REPEATED, Account
-from har.ingest.formats import tables
+from har.ingest.formats import guess, tables
 from har.ingest.raw import Raw, Source
 from har.ingest.repair import is_problem, loss, recordings, refuse, repair_source
 from har.recording import ChunkedRecording, Recording
@@ -133,7 +133,7 @@ def _supposed(source: Source) -> dict[str, Any]:
     """What is gone on with where nobody says it."""
     suppose = {"convention": "android"}
     if source.extra["format"] == tables.FORMAT.name:
-        c = tables.guess_columns(discovery.head_of(source))
+        c = guess.columns(discovery.head_of(source))
         if c is not None and {c.time, c.x, c.y, c.z} == PLAIN:
             suppose["unit"] = "m/s2"
     return suppose

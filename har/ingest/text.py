@@ -236,7 +236,9 @@ def read_columns(
     if delimiter == " ":  # however many of them
         data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
         data = re.sub(rb"[ \t]+", b" ", data)
-    unnamed_last = names is not None and names[0] != "_0" and names[-1] == f"_{len(names) - 1}"
+    if delimiter != ";" and data.rstrip().endswith(b";"):
+        data = re.sub(rb"(?m);[ \t]*(?=\r?$)", b"", data)
+    unnamed_last = bool(names and names[0] != "_0" and names[-1] == f"_{len(names) - 1}")
     skipped: list[str] = []
     uneven = 0
 
@@ -292,7 +294,7 @@ def read_columns(
             continue
         values = column.to_numpy(zero_copy_only=False) if len(column) else np.zeros(0)
         if values.dtype == object and wanted.get(name) in ("float64", "int64"):
-            values = _numbers(values, decimal)
+            values = numbers(values, decimal)
         out[name] = values
     lines = Lines(len(skipped))
     lines.first = tuple(skipped[:SHOWN_LINES])
@@ -329,10 +331,29 @@ def _type(name: str) -> Any:
     return getattr(pa, name)()
 
 
-def _numbers(texts: np.ndarray, decimal: str) -> np.ndarray:
+def numbers(column: np.ndarray, decimal: str = ".") -> np.ndarray:
+    """float64; what is no number becomes NaN.
+
+    Thousands may be set apart.
+
+    Examples
+    --------
+    >>> numbers(np.array(["1,000.5", "12", "-"], dtype=object))
+    array([1000.5,   12. ,    nan])
+    """
+    if np.issubdtype(column.dtype, np.number):
+        return column.astype(np.float64)
     import pandas as pd
 
-    series = pd.Series(texts, dtype="string").str.strip(" ;")
-    if decimal != ".":
-        series = series.str.replace(decimal, ".", regex=False)
-    return pd.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    series = pd.Series(column, dtype="string")
+    plain = series.str.replace(decimal, ".", regex=False) if decimal != "." else series
+    values = pd.to_numeric(plain, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    left = np.flatnonzero(np.isnan(values) & series.notna().to_numpy())
+    if len(left):
+        apart = rf"[{'.' if decimal == ',' else ','}'’\s]"
+        form = rf"\s*[-+]?\d{{1,3}}(?:{apart}\d{{3}})+(?:{re.escape(decimal)}\d*)?\s*"
+        some = series.iloc[left]
+        some = some[some.str.fullmatch(form)].str.replace(apart, "", regex=True)
+        some = some.str.replace(decimal, ".", regex=False)
+        values[some.index] = some.astype("float64")
+    return values

@@ -103,6 +103,9 @@ def test_every_separator(tmp_path, separator, header):
 def test_counts_without_a_header_that_end_in_another_separator(tmp_path):
     rows = [f" {x:.0f}, {y:.0f}, {z:.0f}, 7,-8,{i};"
             for i, (x, y, z) in enumerate(A / G * 256)]  # fmt: skip
+    (tmp_path / "D01.txt").write_text("\n".join(rows))
+    (rejected,) = discovery.find(Table(path="*"), tmp_path).rejected
+    assert "_0, _1" in rejected[1]
     said = {"x": "_0", "y": "_1", "z": "_2"}
     repaired = only(tmp_path, rows, "D01.txt", columns=said, rate_hz=200, counts_per_g=256)
     assert repaired.account.kept == len(A)

@@ -52,7 +52,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     )
     yield from tables.stretches(
         source, hints, np.column_stack([columns[a] for a in axes]),
-        time_s=tables.numbers(columns[time]) / 1000, unit="m/s2", convention="android",
+        time_s=text.numbers(columns[time]) / 1000, unit="m/s2", convention="android",
         gravity=gravity, rejected={"malformed line": skipped} if skipped else {},
         provenance={"recorder": "AndroSensor"},
     )  # fmt: skip

@@ -84,7 +84,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         provenance["device"] = model
     yield from tables.stretches(
         source, hints, np.column_stack([columns[c] for c in wanted[1:]]),
-        time_s=tables.numbers(columns["Time (s)"]), unit="m/s2", convention="android",
+        time_s=text.numbers(columns["Time (s)"]), unit="m/s2", convention="android",
         gravity=gravity, rejected={"malformed line": skipped} if skipped else {},
         provenance=provenance, start_time=_started(source),
     )  # fmt: skip

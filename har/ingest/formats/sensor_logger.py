@@ -83,7 +83,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         where=source.name,
     )
     acceleration = np.column_stack([columns[a] for a in axes])
-    time_s = tables.numbers(columns[names["seconds_elapsed"]])
+    time_s = text.numbers(columns[names["seconds_elapsed"]])
     kind = _kind(head)
     gravity: Gravity | None = KINDS[kind][1] if kind in KINDS else None
     findings, provenance = [], {"recorder": "Sensor Logger"}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from har.config import Columns, did_you_mean
 from har.errors import DataError
 from har.ingest import clock, text
-from har.ingest.formats import long_form, sensors
+from har.ingest.formats import guess, long_form, sensors
 from har.ingest.formats.format import Format, Head, Hints
 from har.ingest.formats.headers import Header
 from har.ingest.raw import (
@@ -33,62 +32,9 @@ from har.ingest.raw import (
 # Turns for each person from which on a table of several is taken to be interleaved.
 MANY_TURNS = 20
 
-_LABEL = re.compile(r"(label|activity|class|target|annotation)(_?name)?", re.IGNORECASE)
-_SUBJECT = re.compile(r"(subject|participant|user|person|who)(_?(id|name|nr|no))?", re.IGNORECASE)
-
-
-def guess_columns(head: Head) -> Columns | None:
-    """The columns of a table whose header or values name them plainly, or None."""
-    try:
-        return _guess(head, lambda names: _beginning(head, names))[0]
-    except DataError:
-        return None
-
-
-def _guess(
-    head: Head, rows: Callable[[Sequence[str]], np.ndarray], *, linear: bool = False
-) -> tuple[Columns | None, str]:
-    """The columns of a table, and why they are taken where that is worth saying."""
-    triple, why = sensors.choose(_candidates(head), lambda t: rows(t.names), linear=linear)
-    if triple is None:
-        return None, ""
-
-    def first(pattern: re.Pattern[str]) -> str | None:
-        return next((c for c in head.columns if pattern.fullmatch(c)), None)
-
-    x, y, z = triple.names
-    time, label, subject = first(clock.NAME), first(_LABEL), first(_SUBJECT)
-    return Columns(time=time, x=x, y=y, z=z, label=label, subject=subject), why
-
-
-def _candidates(head: Head) -> list[sensors.Triple]:
-    """Columns that may be an accelerometer's, by their names and the file's."""
-    found = sensors.triples(head.columns, head.header.units)
-    path = PurePosixPath(head.name)
-    if sensors.kind_of_path(path.stem, path.parent.name) == sensors.OTHER:
-        return [t for t in found if sensors.kind_of(t.words) == sensors.ACCELERATION]
-    return [t for t in found if t.kind != sensors.OTHER]
-
-
-def _beginning(head: Head, names: Sequence[str]) -> np.ndarray:
-    """Some columns of a table's first rows."""
-    at = [head.names.index(n) for n in names]
-    point = head.header.decimal
-    rows = [[row[i].replace(point, ".") for i in at] for row in head.header.rows
-            if len(row) > max(at)]  # fmt: skip
-    texts = np.array(rows, dtype=object).reshape(-1, len(at))
-    return np.column_stack([numbers(column) for column in texts.T])
-
-
-def unit_of(columns: Columns, head: Head) -> Unit | None:
-    """The unit that the header gives, if any."""
-    units = dict(zip(head.columns, head.header.units, strict=False))
-    unit = sensors.acceleration_unit(columns.x)
-    return unit or sensors.acceleration_unit(f"({units.get(columns.x, '')})")
-
 
 def recognise(head: Head) -> bool:
-    return head.data[:4] == b"PAR1" or bool(_candidates(head))
+    return head.data[:4] == b"PAR1" or bool(guess.candidates(head))
 
 
 def companion(head: Head) -> bool:
@@ -116,7 +62,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         columns, why = _told(source, head, whole, linear=linear)
         if why:
             findings.append(Finding("sensor", "info", "fixed", why, source.name))
-    sensor = None if whole else _sensor_column(head, columns)
+    sensor = None if whole else guess.sensor_column(head, columns)
     table, rejected = (whole, {}) if whole else _delimited(source, head, columns, sensor)
     axes = [columns.x, columns.y, columns.z]
     for wanted in (*axes, columns.time, columns.label, columns.subject):
@@ -130,7 +76,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         findings += found
         if found:
             rejected[ANOTHER_SENSOR] = found[0].count
-    acceleration = np.column_stack([numbers(table[a]) for a in axes])
+    acceleration = np.column_stack([text.numbers(table[a]) for a in axes])
     time_s, learnt = None, None
     if columns.time is not None and len(acceleration):
         time_s, learnt, found = seconds(table[columns.time], columns.time, hints, source.name)
@@ -146,7 +92,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     subject = _texts(table[columns.subject]) if columns.subject else None
     yield from stretches(
         source, hints, acceleration, time_s=time_s, learnt=learnt, label=label, subject=subject,
-        unit=unit_of(columns, head), rejected=rejected, findings=findings,
+        unit=guess.unit(columns, head), rejected=rejected, findings=findings,
     )  # fmt: skip
 
 
@@ -157,11 +103,11 @@ def _told(
 
     def rows(names: Sequence[str]) -> np.ndarray:
         if whole is None:
-            return _beginning(head, names)
-        return np.column_stack([numbers(whole[n]) for n in names])
+            return guess.beginning(head, names)
+        return np.column_stack([text.numbers(whole[n]) for n in names])
 
     try:
-        columns, why = _guess(head, rows, linear=linear)
+        columns, why = guess.told(head, rows, linear=linear)
     except DataError as e:
         raise DataError(f"{source.name}: {e}") from e
     if columns is None:
@@ -172,19 +118,11 @@ def _told(
     return columns, why
 
 
-def _sensor_column(head: Head, columns: Columns) -> str | None:
-    """The column that may say which sensor a row is of."""
-    rows = [row for row in head.header.rows if len(row) >= len(head.names)]
-    used = columns.model_dump().values()
-    first = {c: [row[i] for row in rows] for i, c in enumerate(head.names) if c not in used}
-    return long_form.sensor_column(first)
-
-
 def _one_sensor(
     source: Source, table: dict[str, np.ndarray], sensor: str, axes: list[str], *, linear: bool
 ) -> tuple[dict[str, np.ndarray], list[Finding]]:
     """The accelerometer's rows of a table in long form, and how many were left out."""
-    acceleration = np.column_stack([numbers(table[a]) for a in axes])
+    acceleration = np.column_stack([text.numbers(table[a]) for a in axes])
     try:
         rows = long_form.select(_texts(table[sensor]), sensor, acceleration, linear=linear)
     except DataError as e:
@@ -316,16 +254,6 @@ def _parquet(source: Source) -> dict[str, np.ndarray]:
     return {n: table[n].to_numpy(zero_copy_only=False) for n in table.column_names}
 
 
-def numbers(column: np.ndarray) -> np.ndarray:
-    """float64; what is no number becomes NaN."""
-    if np.issubdtype(column.dtype, np.number):
-        return column.astype(np.float64)
-    import pandas as pd
-
-    values = pd.to_numeric(pd.Series(column), errors="coerce")
-    return np.asarray(values, np.float64)
-
-
 def _texts(column: np.ndarray) -> np.ndarray:
     """Strings, stripped; a missing value is the empty string."""
     import pandas as pd
@@ -353,10 +281,10 @@ def in_parts(head: Head, hints: Hints) -> bool:
     """With times to go by, and one person's rows."""
     if head.data[:4] == b"PAR1":
         return False
-    columns = hints.columns or guess_columns(head)
+    columns = hints.columns or guess.columns(head)
     if columns is None or columns.time is None or columns.subject is not None:
         return False
-    return _sensor_column(head, columns) is None
+    return guess.sensor_column(head, columns) is None
 
 
 FORMAT = Format(

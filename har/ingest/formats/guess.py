@@ -1,0 +1,77 @@
+"""The columns of a plain table as its header tells them, or its first values where it does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from har.config import Columns
+from har.errors import DataError
+from har.ingest import clock, text
+from har.ingest.formats import long_form, sensors
+from har.ingest.formats.format import Head
+from har.ingest.raw import Unit
+
+_LABEL = re.compile(r"(label|activity|class|target|annotation)(_?name)?", re.IGNORECASE)
+_SUBJECT = re.compile(r"(subject|participant|user|person|who)(_?(id|name|nr|no))?", re.IGNORECASE)
+
+
+def columns(head: Head) -> Columns | None:
+    """The columns of a table whose header or values name them plainly, or None."""
+    try:
+        return told(head, lambda names: beginning(head, names))[0]
+    except DataError:
+        return None
+
+
+def told(
+    head: Head, rows: Callable[[Sequence[str]], np.ndarray], *, linear: bool = False
+) -> tuple[Columns | None, str]:
+    """The columns of a table, and why they are taken where that is worth saying."""
+    triple, why = sensors.choose(candidates(head), lambda t: rows(t.names), linear=linear)
+    if triple is None:
+        return None, ""
+
+    def first(pattern: re.Pattern[str]) -> str | None:
+        return next((c for c in head.columns if pattern.fullmatch(c)), None)
+
+    x, y, z = triple.names
+    time, label, subject = first(clock.NAME), first(_LABEL), first(_SUBJECT)
+    return Columns(time=time, x=x, y=y, z=z, label=label, subject=subject), why
+
+
+def candidates(head: Head) -> list[sensors.Triple]:
+    """Columns that may be an accelerometer's, by their names and the file's."""
+    found = sensors.triples(head.columns, head.header.units)
+    path = PurePosixPath(head.name)
+    if sensors.kind_of_path(path.stem, path.parent.name) == sensors.OTHER:
+        return [t for t in found if sensors.kind_of(t.words) == sensors.ACCELERATION]
+    return [t for t in found if t.kind != sensors.OTHER]
+
+
+def beginning(head: Head, names: Sequence[str]) -> np.ndarray:
+    """Some columns of a table's first rows."""
+    at = [head.names.index(n) for n in names]
+    point = head.header.decimal
+    rows = [[row[i].replace(point, ".") for i in at] for row in head.header.rows
+            if len(row) > max(at)]  # fmt: skip
+    texts = np.array(rows, dtype=object).reshape(-1, len(at))
+    return np.column_stack([text.numbers(column) for column in texts.T])
+
+
+def unit(named: Columns, head: Head) -> Unit | None:
+    """The unit that the header gives, if any."""
+    units = dict(zip(head.columns, head.header.units, strict=False))
+    said = sensors.acceleration_unit(named.x)
+    return said or sensors.acceleration_unit(f"({units.get(named.x, '')})")
+
+
+def sensor_column(head: Head, named: Columns) -> str | None:
+    """The column that may say which sensor a row is of."""
+    rows = [row for row in head.header.rows if len(row) >= len(head.names)]
+    used = named.model_dump().values()
+    first = {c: [row[i] for row in rows] for i, c in enumerate(head.names) if c not in used}
+    return long_form.sensor_column(first)
