@@ -152,6 +152,8 @@ class ChunkedRecording:
         Rows left out, by reason; complete once the chunks are used up.
     gravity : str or None
         present or removed; None where nobody can tell.
+    read_as : dict
+        Unit, sign and gravity that its samples were read with, and why.
     """
 
     name: str
@@ -159,3 +161,4 @@ class ChunkedRecording:
     annotations: list[tuple[float, float, str]] = field(default_factory=list)
     rejected: dict[str, int] = field(default_factory=dict)
     gravity: str | None = None
+    read_as: dict[str, str] = field(default_factory=dict)

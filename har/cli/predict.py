@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 @click.option("--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="Of a time column.")
 @click.option("--rate-hz", type=float, help="Of a table without a time column.")
 @click.option("--gravity", type=click.Choice(["present", "removed"]), help="If the file misleads.")
+@click.option(
+    "--columns",
+    metavar="NAME=COLUMN,…",
+    help="Of a table, such as time=t,x=ax,y=ay,z=az.",
+    callback=lambda _ctx, _param, value: columns_of(value),
+)
 @options.as_json
 @click.pass_context
 def predict(
@@ -58,9 +64,11 @@ def predict(
 
     table = Table(path=str(recording), **said)
     opened = Bundle.open(find_bundle(bundle, Workspace(ctx.obj).reports))
+    reading = opened.manifest.data.tables
+    trained = Table(path=str(recording), **reading.as_json()) if reading else None
     found = [
         scored(predict(opened, s, variant=variant), opened.manifest)
-        for s in opening.open_path(recording, table)
+        for s in opening.open_path(recording, table, trained)
     ]
     if out:
         write_csv(found, out)
@@ -74,6 +82,17 @@ def predict(
         output.echo_json({"recordings": [p.as_dict() for p in found]})
     else:
         click.echo("\n\n".join(describe(p) for p in found))
+
+
+def columns_of(text: str | None) -> dict[str, str] | None:
+    """`time=t,x=ax,y=ay,z=az` as a mapping."""
+    if text is None:
+        return None
+    columns = dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair)
+    known = ("time", "x", "y", "z", "label")
+    if not {"x", "y", "z"} <= columns.keys() <= set(known):
+        raise click.BadParameter(f"takes {', '.join(known)}, such as x=ax,y=ay,z=az; got {text!r}.")
+    return columns
 
 
 def scored(prediction: Prediction, about: Description) -> Prediction:
@@ -105,6 +124,8 @@ def describe(prediction: Prediction, *, at_most: int = 20) -> str:
     """Bouts, minutes of each activity, and what the reader should know of them."""
     p = prediction
     lines = [f"{p.recording}: {_clock(p.length_s)}, {p.n_windows} windows, {len(p.bouts)} bouts"]
+    if p.read_as:
+        lines.append(f"Read as {', '.join(f'{k} {v}' for k, v in p.read_as.items())}.")
     lines += ["", f"{'start':>9} {'end':>9}  {'activity':<24} confidence"]
     for b in p.bouts[:at_most]:
         lines.append(

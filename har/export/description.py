@@ -192,4 +192,12 @@ def _data(pipeline: Pipeline, results: Results) -> manifest.Data:
         fingerprint=results.data_fingerprint,
         labels=labels,
         source=source,
+        tables=_tables(pipeline.dataset),
     )
+
+
+def _tables(dataset: str | Table) -> manifest.Tables | None:
+    if isinstance(dataset, str):
+        return None
+    said = dataset.model_dump(exclude_none=True, include=set(manifest.Tables.model_fields))
+    return manifest.Tables.model_validate(said) if said else None

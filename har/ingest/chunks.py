@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from har.ingest.clean import (
+    DROPOUT,
     NO_TIME,
     NOT_FINITE,
     REPEATED,
@@ -19,6 +20,7 @@ from har.ingest.clean import (
     restarts,
     too_large,
 )  # fmt: skip
+from har.ingest.examine.values import dropped_out
 from har.ingest.raw import Raw, finite_rows
 from har.recording import Chunk, ChunkedRecording, Recording
 
@@ -122,14 +124,16 @@ def _usable(parts: Iterable[Raw], like: Raw, labels: list[str]) -> Iterator[_Row
         if len(label):
             goes_on = labels[-1] if label[-1] >= 0 else ""
         finite, timed = finite_rows(raw.acceleration), np.isfinite(time_s)
-        good = finite & timed
+        dropped = dropped_out(raw.acceleration, like.gravity)
+        good = finite & timed & ~dropped
         rejected = Counter(raw.rejected)
         large = too_large(raw.acceleration, finite).sum()
         rejected += Counter(
             {
                 NOT_FINITE: (~finite).sum() - large,
                 TOO_LARGE: large,
-                NO_TIME: (finite & ~timed).sum(),
+                DROPOUT: dropped.sum(),
+                NO_TIME: (finite & ~timed & ~dropped).sum(),
             }
         )
         acceleration = np.asarray(raw.acceleration[good], np.float64) * factor(like)

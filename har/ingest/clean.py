@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from har.errors import DataError
+from har.ingest.examine.values import dropped_out
 from har.ingest.raw import (
     ANOTHER_SENSOR,
     LARGEST,
@@ -30,7 +31,7 @@ RESTART_S = 1.0
 """A step back of more than this begins another recording; a smaller one is rows out of order."""
 
 NOT_FINITE, TOO_LARGE = "not finite", "too large"
-NO_TIME, REPEATED = "no time", "repeated instant"
+NO_TIME, REPEATED, DROPOUT = "no time", "repeated instant", "dropout"
 """Reasons to reject a row."""
 
 
@@ -119,10 +120,14 @@ def clean(raw: Raw) -> tuple[list[Recording], Account]:
 def _finite(raw: Raw, account: Account) -> np.ndarray:
     good = finite_rows(raw.acceleration)
     large = too_large(raw.acceleration, good)
+    dropped = dropped_out(raw.acceleration, raw.gravity)
+    what = "samples that are exactly 0 on all axes, where the sensor dropped out"
+    _reject(account, DROPOUT, "dropout", what, np.flatnonzero(dropped))
     what = "samples with an empty or NaN axis"
     _reject(account, NOT_FINITE, "nan", what, np.flatnonzero(~good & ~large))
     what = f"samples with a value beyond {LARGEST:g}, which no sensor gives"
     _reject(account, TOO_LARGE, "too-large", what, np.flatnonzero(large))
+    good &= ~dropped
     if raw.time_s is not None:
         timed = np.isfinite(raw.time_s)
         rows = np.flatnonzero(good & ~timed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -182,12 +183,21 @@ def _files(path: str, root: Path) -> list[Path]:
     wanted = Path(path).expanduser()
     full = wanted if wanted.is_absolute() else root / wanted
     if full.is_dir():
-        found = [p for p in full.rglob("*") if p.is_file()]
+        found = list(_walked(full))
     elif full.is_file():
         found = [full]
     else:
         found = [Path(p) for p in glob.glob(str(full), recursive=True) if Path(p).is_file()]
     return sorted(p for p in found if not p.name.startswith((".", "~")))
+
+
+def _walked(folder: Path) -> Iterator[Path]:
+    """Files below a folder. Links are followed, but no folder is entered twice."""
+    seen = set()
+    for here, folders, files in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(here))
+        folders[:] = [f for f in sorted(folders) if os.path.realpath(f"{here}/{f}") not in seen]
+        yield from (p for f in files if (p := Path(here, f)).is_file())
 
 
 def _heads(path: Path) -> Iterator[tuple[Source, Head]]:

@@ -48,7 +48,9 @@ def read(path: Path, said: Table) -> Iterator[Recording]:
         yield from recordings(resolved.read(source))
 
 
-def open_path(path: Path, said: Table | None = None) -> Iterator[ChunkedRecording]:
+def open_path(
+    path: Path, said: Table | None = None, trained: Table | None = None
+) -> Iterator[ChunkedRecording]:
     """The recordings of a path to predict on, one after the other.
 
     Each must be used up before the next is asked for: a text file of 16 MB or more is read as it is
@@ -61,6 +63,9 @@ def open_path(path: Path, said: Table | None = None) -> Iterator[ChunkedRecordin
     said : Table, optional
         What the user said of unit, sign, rate and gravity. The sign is Android's unless the file or
         the user says otherwise.
+    trained : Table, optional
+        What was said of the tables that a model was trained on. It holds for tables with the same
+        columns where the user says nothing else.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def open_path(path: Path, said: Table | None = None) -> Iterator[ChunkedRecordin
         If there is nothing that can be read, or something must be said first.
     """
     said = (said or Table(path="")).model_copy(update={"subject": PERSON})
-    found, resolved = _found(path, said)
+    found, resolved = _found(path, _as_trained(path, said, trained) if trained else said)
     opened = False
     empty: list[str] = []
     for source in found.sources:
@@ -78,6 +83,29 @@ def open_path(path: Path, said: Table | None = None) -> Iterator[ChunkedRecordin
     if not opened:
         why = empty[0] if empty else f"{path}: no sample in it that can be used."
         raise DataError(f"{why} `har data check` says more.")
+
+
+def _as_trained(path: Path, said: Table, trained: Table) -> Table:
+    """What is known of the tables of a path, if a model was trained on their like."""
+    known = {**trained.model_dump(exclude_defaults=True), **said.model_dump(exclude_defaults=True)}
+    if said.unit or said.counts_per_g:  # the one takes the place of the other
+        known |= {"unit": said.unit, "counts_per_g": said.counts_per_g}
+    table = Table.model_validate({**known, "path": str(path.resolve())})
+    sources = discovery.find(table, path.parent).sources if path.exists() else []
+    if not sources or any(s.extra["format"] != tables.FORMAT.name for s in sources):
+        return said
+    if (columns := table.columns) is None:
+        return table
+    heads = [discovery.head_of(s) for s in sources]
+    if not all(tables.recognise_with(head, columns) for head in heads):
+        return said
+    # What is predicted on need not say what is in it, or whose it is.
+    lacking = {
+        name: None
+        for name in ("label", "subject")
+        if any(getattr(columns, name) not in head.names for head in heads)
+    }
+    return table.model_copy(update={"columns": columns.model_copy(update=lacking)})
 
 
 def _found(path: Path, said: Table) -> tuple[discovery.Found, resolution.Resolved]:
@@ -99,11 +127,13 @@ def _opened(
 ) -> Iterator[ChunkedRecording]:
     """What one source holds; why it holds nothing is added to `empty`."""
     suppose = _supposed(source)
-    if (like := _beginning(source, resolved, suppose)) is not None:
+    if (beginning := _beginning(source, resolved, suppose)) is not None:
+        like, read_as = beginning
         parts = resolution.parts(source, resolved.table)
         raws = (raw for part in parts for raw in resolved.read(part, like.clock))
         account = Account(like.source)
         for one in chunks.of_parts(_counted(raws, account), like):
+            one.read_as = read_as
             yield one
             account.rejected.update(one.rejected)
         account.copies = account.rejected[REPEATED]  # what they repeat is no longer at hand
@@ -119,6 +149,7 @@ def _opened(
         for i, recording in enumerate(repaired.recordings):
             name = raw.source if i == 0 else f"{raw.source}#{i + 1}"
             one = chunks.of_recording(recording, name, repaired.raw.gravity)
+            one.read_as = repaired.read_as
             one.rejected = dict(account.rejected) if i == 0 else {}
             yield one
 
@@ -141,8 +172,8 @@ def _supposed(source: Source) -> dict[str, Any]:
 
 def _beginning(
     source: Source, resolved: resolution.Resolved, suppose: dict[str, Any]
-) -> Raw | None:
-    """A long file's first rows, examined; None if it is to be read whole.
+) -> tuple[Raw, dict[str, str]] | None:
+    """A long file's first rows, examined, and what they are read as; or None: to be read whole.
 
     So it is wherever its beginning alone does not settle how the rest is to be read.
     """
@@ -161,4 +192,4 @@ def _beginning(
     if any(f.code == "coarse-clock" for f in repaired.account.findings):
         return None
     rate_hz = repaired.recordings[0].rate_hz
-    return replace(repaired.raw, **repaired.supposed, rate_hz=rate_hz)
+    return replace(repaired.raw, **repaired.supposed, rate_hz=rate_hz), repaired.read_as

@@ -60,6 +60,19 @@ class Repaired:
     problems: list[Finding]
     supposed: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def read_as(self) -> dict[str, str]:
+        """Unit, sign and gravity, and what tells each of them."""
+        by_values = {f.code for f in self.account.findings if f.action == "fixed"}
+        out = {}
+        for name in ("unit", "convention", "gravity"):
+            value = self.supposed.get(name) or getattr(self.raw, name) or "unknown"
+            why = " (assumed)" if name in self.supposed else ""
+            if not why and name != "convention" and name in by_values:
+                why = " (by its values)"
+            out[name] = f"{value}{why}"
+        return out
+
 
 def repair(raw: Raw, suppose: Mapping[str, Any] = NOTHING) -> Repaired:
     """Examine one stretch and clean it.

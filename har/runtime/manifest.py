@@ -175,6 +175,29 @@ class ScoreOf(Part):
     n_subjects: int
 
 
+class Columns(Part):
+    """Names of a table's columns."""
+
+    time: str | None = absent()
+    x: str
+    y: str
+    z: str
+    label: str | None = absent()
+    subject: str | None = absent()
+
+
+class Tables(Part):
+    """What was said of the tables that it was trained on, where they do not say it."""
+
+    columns: Columns | None = absent()
+    time_unit: Literal["s", "ms", "us", "ns"] | None = absent()
+    rate_hz: Above0 | None = absent()
+    unit: Literal["m/s2", "g", "mg"] | None = absent()
+    counts_per_g: Above0 | None = absent()
+    gravity: Literal["present", "removed"] | None = absent()
+    convention: Literal["android", "ios"] | None = absent()
+
+
 class Data(Part):
     name: str
     licence: str
@@ -183,6 +206,7 @@ class Data(Part):
         "published label to activity, to score a recording that carries annotations"
     )
     source: str | None = absent()
+    tables: Tables | None = absent("its own tables are read so, by `har predict`, too")
 
 
 class RawParity(Part):

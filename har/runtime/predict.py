@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from har.errors import DataError
+from har.errors import DataError, WindowError
 from har.recording import Chunk, ChunkedRecording
 from har.runtime import smoothing, streaming
 from har.runtime.bundle import Bundle
@@ -45,18 +45,22 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
     seen, aligner = _Seen(), bundle.aligner()
     hop, half_lead = about.window.hop_samples, about.lead_in_samples / 2
     pieces: list[tuple[int, list[np.ndarray]]] = []  # of each stretch: first row, probabilities
-    for batch in streaming.batches(
+    batches = streaming.batches(
         seen.through(recording.chunks),
         rate_hz=about.rate_hz,
         max_gap_s=about.resampler.max_gap_s,
         n_raw=about.n_raw,
         hop=hop,
         aligner=aligner,
-    ):
-        answers = model(batch.windows)
-        if batch.fresh:
-            pieces.append((batch.start, []))
-        pieces[-1][1].append(answers)
+    )
+    try:
+        for batch in batches:
+            answers = model(batch.windows)
+            if batch.fresh:
+                pieces.append((batch.start, []))
+            pieces[-1][1].append(answers)
+    except WindowError as e:
+        raise DataError(f"{recording.name}: {e}") from e
     stretches = [(start, np.concatenate(parts)) for start, parts in pieces]
     if not stretches:
         raise DataError(
@@ -78,6 +82,7 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
         ),
         annotations=recording.annotations,
         rejected=recording.rejected,
+        read_as=recording.read_as,
         walked_s=aligner.seconds if aligner else None,
     )
 

@@ -48,6 +48,8 @@ class Prediction:
         model does not ask for that (`har.signal.align`).
     scores : dict, optional
         Against the recording's annotations; see `har.evaluation.events`.
+    read_as : dict
+        Unit, sign and gravity that the samples were read with, and why.
     """
 
     recording: str
@@ -61,6 +63,7 @@ class Prediction:
     rejected: dict[str, int] = field(default_factory=dict)
     walked_s: int | None = None
     scores: dict[str, Any] | None = None
+    read_as: dict[str, str] = field(default_factory=dict)
 
     def minutes(self) -> dict[str, float]:
         """Minutes of each activity, the longest first."""
@@ -78,6 +81,7 @@ class Prediction:
             "delay_s": round(self.delay_s, 3),
             "minutes": {k: round(v, 3) for k, v in self.minutes().items()},
             "rejected": self.rejected,
+            "read_as": self.read_as,
             "walked_s": self.walked_s,
             "scores": self.scores,
             "bouts": [

@@ -131,3 +131,38 @@ def test_a_check_that_reads_nothing_names_each_file(tmp_path):
     for name in files:
         assert any("not read" in line or "unreadable" in line for line in lines if name in line)
     assert any("empty.csv" in line and "0 bytes" in line for line in lines)
+
+
+@pytest.mark.parametrize("gravity", ["present", None])
+def test_exact_zeros_in_a_recording_with_gravity_are_a_dropout(gravity):
+    """As a wrist sensor writes where its radio lost it: 100 and 50 samples of 900."""
+    one = raw(900, {})
+    one.gravity = gravity
+    one.acceleration[200:300] = one.acceleration[600:650] = 0
+    (repaired,) = repair_source([one])
+    assert repaired.account.rejected == {"dropout": 150}
+    assert repaired.account.kept == 750
+    codes = {f.code for f in repaired.account.findings}
+    assert {"dropout", "loss"} <= codes
+    assert not codes & {"stuck", "clipped"}
+    (recording,) = repaired.recordings
+    assert (np.diff(recording.time_s) > 0.5).sum() == 2  # three stretches
+
+
+def test_zeros_without_gravity_are_a_sensor_at_rest():
+    t, a = walk(gravity=False)
+    a[200:300] = 0
+    one = Raw("own", "s", "a", "hip", a, "m/s2", "android", gravity="removed", time_s=t)
+    (repaired,) = repair_source([one])
+    assert repaired.account.rejected == {}
+
+
+@pytest.mark.parametrize("gravity", ["present", "removed"])
+def test_a_sensor_at_rest_is_never_clipped(gravity):
+    rng = np.random.default_rng(0)
+    a = np.round(rng.normal(0, 0.02, (3000, 3)) / 0.0383) * 0.0383  # few steps of a coarse sensor
+    a[:, 2] += 9.80665 * (gravity == "present")
+    t = np.arange(3000) / 50
+    one = Raw("own", "s", "a", "hip", a, "m/s2", "android", gravity=gravity, time_s=t)
+    (repaired,) = repair_source([one])
+    assert "clipped" not in {f.code for f in repaired.account.findings}

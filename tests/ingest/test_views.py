@@ -61,3 +61,12 @@ def test_views_cover_the_same_time(tmp_path):
     exports.sensor_logger(tmp_path / "y", t, a, "TotalAcceleration", platform="android")
     exports.sensor_logger(tmp_path / "y", t + 3600, a, "Accelerometer", platform="android")
     assert len(discovery.find(Table(path=str(tmp_path / "y")), tmp_path).sources) == 2
+
+
+def test_links_to_folders_are_followed_and_loops_are_not(tmp_path):
+    t, a = walk()
+    exports.phyphox(tmp_path / "elsewhere", t, a)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "mine")
+    assert [n for *_, n in found(tmp_path / "mine")] == [1000]

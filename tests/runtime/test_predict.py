@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -431,3 +432,84 @@ def test_memory_stays_flat(make_bundle: MakeBundle, tmp_path: Path) -> None:
         done = subprocess.run(arguments, capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout.splitlines()[-1]) / 1024)
     assert peaks[1] - peaks[0] < 25, f"{peaks} MB"
+
+
+# What the tables that it was trained on are like -------------------------------------------------
+
+
+@pytest.fixture
+def trained_on_tables(make_bundle: MakeBundle, tmp_path: Path) -> Path:
+    """A bundle of tables with columns of their own names, in milliseconds, g and iOS's sign."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(make_bundle("cnn"), folder)
+    content = json.loads((folder / "model.json").read_text())
+    columns = {"time": "clock", "x": "sx", "y": "sy", "z": "sz", "label": "what"}
+    content["data"]["tables"] = {
+        "columns": columns, "time_unit": "ms", "unit": "g", "convention": "ios",
+    }  # fmt: skip
+    (folder / "model.json").write_text(json.dumps(content))
+    return folder
+
+
+def predicted(bundle: Path, path: Path, *options: str) -> dict[str, Any]:
+    done = CliRunner().invoke(main, ["predict", str(bundle), str(path), "--json", *options])
+    assert done.exit_code == 0, done.output
+    (recording,) = json.loads(done.stdout)["recordings"]
+    return {k: recording[k] for k in ("bouts", "read_as")}
+
+
+def table_of(path: Path, header: str, scale: float, *, ms: bool = False) -> Path:
+    rows = [
+        f"{i * 20 if ms else i / 50:g},{x * scale:.7f},{y * scale:.7f},{z * scale:.7f}"
+        for i, (x, y, z) in enumerate(movement(2000))
+    ]
+    path.write_text("\n".join([header, *rows, ""]))
+    return path
+
+
+def test_a_bundle_reads_the_tables_that_it_was_trained_on(
+    trained_on_tables: Path, tmp_path: Path
+) -> None:
+    own = table_of(tmp_path / "own.csv", "clock,sx,sy,sz", -1 / 9.80665, ms=True)
+    plain = table_of(tmp_path / "plain.csv", "time,x,y,z", 1)
+    got, expected = predicted(trained_on_tables, own), predicted(trained_on_tables, plain)
+    assert got["bouts"] == expected["bouts"]
+    assert got["read_as"] == {
+        "unit": "g", "convention": "ios", "gravity": "present (by its values)",
+    }  # fmt: skip
+    assert expected["read_as"]["convention"] == "android (assumed)"
+
+
+def test_other_columns_are_said_on_the_command_line(
+    make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    named = table_of(tmp_path / "named.csv", "t0,one,two,three", 1)
+    plain = table_of(tmp_path / "plain.csv", "time,x,y,z", 1)
+    bundle = make_bundle("cnn")
+    columns = "time=t0,x=one,y=two,z=three"
+    got = predicted(bundle, named, "--columns", columns, "--time-unit", "s")
+    assert got["bouts"] == predicted(bundle, plain)["bouts"]
+    for wrong in ("x=one", "x=one,y=two,z=three,w=four", "one,two,three"):
+        done = CliRunner().invoke(main, ["predict", str(bundle), str(named), "--columns", wrong])
+        assert done.exit_code == 2
+        assert "such as x=ax,y=ay,z=az" in done.output
+
+
+def test_the_first_lines_say_what_was_assumed(make_bundle: MakeBundle, tmp_path: Path) -> None:
+    path = table_of(tmp_path / "iphone.csv", "time,x,y,z", -1 / 9.80665)
+    done = CliRunner().invoke(main, ["predict", str(make_bundle("cnn")), str(path)])
+    said = "Read as unit g (by its values), convention android (assumed), gravity present"
+    assert done.stdout.splitlines()[1].startswith(said)
+
+
+def test_a_recording_that_is_too_slow_is_refused_as_such(
+    make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    rows = [f"{i / 4},{x},{y},{z}" for i, (x, y, z) in enumerate(movement(400))]
+    path = tmp_path / "slow.csv"
+    path.write_text("\n".join(["time,x,y,z", *rows, ""]))
+    options = ["--time-unit", "s"]
+    done = CliRunner().invoke(main, ["predict", str(make_bundle("cnn")), str(path), *options])
+    assert done.exit_code == 1
+    assert "slow.csv: Samples are 0.25 s apart" in done.stderr
+    assert "too slow" in done.stderr

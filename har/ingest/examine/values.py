@@ -28,6 +28,10 @@ REMOVED_SHARE = 0.4
 LIVELY = (3.5, 35.0)
 STUCK_S = 1.0
 MIN_CLIPPED = 10
+AT_REST = 0.05  # standard deviation of an axis, in g
+MIN_DROPOUT = 2
+NEAR_ZERO = 0.25
+"""With gravity, 95 of 100 samples are longer than this share of their median."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def examine(raw: Raw, rate_hz: float) -> list[Finding]:
     def say(code: str, severity: str, action: str, message: str, count: int = 0) -> None:
         found.append(Finding(code, severity, action, message, raw.source, count))  # type: ignore[arg-type]
 
-    m = measure(raw.acceleration, rate_hz)
+    m = measure(raw.acceleration[~dropped_out(raw.acceleration, raw.gravity)], rate_hz)
     if m is None or m.length == m.movement == 0:
         return found
     if raw.unit is None and raw.gravity != "present" and m.length < REMOVED_SHARE * m.movement:
@@ -186,10 +190,23 @@ def examine(raw: Raw, rate_hz: float) -> list[Finding]:
     return found
 
 
+def dropped_out(acceleration: np.ndarray, gravity: str | None) -> np.ndarray:
+    """Which samples are exactly zero on all axes where gravity is in the others.
+
+    No accelerometer at work reads that: a recorder writes it where the sensor gave nothing.
+    """
+    zero = (acceleration == 0).all(axis=1)
+    others = _finite(acceleration[~zero]) if zero.any() else ()
+    if gravity == "removed" or zero.sum() < MIN_DROPOUT or not len(others):
+        return np.zeros(len(zero), bool)
+    low, median = np.percentile(np.linalg.norm(others, axis=1), [5, 50])
+    return zero if low > NEAR_ZERO * median else np.zeros(len(zero), bool)
+
+
 def sensor(raw: Raw, rate_hz: float) -> list[Finding]:
     """Flat axes, stuck stretches, clipping."""
     found: list[Finding] = []
-    a = _finite(raw.acceleration)
+    a = _finite(raw.acceleration[~dropped_out(raw.acceleration, raw.gravity)])
     if len(a) < 2:
         return found
     flat = [axis for axis, column in zip("xyz", a.T, strict=True) if column.min() == column.max()]
@@ -214,7 +231,7 @@ def sensor(raw: Raw, rate_hz: float) -> list[Finding]:
             f"({total / rate_hz:.1f} s in all): a stuck sensor, or one that sleeps at rest."
         )
         found.append(Finding("stuck", "warning", "kept", message, raw.source, total))
-    clipped = _clipped(a)
+    clipped = _clipped(a, _rest(raw, a))
     if clipped:
         n = sum(count for count, _ in clipped)
         where = ", ".join(f"{axis} at {limit:.4g}" for _, (axis, limit) in clipped)
@@ -229,7 +246,14 @@ def _runs_of_true(mask: np.ndarray) -> list[int]:
     return [int(n) for n in lengths]
 
 
-def _clipped(a: np.ndarray) -> list[tuple[int, tuple[str, float]]]:
+def _rest(raw: Raw, a: np.ndarray) -> float:
+    """A sensor at rest varies by less, in the unit of its values."""
+    if raw.gravity == "removed":
+        return AT_REST * STANDARD_GRAVITY / TO_MS2[raw.unit] if raw.unit else 0.0
+    return AT_REST * float(np.median(np.linalg.norm(a, axis=1)))
+
+
+def _clipped(a: np.ndarray, rest: float) -> list[tuple[int, tuple[str, float]]]:
     """Ends of range: an extreme value that comes again and again, some of them in a row.
 
     The density of true values falls towards an extreme, so that the extreme itself is rare beside
@@ -238,6 +262,8 @@ def _clipped(a: np.ndarray) -> list[tuple[int, tuple[str, float]]]:
     out = []
     for axis, column in zip("xyz", a.T, strict=True):
         column = np.ascontiguousarray(column)
+        if column.std() < rest:
+            continue
         low, high = column.min(), column.max()
         span = high - low
         ends = (column <= low + 1e-4 * span), (column >= high - 1e-4 * span)
