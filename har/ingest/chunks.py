@@ -9,18 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from har.ingest.clean import (
-    DROPOUT,
-    NO_TIME,
-    NOT_FINITE,
-    REPEATED,
-    TOO_LARGE,
-    by_time,
-    factor,
-    restarts,
-    too_large,
-)  # fmt: skip
+from har.ingest.clean import DROPOUT, NO_TIME, NOT_FINITE, REPEATED, TOO_LARGE, converted, too_large
 from har.ingest.examine.values import dropped_out
+from har.ingest.order import Course, by_time, spread
 from har.ingest.raw import Raw, finite_rows
 from har.recording import Chunk, ChunkedRecording, Recording
 
@@ -113,7 +104,7 @@ class _Rows:
 
 def _usable(parts: Iterable[Raw], like: Raw, labels: list[str]) -> Iterator[_Rows]:
     """Finite rows in the order of the file, converted; a restart begins the next recording."""
-    number, last, goes_on = 0, np.empty(0), ""
+    number, goes_on, course = 0, "", Course(1 / (like.rate_hz or 1))
     for raw in parts:
         time_s = np.empty(0) if raw.time_s is None else raw.time_s  # no times where no rows are
         label = np.full(len(raw.acceleration), -1)
@@ -136,11 +127,9 @@ def _usable(parts: Iterable[Raw], like: Raw, labels: list[str]) -> Iterator[_Row
                 NO_TIME: (finite & ~timed & ~dropped).sum(),
             }
         )
-        acceleration = np.asarray(raw.acceleration[good], np.float64) * factor(like)
-        rows = _Rows(number, time_s[good], acceleration.astype(np.float32), label[good])
-        begins = restarts(np.concatenate([last, rows.time_s])) - len(last)
-        last = rows.time_s[-1:] if len(rows.time_s) else last
-        for a, b in itertools.pairwise([0, *begins.tolist(), len(rows.time_s)]):
+        acceleration = converted(raw.acceleration[good], like)
+        rows = _Rows(number, time_s[good], acceleration, label[good])
+        for a, b in itertools.pairwise([0, *course.restarts(rows.time_s), len(rows.time_s)]):
             rows.number = number
             one = rows[a:b]
             one.rejected, rejected = rejected, Counter()
@@ -165,7 +154,7 @@ class _Ordering:
     def __init__(self, source: ChunkedRecording, labels: list[str], period_s: float) -> None:
         self.source, self.labels, self.period_s = source, labels, period_s
         self.over = False
-        self._last_s = -np.inf
+        self._stamp_s = self._last_s = -np.inf
         self._interval, self._since_s = -1, 0.0
         self._running_s, self._n_steps = 0.0, 0
 
@@ -181,19 +170,25 @@ class _Ordering:
                 held += rows
             if not len(held.time_s):
                 continue
-            order, fresh = by_time(held.time_s)
-            held = held[order[fresh]]
-            time_s = held.time_s - (held.time_s[0] if origin is None else origin)
-            late = int(np.searchsorted(time_s, self._last_s, side="right"))
-            self._reject({REPEATED: int((~fresh).sum()), LATE: late})
-            ready = len(time_s)
+            stamps = held.time_s - (held.time_s.min() if origin is None else origin)
+            order = by_time(stamps, held.samples)
+            self._reject({REPEATED: len(stamps) - len(order)})
+            held, stamps = held[order], stamps[order]
+            late = int(np.searchsorted(stamps, self._stamp_s, side="right"))
+            self._reject({LATE: late})
+            ready, after = len(order), np.inf
             if rows is not None:
-                ready = max(late, int(np.searchsorted(time_s, time_s[-1] - HOLD_S)))
-            for a in range(late, ready, CHUNK_ROWS):
-                part = slice(a, min(a + CHUNK_ROWS, ready))
+                ready = max(late, int(np.searchsorted(stamps, stamps[-1] - HOLD_S)))
+                after = stamps[ready] if ready < len(order) else np.inf
+            times = stamps[late:ready]
+            if len(times):
                 origin = held.time_s[0] if origin is None else origin
-                self._note(time_s[part], held.label[part])
-                yield Chunk(time_s[part], held.samples[part])
+                self._stamp_s, before = times[-1], self._stamp_s
+                times = spread(times, self.period_s, before=before, after=after)
+            for a in range(0, len(times), CHUNK_ROWS):
+                part = slice(a, a + CHUNK_ROWS)
+                self._note(times[part], held.label[late:ready][part])
+                yield Chunk(times[part], held.samples[late:ready][part])
             held = held[ready:]
         # As `Recording.length_s` has it: the last sample lasts a period.
         period_s = self._running_s / self._n_steps if self._n_steps else self.period_s

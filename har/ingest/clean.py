@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from har.errors import DataError
+from har.ingest.clock import RATES_HZ
 from har.ingest.examine.values import dropped_out
+from har.ingest.order import RESTART_S, ordered
 from har.ingest.raw import (
     ANOTHER_SENSOR,
     LARGEST,
@@ -26,9 +28,6 @@ from har.ingest.raw import (
     runs,
 )
 from har.recording import Annotation, Recording
-
-RESTART_S = 1.0
-"""A step back of more than this begins another recording; a smaller one is rows out of order."""
 
 NOT_FINITE, TOO_LARGE = "not finite", "too large"
 NO_TIME, REPEATED, DROPOUT = "no time", "repeated instant", "dropout"
@@ -70,8 +69,9 @@ class Account:
 def clean(raw: Raw) -> tuple[list[Recording], Account]:
     """Repair, convert and validate one stretch.
 
-    Rows that are not finite, that have no usable time, or that repeat an instant are rejected;
-    rows slightly out of order are sorted by their timestamps; a large step back starts another
+    Rows that are not finite, that have no usable time, or that repeat an instant and its values are
+    rejected; other rows that share a timestamp are spread over the step; rows slightly out of order
+    and packets that came late are sorted by their timestamps; a large step back starts another
     recording. Units become m/s² and the sign Android's.
 
     Parameters
@@ -105,11 +105,11 @@ def clean(raw: Raw) -> tuple[list[Recording], Account]:
         )
     rows = np.flatnonzero(_finite(raw, account))
     recordings = []
-    pieces = [rows] if raw.time_s is None else _in_order(raw, rows, account)
-    for number, piece in enumerate(pieces):
-        if not len(piece):
-            continue
-        recording = _recording(raw, piece, number, account)
+    pieces = _in_order(raw, rows, account)
+    steps = [np.diff(t) for _, t in pieces if t is not None]
+    usual_hz = raw.rate_hz or (rate_of_steps(np.concatenate(steps)) if steps else None)
+    for number, (piece, time_s) in enumerate(pieces):
+        recording = _recording(raw, piece, time_s, usual_hz, number, account)
         recordings.append(recording)
         account.kept += recording.n_samples
     account.recordings = len(recordings)
@@ -141,70 +141,45 @@ def too_large(acceleration: np.ndarray, finite: np.ndarray) -> np.ndarray:
     return ~finite & np.isfinite(acceleration).all(axis=1)
 
 
-def restarts(time_s: np.ndarray) -> np.ndarray:
-    """Rows, in the order of the file, that begin another recording."""
-    return np.flatnonzero(np.diff(time_s) < -RESTART_S) + 1
+def converted(acceleration: np.ndarray, like: Raw) -> np.ndarray:
+    """Values in m/s² with Android's sign, float32; unit and convention must be known."""
+    assert like.unit is not None
+    factor = TO_MS2[like.unit] * (-1 if like.convention == "ios" else 1)
+    return (np.asarray(acceleration, np.float64) * factor).astype(np.float32)
 
 
-def by_time(time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The order of a recording's rows, and which of them, in that order, repeat no instant.
+def _in_order(
+    raw: Raw, rows: np.ndarray, account: Account
+) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """Rows of each recording and their times, strictly increasing."""
+    if raw.time_s is None:
+        return [(rows, None)] if len(rows) else []
+    everything = len(rows) == len(raw.time_s)
+    time_s = raw.time_s if everything else raw.time_s[rows]
+    samples = raw.acceleration if everything else raw.acceleration[rows]
+    found = ordered(time_s, samples, raw.rate_hz)
 
-    Times are compared relative to the first: instants that differ by a rounding error are the same.
-    """
-    t = time_s - time_s.min()
-    order = np.argsort(t, kind="stable")
-    return order, np.r_[True, np.diff(t[order]) > 0]
-
-
-def factor(raw: Raw) -> float:
-    """m/s² with Android's sign in a unit of the values; unit and convention must be known."""
-    assert raw.unit is not None
-    return TO_MS2[raw.unit] * (-1 if raw.convention == "ios" else 1)
-
-
-def _in_order(raw: Raw, rows: np.ndarray, account: Account) -> list[np.ndarray]:
-    """Row indices of each stretch, strictly increasing in time."""
-    assert raw.time_s is not None
-    pieces = []
-    time = raw.time_s[rows]
-    steps = np.diff(time)
-    begins = restarts(time)
-    if len(begins):
-        account.findings.append(
-            Finding(
-                "restart", "warning", "fixed",
-                f"Time steps back by more than {RESTART_S:g} s {len(begins)} times, first in row "
-                f"{int(rows[begins[0]]) + 1}: "
-                "each begins another recording.",
-                raw.source, len(begins),
+    def say(code: str, places: list[int], message: str) -> None:
+        if places:
+            message = message.format(n=len(places), row=int(rows[places[0]]) + 1)
+            account.findings.append(
+                Finding(code, "warning", "fixed", message, raw.source, len(places))
             )
-        )  # fmt: skip
-    back = int((steps < 0).sum()) - len(begins)
-    if back:
-        account.findings.append(
-            Finding(
-                "step-back", "warning", "fixed",
-                f"Time steps back a little {back} times, first in row "
-                f"{int(rows[np.argmax((steps < 0) & (steps >= -RESTART_S)) + 1]) + 1}: "
-                "rows sorted by their timestamps.",
-                raw.source, back,
-            )
-        )  # fmt: skip
-    repeated = []
-    for piece in np.split(rows, begins):
-        if not len(piece):
-            continue
-        order, fresh = by_time(raw.time_s[piece])
-        piece = piece[order]
-        again = np.flatnonzero(~fresh)
-        account.copies += int(
-            (raw.acceleration[piece[again]] == raw.acceleration[piece[again - 1]]).all(axis=1).sum()
-        )
-        repeated.append(piece[again])
-        pieces.append(piece[fresh])
-    rows = np.concatenate(repeated) if repeated else rows[:0]
-    _reject(account, REPEATED, "duplicate", "samples repeat a timestamp", rows)
-    return pieces
+
+    steps = np.diff(time_s)
+    little = (np.flatnonzero((steps < 0) & (steps >= -RESTART_S)) + 1).tolist()
+    say("restart", found.begins, f"Time steps back by more than {RESTART_S:g} s {{n}} times, first "
+        "in row {row}: each begins another recording.")  # fmt: skip
+    say("step-back", little, "Time steps back a little {n} times, first in row {row}: rows sorted "
+        "by their timestamps.")  # fmt: skip
+    say("late", found.late, "{n} samples came late, the first in row {row}: sorted into the gaps "
+        "that they fill.")  # fmt: skip
+    say("shared-timestamp", found.shared, "{n} samples have the timestamp of another, the first in "
+        "row {row}: spread evenly over the step to the next timestamp.")  # fmt: skip
+    account.copies += len(found.repeated)
+    _reject(account, REPEATED, "duplicate", "samples repeat a timestamp and its values",
+            rows[found.repeated])  # fmt: skip
+    return [(rows[piece], time_s) for piece, time_s in found.pieces]
 
 
 def _reject(account: Account, reason: str, code: str, what: str, rows: np.ndarray) -> None:
@@ -214,16 +189,18 @@ def _reject(account: Account, reason: str, code: str, what: str, rows: np.ndarra
         account.findings.append(Finding(code, "warning", "rejected", message, account.source, n))
 
 
-def _recording(raw: Raw, rows: np.ndarray, number: int, account: Account) -> Recording:
+def _recording(
+    raw: Raw, rows: np.ndarray, time_s: np.ndarray | None, usual_hz: float | None, number: int,
+    account: Account,
+) -> Recording:  # fmt: skip
     assert raw.unit is not None
     everything = _is_everything(rows, len(raw.acceleration))
-    chosen = raw.acceleration if everything else raw.acceleration[rows]
-    acceleration = (np.asarray(chosen, np.float64) * factor(raw)).astype(np.float32)
-    time_s, rate_hz = None, raw.rate_hz
-    if raw.time_s is not None:
-        time = raw.time_s if everything else raw.time_s[rows]
-        time_s = np.asarray(time - time[0], np.float64)
-        rate_hz = true_rate_hz(time_s) or raw.rate_hz or _rate_of_all(raw.time_s)
+    acceleration = converted(raw.acceleration if everything else raw.acceleration[rows], raw)
+    rate_hz = usual_hz
+    if time_s is not None:
+        own_hz = true_rate_hz(time_s)
+        if own_hz is not None and (usual_hz is None or plausible(own_hz)):
+            rate_hz = own_hz
     if rate_hz is None:
         raise DataError(f"{raw.source}: no timestamps to tell the rate from. Set dataset.rate_hz.")
     provenance: dict[str, Any] = {"source": raw.source, **raw.provenance}
@@ -254,11 +231,6 @@ def _recording(raw: Raw, rows: np.ndarray, number: int, account: Account) -> Rec
     )
 
 
-def _rate_of_all(time_s: np.ndarray) -> float | None:
-    """The rate of a stretch that restarts, for a recording of one sample in it."""
-    return true_rate_hz(np.unique(time_s[np.isfinite(time_s)]))
-
-
 def _annotations(
     notes: Iterable[tuple[str, int, int]], rows: np.ndarray, n: int
 ) -> Iterable[Annotation]:
@@ -282,6 +254,11 @@ def _is_everything(rows: np.ndarray, n: int) -> bool:
     return len(rows) == n and bool((rows[1:] > rows[:-1]).all())
 
 
+def plausible(rate_hz: float) -> bool:
+    """Whether it is within `RATES_HZ`."""
+    return RATES_HZ[0] <= round(rate_hz, 3) <= RATES_HZ[1]
+
+
 def true_rate_hz(time_s: np.ndarray) -> float | None:
     """Samples per second where the recording runs: gaps are left out.
 
@@ -295,7 +272,11 @@ def true_rate_hz(time_s: np.ndarray) -> float | None:
     float or None
         None for fewer than 2 samples.
     """
-    if len(time_s) < 2:
+    return rate_of_steps(np.diff(time_s))
+
+
+def rate_of_steps(steps_s: np.ndarray) -> float | None:
+    """As `true_rate_hz`, of the steps."""
+    if not len(steps_s):
         return None
-    steps = np.diff(time_s)
-    return float(1 / steps[steps <= 4 * np.median(steps)].mean())
+    return float(1 / steps_s[steps_s <= 4 * np.median(steps_s)].mean())

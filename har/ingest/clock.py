@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from har.errors import DataError
+from har.ingest import dates, text
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """In a unit of time."""
 
-STEPS_S = (0.0009, 0.21)
-"""The steps of sensors that run at 5 to 1000 Hz."""
+RATES_HZ = (3.0, 2000.0)
+"""What sensors run at: no two units of time can both give such a rate."""
 
-NAME = re.compile(
-    r"(seconds_elapsed|elapsed|time(stamp)?|t|zeit|date_?time|uptime)"
-    r"(?=$|[\s_(\[])[\s_]*[(\[]?(?P<unit>s|sec|seconds|ms|us|µs|ns)?[)\]]?.*",
-    re.IGNORECASE,
-)
-"""What a time column is called."""
+EPOCH_S = (946_684_800.0, 4_102_444_800.0)
+"""Seconds since 1970 from 2000 to 2100: the size of such a stamp tells its unit."""
+
+COUNTERS = (2.0**16, 2.0**24, 2.0**32)
+"""Where unsigned counters of devices begin again."""
+
+_UNITS = {
+    "s": "s sec secs second seconds sek sekunden",
+    "ms": "ms msec msecs milli millis millisecond milliseconds",
+    "us": "us usec usecs micro micros microsecond microseconds",
+    "ns": "ns nsec nsecs nano nanos nanosecond nanoseconds",
+}
+UNIT_WORDS = {word: unit for unit, words in _UNITS.items() for word in words.split()}
+TIME_WORDS = {
+    "time", "times", "timestamps", "epoch", "elapsed", "uptime", "realtime", "unixtime", "zeit",
+    "zeitstempel", "temps", "tiempo",
+}  # fmt: skip
+NOT_TIME = {
+    "delta", "dt", "diff", "difference", "interval", "duration", "zone", "gps", "location", "label",
+    "activity", "count", "counter", "window", "rate", "frequency", "offset",
+}  # fmt: skip
+OTHER_SENSOR = re.compile(r"gyr|mag|grav|rot|orient|baro|heart|hr|ecg|ppg|temp(?!s)")
+
+
+class Note(NamedTuple):
+    """What is to be said of a time column."""
+
+    code: str
+    severity: Literal["info", "warning"]
+    message: str
 
 
 @dataclass(frozen=True)
@@ -34,10 +61,23 @@ class Clock:
         The value that counts as 0 s.
     unit_s : float
         Seconds in the column's unit; of dates, in a nanosecond.
+    form : Form, optional
+        Of dates that are texts.
+    turns_s : tuple of float
+        What the clock jumps back by where it begins again: the size of a counter, a day.
+    limit_s : float
+        The longest step that it is supposed to make as it does.
+    last_s, turned_s : float
+        The row before, as it stands there, and what has been added to it.
     """
 
     origin: Any
     unit_s: float
+    form: dates.Form | None = None
+    turns_s: tuple[float, ...] = ()
+    limit_s: float = 0.0
+    last_s: float | None = field(default=None, compare=False)
+    turned_s: float = field(default=0.0, compare=False)
 
     def seconds(self, values: np.ndarray) -> np.ndarray:
         """Seconds since the origin, float64; NaN for what is no time.
@@ -50,11 +90,80 @@ class Clock:
             away = away / np.timedelta64(1, "ns")
         return np.asarray(away, np.float64) * self.unit_s
 
+    def unwrap(self, time_s: np.ndarray) -> tuple[np.ndarray, Clock, np.ndarray]:
+        """Times that go on where the clock begins again, the clock after them, and those rows."""
+        known = np.flatnonzero(np.isfinite(time_s))
+        if not self.turns_s or not len(known):
+            return time_s, self, known[:0]
+        t = time_s[known]
+        steps = np.diff(t, prepend=t[0] if self.last_s is None else self.last_s)
+        added = np.zeros(len(t))
+        for turn_s in self.turns_s:
+            limit_s = turn_s / 2 if turn_s == dates.DAY_S else self.limit_s
+            if limit_s <= turn_s / 2:
+                added[(steps + turn_s >= 0) & (steps + turn_s <= limit_s)] = turn_s
+        for turn_s in np.unique(added[added > 0]):  # a row out of order may be from before
+            before = (steps - turn_s <= 0) & (steps - turn_s >= -self.limit_s)
+            added[before & (np.cumsum(added) > 0)] = -turn_s
+        turned_s = self.turned_s + np.cumsum(added)
+        out = time_s.copy()
+        out[known] = t + turned_s
+        after = replace(self, last_s=float(t[-1]), turned_s=float(turned_s[-1]))
+        return out, after, known[added > 0]
+
+
+def column(names: Iterable[str]) -> str | None:
+    """The time column among some names: the accelerometer's, with a unit, or else the first."""
+
+    def rank(name: str) -> tuple[bool, bool, bool]:
+        lower = name.lower()
+        return bool(OTHER_SENSOR.search(lower)), "acc" not in lower, unit_in(name) is None
+
+    return min((n for n in names if is_time(n)), key=rank, default=None)
+
+
+def is_time(name: str) -> bool:
+    """Whether a column's name says that it is a time.
+
+    Examples
+    --------
+    >>> [is_time(n) for n in ("sensor timestamp [ns]", "SampleTimeFine", "t_ms", "time zone")]
+    [True, True, True, False]
+    """
+    words = _words(name)
+    if not words or NOT_TIME & set(words) or words[0] in ("start", "end"):
+        return False
+    stamp = any(pair == ("time", "stamp") for pair in itertools.pairwise(words))
+    return words[0] in ("t", "ts") or stamp or any(_is_time_word(w) for w in words)
+
+
+def _is_time_word(word: str) -> bool:
+    return word in TIME_WORDS or word.endswith(("timestamp", "datetime"))
+
+
+def unit_in(name: str) -> str | None:
+    """The unit of time in a column's name, in whatever place.
+
+    Examples
+    --------
+    >>> [unit_in(n) for n in ("time_us", "epoch (ms)", "seconds_elapsed", "Timestamp")]
+    ['us', 'ms', 's', None]
+    """
+    words = _words(name)
+    if words == ["sample", "time", "fine"]:  # Xsens
+        return "us"
+    return next((UNIT_WORDS[w] for w in reversed(words) if w in UNIT_WORDS), None)
+
+
+def _words(name: str) -> list[str]:
+    plain = name.replace("µ", "u").replace("μ", "u")
+    return [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+", plain)]
+
 
 def seconds(
     column: np.ndarray, name: str, where: str, *, unit: str | None = None,
     clock: Clock | None = None,
-) -> tuple[np.ndarray, Clock, str | None]:  # fmt: skip
+) -> tuple[np.ndarray, Clock, list[Note]]:  # fmt: skip
     """A time column in seconds since its first value.
 
     Parameters
@@ -68,90 +177,146 @@ def seconds(
     unit : str, optional
         What the user said: s, ms, us or ns.
     clock : Clock, optional
-        What earlier rows of the same column told.
+        What the rows before these told.
 
     Returns
     -------
     time_s : ndarray of float64, shape (n,)
     clock : Clock
-    finding : str or None
-        Why the unit is what it is, if only the steps told.
+        For the rows after these.
+    notes : list of Note
+        Why the unit is what it is, and where the clock begins again.
 
     Raises
     ------
     DataError
         If it is no time column, or its unit cannot be told.
     """
-    finding = None
-    if clock is not None:
-        dates = isinstance(clock.origin, np.datetime64)
-        values = _dates(column) if dates else _numbers(column)
+    notes: list[Note] = []
+    if clock is None:
+        values, clock, notes = _learn(column, name, unit, where)
+    elif clock.form is not None:
+        values = clock.form.read(column)
     else:
-        values = _values(column, name, where)
-        clock, finding = _learn(values, name, unit, where)
-    return clock.seconds(values), clock, finding
+        values = _dates(column) if isinstance(clock.origin, np.datetime64) else _numbers(column)
+    time_s, clock, turns = clock.unwrap(clock.seconds(values))
+    if len(turns):
+        notes.append(Note(
+            "clock-turns", "info",
+            f"The clock in column {name!r} begins again {len(turns)} times, first in row "
+            f"{int(turns[0]) + 1}: its time goes on.",
+        ))  # fmt: skip
+    return time_s, clock, notes
 
 
-def _learn(values: np.ndarray, name: str, unit: str | None, where: str) -> tuple[Clock, str | None]:
-    dates = np.issubdtype(values.dtype, np.datetime64)
-    known = values[~np.isnat(values) if dates else np.isfinite(values)]
-    if dates:
-        return Clock(known[0] if len(known) else np.datetime64(0, "ns"), SECONDS["ns"]), None
-    origin = known[0] if len(known) else 0
-    unit = unit or _unit_in(name)
-    if unit is not None:
-        return Clock(origin, SECONDS[unit]), None
-    steps = np.diff((known - origin).astype(np.float64))
-    steps = steps[steps > 0]
-    step = float(np.median(steps)) if len(steps) else 0.0
-    low, high = STEPS_S
-    unit = next((u for u, s in SECONDS.items() if low <= step * s <= high), None)
-    if unit is None:
+def _learn(
+    column: np.ndarray, name: str, unit: str | None, where: str
+) -> tuple[np.ndarray, Clock, list[Note]]:
+    values, form = _values(column, name, where)
+    notes: list[Note] = []
+    if np.issubdtype(values.dtype, np.datetime64):
+        known = values[~np.isnat(values)]
+        clock = Clock(known[0] if len(known) else np.datetime64(0, "ns"), SECONDS["ns"], form)
+        if form is not None and not form.sure:
+            notes.append(Note(
+                "date-order", "info",
+                f"Dates in column {name!r} are continuous with the day first and with the month "
+                "first: samples are as far from each other either way.",
+            ))  # fmt: skip
+        turns_s = form.turns_s if form else (dates.HOUR_S,)
+    else:
+        known = values[np.isfinite(values)]
+        origin = known[0] if len(known) else 0
+        unit = unit or unit_in(name)
+        if unit is None:
+            unit, note = _tell_unit(known, name, where)
+            notes.append(note)
+        clock = Clock(origin, SECONDS[unit])
+        turns_s = tuple(c * SECONDS[unit] for c in COUNTERS if _may_count(known, c))
+    _, limit_s = _step(clock.seconds(known))
+    return values, replace(clock, turns_s=turns_s, limit_s=limit_s), notes
+
+
+def _may_count(values: np.ndarray, size: float) -> bool:
+    """Whether all are values of a counter of that many, without a sign or with one."""
+    if not len(values) or (values % 1 != 0).any():
+        return False
+    low, high = values.min(), values.max()
+    return bool(low >= 0 and high < size) or bool(-size / 2 <= low and high < size / 2)
+
+
+def _step(time: np.ndarray) -> tuple[float, float]:
+    """The mean step, of repeated stamps too, without restarts and gaps; and the longest such step.
+
+    A gap is what is much longer than all but a hundredth of the steps from one stamp to the next.
+    """
+    steps = np.diff(time)
+    steps = steps[steps >= 0]
+    if not (steps > 0).any():
+        return 0.0, 0.0
+    longest = 5 * float(np.quantile(steps[steps > 0], 0.99))
+    mean = float(np.minimum(steps, longest).mean())
+    return mean, max(longest, 20 * mean)
+
+
+def _tell_unit(known: np.ndarray, name: str, where: str) -> tuple[str, Note]:
+    """By the size of a stamp since 1970, else by the rates that sensors have."""
+    step, _ = _step((known - known[0]).astype(np.float64) if len(known) else known)
+    rates = {u: 1 / (step * s) for u, s in SECONDS.items()} if step else {}
+    low, high = RATES_HZ
+    likely = next((u for u, hz in rates.items() if low <= hz <= high), None)
+    epoch = next((u for u, s in SECONDS.items() if len(known) and _since_1970(known, s)), None)
+    if epoch is not None:
+        per_second = round(1 / SECONDS[epoch])
+        if likely in (None, epoch) or (known % per_second == 0).all():
+            start = np.datetime64(round(float(known[0]) * SECONDS[epoch]), "s")
+            return epoch, Note("time-unit", "info", f"Time is in {epoch} since 1970: from {start}.")
+        return likely, Note(
+            "time-unit", "warning",
+            f"Time is in {likely}, {rates[likely]:.4g} Hz: as {epoch} since 1970, which the size "
+            f"of the stamps would allow, it would be {rates[epoch]:.3g} Hz.",
+        )  # fmt: skip
+    counts = len(known) > 2 and bool((np.diff(known) == 1).all())
+    if likely is None or counts:
+        what = "it counts the rows" if counts else f"mean step {step:g}"
         raise DataError(
-            f"{where}: the unit of time in column {name!r} cannot be told (median step {step:g}). "
-            "Set dataset.time_unit (--time-unit of har predict) to s, ms, us or ns."
+            f"{where}: the unit of time in column {name!r} cannot be told ({what}). Set "
+            "dataset.time_unit (--time-unit of har predict) to s, ms, us or ns, or leave the "
+            "column out of dataset.columns and set dataset.rate_hz."
         )
-    rate_hz = 1 / (step * SECONDS[unit])
-    return Clock(origin, SECONDS[unit]), (
-        f"Time is in {unit}: the median step is {step:g}, {rate_hz:.4g} Hz."
-    )
+    return likely, Note(
+        "time-unit", "info",
+        f"Time is in {likely}: {len(known)} samples at {step:.4g} each, {rates[likely]:.4g} Hz.",
+    )  # fmt: skip
 
 
-def _unit_in(name: str) -> str | None:
-    match = NAME.fullmatch(name)
-    named = (match["unit"] or "").lower() if match else ""
-    return {"sec": "s", "seconds": "s", "µs": "us"}.get(named, named) or None
+def _since_1970(known: np.ndarray, unit_s: float) -> bool:
+    return all(EPOCH_S[0] <= float(v) * unit_s <= EPOCH_S[1] for v in (known[0], known[-1]))
 
 
-def _values(column: np.ndarray, name: str, where: str) -> np.ndarray:
+def _values(column: np.ndarray, name: str, where: str) -> tuple[np.ndarray, dates.Form | None]:
     """Numbers, or dates where at least half of the texts are dates and no numbers."""
     if np.issubdtype(column.dtype, np.datetime64):
-        return _dates(column)
-    numbers = _numbers(column)
-    if column.dtype != object or not len(column) or np.isnan(numbers).mean() <= 0.5:
-        return numbers
-    dates = _dates(column)
-    if np.isnat(dates).mean() > 0.5:
+        return _dates(column), None
+    some = _numbers(column[:: max(1, len(column) // dates.SAMPLE)])
+    if column.dtype != object or not len(column) or np.isnan(some).mean() <= 0.5:
+        return _numbers(column), None
+    form, values = dates.learn(column, f"{where}: column {name!r}")
+    if np.isnat(values).mean() > 0.5:
         raise DataError(
             f"{where}: column {name!r} is neither a number nor a date, as in {column[0]!r}. "
             "Name the time column in dataset.columns, or give rate_hz."
         )
-    return dates
+    return values, form
 
 
 def _numbers(column: np.ndarray) -> np.ndarray:
+    """As they are: float64 cannot hold the nanoseconds since 1970."""
     if column.dtype != object:
         return column
-    import pandas as pd
-
-    return np.asarray(pd.to_numeric(pd.Series(column), errors="coerce"), np.float64)
+    values = text.numbers(column)
+    return values if np.isnan(values).mean() <= 0.5 else text.numbers(column, ",")
 
 
 def _dates(column: np.ndarray) -> np.ndarray:
-    """datetime64[ns], UTC; NaT for what is no date."""
-    if np.issubdtype(column.dtype, np.datetime64):
-        return column.astype("datetime64[ns]")
-    import pandas as pd
-
-    moments = pd.to_datetime(pd.Series(column), errors="coerce", format="mixed", utc=True)
-    return moments.dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
+    return column.astype("datetime64[ns]")

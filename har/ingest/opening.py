@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -129,10 +129,8 @@ def _opened(
     suppose = _supposed(source)
     if (beginning := _beginning(source, resolved, suppose)) is not None:
         like, read_as = beginning
-        parts = resolution.parts(source, resolved.table)
-        raws = (raw for part in parts for raw in resolved.read(part, like.clock))
         account = Account(like.source)
-        for one in chunks.of_parts(_counted(raws, account), like):
+        for one in chunks.of_parts(_in_parts(source, resolved, account), like):
             one.read_as = read_as
             yield one
             account.rejected.update(one.rejected)
@@ -154,10 +152,14 @@ def _opened(
             yield one
 
 
-def _counted(raws: Iterable[Raw], account: Account) -> Iterator[Raw]:
-    for raw in raws:
-        account.samples_in += raw.n_in
-        yield raw
+def _in_parts(source: Source, resolved: resolution.Resolved, account: Account) -> Iterator[Raw]:
+    """Each part, timed as those before it told; their samples are counted."""
+    clock = None
+    for part in resolution.parts(source, resolved.table):
+        for raw in resolved.read(part, clock):
+            clock = raw.clock
+            account.samples_in += raw.n_in
+            yield raw
 
 
 def _supposed(source: Source) -> dict[str, Any]:
@@ -189,7 +191,7 @@ def _beginning(
     (repaired,) = stretches
     if repaired.problems or not repaired.recordings or repaired.raw.time_s is None:
         return None
-    if any(f.code == "coarse-clock" for f in repaired.account.findings):
+    if any(f.code in ("coarse-clock", "date-order") for f in repaired.account.findings):
         return None
     rate_hz = repaired.recordings[0].rate_hz
     return replace(repaired.raw, **repaired.supposed, rate_hz=rate_hz), repaired.read_as

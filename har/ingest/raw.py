@@ -6,12 +6,14 @@ import itertools
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from har.ingest.clock import Clock
 from har.recording import STANDARD_GRAVITY
+
+if TYPE_CHECKING:
+    from har.ingest.clock import Clock
 
 Unit = Literal["m/s2", "g", "mg"]
 Convention = Literal["android", "ios"]

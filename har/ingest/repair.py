@@ -23,6 +23,9 @@ from har.recording import Recording
 MUST_KNOW = frozenset({"unit", "convention", "subject"})
 """Without these a recording cannot be converted, or told from another person's."""
 
+UNUSABLE = "clock"
+"""Where this finding is an error, no time can be given to any sample."""
+
 NOT_READ = "not read: something must be set first"
 
 SOME, MUCH = 0.1, 0.2
@@ -48,8 +51,8 @@ class Repaired:
     raw : Raw
         As examined: unit and gravity filled in where the values are sure of them.
     problems : list of Finding
-        What must be settled before the recordings are used. Where it is one of `MUST_KNOW`, there
-        are none.
+        What must be settled before the recordings are used. Where it is one of `MUST_KNOW`, or
+        there is no clock, there are none.
     supposed : dict
         What was gone on with, since neither the file nor the user says it.
     """
@@ -92,7 +95,7 @@ def repair(raw: Raw, suppose: Mapping[str, Any] = NOTHING) -> Repaired:
     """
     raw = treat(replace(raw, findings=[*raw.findings], rejected={**raw.rejected}))
     problems = [f for f in raw.findings if is_problem(f, suppose)]
-    if any(f.code in MUST_KNOW - suppose.keys() for f in problems):
+    if any(f.code in {UNUSABLE, *MUST_KNOW} - suppose.keys() for f in problems):
         account = Account(raw.source, raw.n_in, findings=raw.findings)
         account.rejected[NOT_READ] = raw.n_in
         return Repaired([], account, raw, problems)

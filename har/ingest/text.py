@@ -345,13 +345,13 @@ def numbers(column: np.ndarray, decimal: str = ".") -> np.ndarray:
         return column.astype(np.float64)
     import pandas as pd
 
-    series = pd.Series(column, dtype="string")
+    series = pd.Series(column, dtype="string").str.strip(" ;")
     plain = series.str.replace(decimal, ".", regex=False) if decimal != "." else series
     values = pd.to_numeric(plain, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     left = np.flatnonzero(np.isnan(values) & series.notna().to_numpy())
     if len(left):
         apart = rf"[{'.' if decimal == ',' else ','}'’\s]"
-        form = rf"\s*[-+]?\d{{1,3}}(?:{apart}\d{{3}})+(?:{re.escape(decimal)}\d*)?\s*"
+        form = rf"[-+]?\d{{1,3}}(?:{apart}\d{{3}})+(?:{re.escape(decimal)}\d*)?"
         some = series.iloc[left]
         some = some[some.str.fullmatch(form)].str.replace(apart, "", regex=True)
         some = some.str.replace(decimal, ".", regex=False)

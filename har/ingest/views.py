@@ -61,10 +61,10 @@ def _name(stem: str) -> tuple[str, ...]:
 
 def _span(source: Source, head: Head) -> tuple[float, float] | None:
     """The first and the last value of the time column, in its own unit."""
-    names = head.names
-    at = next((i for i, name in enumerate(names) if clock.NAME.fullmatch(name)), None)
-    if at is None:
+    name = clock.column(head.names)
+    if name is None:
         return None
+    at = head.names.index(name)
     lines = decode(head.data).splitlines()
     first = _time(lines, at)
     last = _time(reversed(decode(text.tail(source)).splitlines()), at)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from har.ingest.clean import true_rate_hz
+from har.ingest.clean import plausible, rate_of_steps
+from har.ingest.clock import RATES_HZ
+from har.ingest.order import RESTART_S, ordered
 from har.ingest.raw import Finding, Raw
 
 RATE_TOLERANCE = 0.05
@@ -13,53 +15,105 @@ GAP_PERIODS = 3.5
 GAP_S = 0.25  # what is cut by default (signal.max_gap_s)
 SHORT_S = 2.0
 COARSE_SHARE = 0.2
+BURST_S = 0.8 / RATES_HZ[1]  # what is closer together came in one packet
+COARSEST_S = 10.0  # what a tick may last
 
 
 def rate_hz(raw: Raw) -> float | None:
     """The true rate by the timestamps, else the published one."""
-    if raw.time_s is not None:
-        t = np.unique(raw.time_s[np.isfinite(raw.time_s)])
-        rate = true_rate_hz(t)
-        if rate is not None:
-            return rate
-    return raw.rate_hz
+    if raw.time_s is None:
+        return raw.rate_hz
+    return rate_of_steps(np.concatenate([[], *map(np.diff, _times(raw))])) or raw.rate_hz
+
+
+def _times(raw: Raw) -> list[np.ndarray]:
+    """The times of each recording, strictly increasing."""
+    assert raw.time_s is not None
+    timed = np.isfinite(raw.time_s)
+    if timed.all():
+        found = ordered(raw.time_s, raw.acceleration)
+    else:
+        found = ordered(raw.time_s[timed], raw.acceleration[timed])
+    return [time_s for _, time_s in found.pieces]
 
 
 def spread(raw: Raw) -> Finding | None:
-    """Mend a clock that is coarser than the sampling: many samples carry one timestamp.
+    """Mend a clock that is coarser than the sampling: many samples carry one timestamp, or such as
+    are closer together than any sensor's, since they were taken when a packet came.
 
     The samples of one tick are spread evenly over it; a first or last tick that is not full keeps
-    the spacing of the others. Samples that repeat an instant *and* its values are left for `clean`
-    to reject.
+    the spacing of the others. A few that share a timestamp, and those that repeat an instant *and*
+    its values, are left for `clean`.
     """
-    t = raw.time_s
-    if t is None or len(t) < 20 or not np.isfinite(t).all():
+    if raw.time_s is None or len(raw.time_s) < 20:
         return None
+    timed = np.flatnonzero(np.isfinite(raw.time_s))
+    t = raw.time_s[timed]
     steps = np.diff(t)
-    same_values = (raw.acceleration[1:] == raw.acceleration[:-1]).all(axis=1)
-    if (steps < 0).any() or ((steps == 0) & ~same_values).mean() <= COARSE_SHARE:
+    same_values = (raw.acceleration[timed[1:]] == raw.acceleration[timed[:-1]]).all(axis=1)
+    unordered = ((steps < 0) & (steps >= -RESTART_S)).any()
+    tied = (steps >= 0) & (steps < BURST_S)
+    if unordered or (tied & ~same_values).mean() <= COARSE_SHARE:
         return None
-    starts = np.flatnonzero(np.r_[True, steps > 0])
-    if len(starts) < 3:
-        return None
+    starts = np.flatnonzero(np.r_[True, ~tied])
     counts = np.diff(np.r_[starts, len(t)])
-    ticks = t[starts]
-    tick, typical = float(np.median(np.diff(ticks))), float(np.median(counts))
-    spans = np.minimum(np.r_[np.diff(ticks), tick], 1.5 * tick)
+    first = np.r_[True, np.diff(t[starts]) < -RESTART_S]  # of a recording
+    last = np.r_[first[1:], True]
+    ticks = np.diff(t[starts])[~last[:-1]]
+    if not len(ticks):
+        return None
+    tick = float(np.median(ticks))
+    full = counts[~first & ~last]
+    typical = float(np.median(full) if len(full) else counts.max())
+    if tick > COARSEST_S:
+        return Finding(
+            "clock", "error", "none",
+            f"The clock ticks only every {tick:.4g} s, for {typical:g} samples each: too coarse to "
+            "say when a sample was taken. Export timestamps with fractions of seconds, or leave "
+            "the time column out of dataset.columns and set dataset.rate_hz.",
+            raw.source, len(t),
+        )  # fmt: skip
+    spans = np.where(last, tick, np.minimum(np.r_[np.diff(t[starts]), tick], 1.5 * tick))
+    begins = t[starts]
     spacing = spans / counts
-    begins = ticks.copy()
-    if counts[0] < typical:
-        spacing[0] = tick / typical
-        begins[0] = ticks[1] - counts[0] * spacing[0]
-    if counts[-1] < typical:
-        spacing[-1] = tick / typical
+    partial = (first | last) & (counts < typical)
+    spacing[partial] = tick / typical
+    late = np.flatnonzero(first & partial & ~last)
+    begins[late] = t[starts][late + 1] - counts[late] * spacing[late]
     which = np.repeat(np.arange(len(starts)), counts)
-    raw.time_s = begins[which] + (np.arange(len(t)) - starts[which]) * spacing[which]
+    raw.time_s = raw.time_s.copy()
+    raw.time_s[timed] = begins[which] + (np.arange(len(t)) - starts[which]) * spacing[which]
     message = (
         f"The clock ticks every {tick:.3g} s, for {typical:g} samples each: they are spread evenly "
         f"over the tick ({typical / tick:.4g} Hz)."
     )
     return Finding("coarse-clock", "warning", "fixed", message, raw.source, len(t) - len(starts))
+
+
+def implausible(raw: Raw, rate: float) -> Finding | None:
+    """Timestamps that cannot be those of an accelerometer, whose filters must not be made.
+
+    A slow recording is one where the user says so, by its rate.
+    """
+    advice = (
+        "Name the time column in dataset.columns and its unit in dataset.time_unit "
+        "(--time-unit of har predict), or leave it out and set dataset.rate_hz."
+    )
+    said_slow = raw.rate_hz and rate < RATES_HZ[0] and abs(rate / raw.rate_hz - 1) < 0.2
+    if raw.time_s is not None and len(raw.time_s) > 1:
+        t = raw.time_s[np.isfinite(raw.time_s)]
+        if len(t) and (t == t[0]).all():
+            message = f"All timestamps are the same: no clock. {advice}"
+            return Finding("clock", "error", "none", message, raw.source, len(t))
+    if plausible(rate) or said_slow:
+        return None
+    low, high = RATES_HZ
+    slow = " If the sensor is really that slow, set dataset.rate_hz." if rate < low else ""
+    message = (
+        f"{rate:.4g} Hz is not the rate of an accelerometer ({low:g} to {high:g} Hz): "
+        f"{len(raw.acceleration)} samples by these timestamps. {advice}{slow}"
+    )
+    return Finding("clock", "error", "none", message, raw.source, len(raw.acceleration))
 
 
 def examine(raw: Raw, rate: float) -> list[Finding]:
@@ -71,15 +125,11 @@ def examine(raw: Raw, rate: float) -> list[Finding]:
 
     length_s = len(raw.acceleration) / rate
     if raw.time_s is not None:
-        t = raw.time_s[np.isfinite(raw.time_s)]
-        t = np.unique(t)
-        if len(t) < 2:
-            if len(raw.time_s) > 1:
-                say("clock", "error", "none", "All timestamps are the same. Leave the time column "
-                    "out of dataset.columns and set dataset.rate_hz.")  # fmt: skip
+        pieces = _times(raw)
+        steps = np.concatenate([[], *map(np.diff, pieces)])
+        if not len(steps):
             return found
-        length_s = float(t[-1] - t[0]) + 1 / rate
-        steps = np.diff(t)
+        length_s = sum(float(t[-1]) + 1 / rate for t in pieces)
         median = float(np.median(steps))
         if raw.rate_hz and abs(rate / raw.rate_hz - 1) > RATE_TOLERANCE:
             say("rate", "warning", "fixed", f"Published as {raw.rate_hz:g} Hz, but its timestamps "
@@ -95,7 +145,8 @@ def examine(raw: Raw, rate: float) -> list[Finding]:
                     "deviation): resampling uses the timestamps.")  # fmt: skip
         gaps = steps[steps > GAP_PERIODS * median]
         if len(gaps):
-            longest, at = float(gaps.max()), float(t[np.argmax(steps)] - t[0])
+            begins = np.concatenate([t[:-1] for t in pieces])
+            longest, at = float(gaps.max()), float(begins[np.argmax(steps)])
             severity = "warning" if longest > GAP_S else "info"
             say("gap", severity, "kept", f"{len(gaps)} gaps, the longest {longest:.3g} s at "
                 f"{at:.1f} s: over signal.max_gap_s it is never bridged.", len(gaps))  # fmt: skip

@@ -29,11 +29,16 @@ def treat(raw: Raw) -> Raw:
         return raw
     if coarse := timing.spread(raw):
         raw.findings.append(coarse)
+        if coarse.severity == "error":
+            return raw
     rate = timing.rate_hz(raw)
     if rate is None:
         message = "Neither timestamps nor a rate. Set dataset.rate_hz, or name the time column."
         raw.findings.append(Finding("rate", "error", "none", message, raw.source))
     rate = rate or FALLBACK_RATE_HZ
+    if wrong := timing.implausible(raw, rate):
+        raw.findings.append(wrong)
+        return raw
     raw.findings += timing.examine(raw, rate)
     sensor = values.sensor(raw, rate)
     raw.findings += sensor

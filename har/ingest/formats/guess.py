@@ -39,7 +39,7 @@ def told(
         return next((c for c in head.columns if pattern.fullmatch(c)), None)
 
     x, y, z = triple.names
-    time, label, subject = first(clock.NAME), first(_LABEL), first(_SUBJECT)
+    time, label, subject = clock.column(head.columns), first(_LABEL), first(_SUBJECT)
     return Columns(time=time, x=x, y=y, z=z, label=label, subject=subject), why
 
 

@@ -79,7 +79,9 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     acceleration = np.column_stack([text.numbers(table[a]) for a in axes])
     time_s, learnt = None, None
     if columns.time is not None and len(acceleration):
-        time_s, learnt, found = seconds(table[columns.time], columns.time, hints, source.name)
+        unit = dict(zip(head.columns, head.header.units, strict=False)).get(columns.time)
+        name = f"{columns.time} ({unit})" if unit else columns.time
+        time_s, learnt, found = seconds(table[columns.time], name, hints, source.name)
         findings += found
     order = [c for c in head.columns if c in axes]
     if order and order != axes:
@@ -272,9 +274,8 @@ def seconds(
 ) -> tuple[np.ndarray, clock.Clock, list[Finding]]:
     """A time column in seconds, as the user said and as its earlier rows told."""
     unit = hints.table.time_unit
-    time_s, learnt, why = clock.seconds(column, name, where, unit=unit, clock=hints.clock)
-    found = [Finding("time-unit", "info", "fixed", why, where)] if why else []
-    return time_s, learnt, found
+    time_s, learnt, notes = clock.seconds(column, name, where, unit=unit, clock=hints.clock)
+    return time_s, learnt, [Finding(n.code, n.severity, "fixed", n.message, where) for n in notes]
 
 
 def in_parts(head: Head, hints: Hints) -> bool:
