@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,10 +53,9 @@ def serve(ctx: click.Context, bundle: str, host: str | None, port: int, https: b
         https=https,
     )  # fmt: skip
     click.echo(announcement(server, tls))
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         server.run()
-    except KeyboardInterrupt:
-        click.echo("Stopped.")
+    click.echo("Stopped.")
 
 
 def announcement(server: Server, tls: Certificates | None) -> str:

@@ -11,7 +11,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import dates, text
+from har.ingest import dates
+from har.ingest.decimals import numbers
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """In a unit of time."""
@@ -314,8 +315,8 @@ def _numbers(column: np.ndarray) -> np.ndarray:
     """As they are: float64 cannot hold the nanoseconds since 1970."""
     if column.dtype != object:
         return column
-    values = text.numbers(column)
-    return values if np.isnan(values).mean() <= 0.5 else text.numbers(column, ",")
+    values = numbers(column)
+    return values if np.isnan(values).mean() <= 0.5 else numbers(column, ",")
 
 
 def _dates(column: np.ndarray) -> np.ndarray:

@@ -248,7 +248,11 @@ def test_what_was_asked_before_the_end_is_answered(serve, monkeypatch):
 def test_a_server_that_is_stopped_first_does_not_run(serve):
     server = serve()
     server.stop()
-    server.run()
+    # In a thread of its own: a browser's tests may have left an event loop in this one.
+    run = threading.Thread(target=server.run)
+    run.start()
+    run.join(60)
+    assert not run.is_alive()
     with pytest.raises(OSError):
         connect(server)
 

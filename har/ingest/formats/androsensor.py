@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from har.ingest import text
+from har.ingest.decimals import numbers
 from har.ingest.formats import tables
 from har.ingest.formats.format import Format, Head, Hints
 from har.ingest.raw import Gravity, Raw, Source
@@ -52,7 +53,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     )
     yield from tables.stretches(
         source, hints, np.column_stack([columns[a] for a in axes]),
-        time_s=text.numbers(columns[time]) / 1000, unit="m/s2", convention="android",
+        time_s=numbers(columns[time]) / 1000, unit="m/s2", convention="android",
         gravity=gravity, rejected={"malformed line": skipped} if skipped else {},
         provenance={"recorder": "AndroSensor"},
     )  # fmt: skip

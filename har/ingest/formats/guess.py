@@ -10,7 +10,8 @@ import numpy as np
 
 from har.config import Columns
 from har.errors import DataError
-from har.ingest import clock, text
+from har.ingest import clock
+from har.ingest.decimals import numbers
 from har.ingest.formats import long_form, sensors
 from har.ingest.formats.format import Head
 from har.ingest.raw import Unit
@@ -59,7 +60,7 @@ def beginning(head: Head, names: Sequence[str]) -> np.ndarray:
     rows = [[row[i].replace(point, ".") for i in at] for row in head.header.rows
             if len(row) > max(at)]  # fmt: skip
     texts = np.array(rows, dtype=object).reshape(-1, len(at))
-    return np.column_stack([text.numbers(column) for column in texts.T])
+    return np.column_stack([numbers(column) for column in texts.T])
 
 
 def unit(named: Columns, head: Head) -> Unit | None:

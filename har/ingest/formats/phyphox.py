@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from har.ingest import text
+from har.ingest.decimals import numbers
 from har.ingest.formats import tables
 from har.ingest.formats.format import Format, Head, Hints, beside, small_table
 from har.ingest.raw import Gravity, Raw, Source
@@ -84,7 +85,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         provenance["device"] = model
     yield from tables.stretches(
         source, hints, np.column_stack([columns[c] for c in wanted[1:]]),
-        time_s=text.numbers(columns["Time (s)"]), unit="m/s2", convention="android",
+        time_s=numbers(columns["Time (s)"]), unit="m/s2", convention="android",
         gravity=gravity, rejected={"malformed line": skipped} if skipped else {},
         provenance=provenance, start_time=_started(source),
     )  # fmt: skip

@@ -22,6 +22,7 @@ import numpy as np
 
 from har.errors import DataError
 from har.ingest import text
+from har.ingest.decimals import numbers
 from har.ingest.formats import sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, beside, small_table
 from har.ingest.raw import Convention, Finding, Gravity, Raw, Source, Unit
@@ -83,7 +84,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         where=source.name,
     )
     acceleration = np.column_stack([columns[a] for a in axes])
-    time_s = text.numbers(columns[names["seconds_elapsed"]])
+    time_s = numbers(columns[names["seconds_elapsed"]])
     kind = _kind(head)
     gravity: Gravity | None = KINDS[kind][1] if kind in KINDS else None
     findings, provenance = [], {"recorder": "Sensor Logger"}

@@ -14,6 +14,7 @@ import numpy as np
 from har.config import Columns, did_you_mean
 from har.errors import DataError
 from har.ingest import clock, text
+from har.ingest.decimals import numbers
 from har.ingest.formats import guess, long_form, sensors
 from har.ingest.formats.format import Format, Head, Hints
 from har.ingest.formats.headers import Header
@@ -76,7 +77,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         findings += found
         if found:
             rejected[ANOTHER_SENSOR] = found[0].count
-    acceleration = np.column_stack([text.numbers(table[a]) for a in axes])
+    acceleration = np.column_stack([numbers(table[a]) for a in axes])
     time_s, learnt = None, None
     if columns.time is not None and len(acceleration):
         unit = dict(zip(head.columns, head.header.units, strict=False)).get(columns.time)
@@ -106,7 +107,7 @@ def _told(
     def rows(names: Sequence[str]) -> np.ndarray:
         if whole is None:
             return guess.beginning(head, names)
-        return np.column_stack([text.numbers(whole[n]) for n in names])
+        return np.column_stack([numbers(whole[n]) for n in names])
 
     try:
         columns, why = guess.told(head, rows, linear=linear)
@@ -124,7 +125,7 @@ def _one_sensor(
     source: Source, table: dict[str, np.ndarray], sensor: str, axes: list[str], *, linear: bool
 ) -> tuple[dict[str, np.ndarray], list[Finding]]:
     """The accelerometer's rows of a table in long form, and how many were left out."""
-    acceleration = np.column_stack([text.numbers(table[a]) for a in axes])
+    acceleration = np.column_stack([numbers(table[a]) for a in axes])
     try:
         rows = long_form.select(_texts(table[sensor]), sensor, acceleration, linear=linear)
     except DataError as e:
