@@ -487,7 +487,8 @@ def test_other_columns_are_said_on_the_command_line(
     plain = table_of(tmp_path / "plain.csv", "time,x,y,z", 1)
     bundle = make_bundle("cnn")
     columns = "time=t0,x=one,y=two,z=three"
-    got = predicted(bundle, named, "--columns", columns, "--time-unit", "s")
+    said = ["--columns", columns, "--time-unit", "s", "--unit", "m/s2"]
+    got = predicted(bundle, named, *said)
     assert got["bouts"] == predicted(bundle, plain)["bouts"]
     for wrong in ("x=one", "x=one,y=two,z=three,w=four", "one,two,three"):
         done = CliRunner().invoke(main, ["predict", str(bundle), str(named), "--columns", wrong])
@@ -496,9 +497,9 @@ def test_other_columns_are_said_on_the_command_line(
 
 
 def test_the_first_lines_say_what_was_assumed(make_bundle: MakeBundle, tmp_path: Path) -> None:
-    path = table_of(tmp_path / "iphone.csv", "time,x,y,z", -1 / 9.80665)
+    path = table_of(tmp_path / "walk.csv", "time,x,y,z", 1)
     done = CliRunner().invoke(main, ["predict", str(make_bundle("cnn")), str(path)])
-    said = "Read as unit g (by its values), convention android (assumed), gravity present"
+    said = "Read as unit m/s2 (assumed), convention android (assumed), gravity present"
     assert done.stdout.splitlines()[1].startswith(said)
 
 
