@@ -118,7 +118,17 @@ def test_counts_without_a_header_that_end_in_another_separator(tmp_path):
 def test_a_table_of_words_has_names():
     header = headers.read(["file;who", "a.csv;ann", "b.csv;bob"])
     assert (header.columns, header.skip_rows) == (("file", "who"), 1)
-    assert headers.read(["Some prose, in a file, of notes.", "And more of it."]).columns == ()
+    prose = ["Some prose, in a file, of notes.", "And more of it.", "One walk, one phone, one hip."]
+    assert headers.read(prose) == headers.Header()
+    numbers = [
+        "# Case 43",
+        "",
+        "839, 841, 900",
+        "- Source: own trial",
+        "- 900 rows, once named",
+        "- x",
+    ]
+    assert headers.read(numbers) == headers.Header()
 
 
 FIELD = st.one_of(

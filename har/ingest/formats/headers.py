@@ -115,7 +115,8 @@ def _data(lines: Sequence[str], delimiter: str) -> tuple[int | None, int, str, i
             continue
         fields = _fields(line, delimiter)
         numbers, words = _numeric(fields)
-        if len(fields) >= (3 if delimiter == " " else 2) and (numbers > words or numbers > 2):
+        enough = numbers > words or (numbers > 2 and delimiter != " ")
+        if enough and len(fields) >= (3 if delimiter == " " else 2):
             found.append((number, fields, numbers))
     if not found:
         return None, 0, delimiter, 0
@@ -125,8 +126,9 @@ def _data(lines: Sequence[str], delimiter: str) -> tuple[int | None, int, str, i
     if len(whole) == 1 and any(fields[-1] for _, fields, _ in found):
         width = whole.pop()  # a last column that is often empty
     block = [f for f in found if width <= len(f[1]) <= width + 1]
-    score = sum(numbers for *_, numbers in block)
-    return (block[0][0] if block else None), width, delimiter, score
+    if not block or 3 * len(block) < sum(bool(x.strip()) for x in lines[block[0][0] : LOOKED_AT]):
+        return None, 0, delimiter, 0  # prose with some numbers in it
+    return block[0][0], width, delimiter, sum(numbers for *_, numbers in block)
 
 
 def _is_torn(fields: tuple[str, ...], width: int) -> bool:
@@ -164,7 +166,7 @@ def _names_alone(lines: Sequence[str]) -> Header:
         fields = _fields(line, delimiter)
         following = next((f for f in lines[number + 1 :] if f.strip()), "")
         n = len(_fields(following, delimiter)) if following else len(fields)
-        if len(fields) > 1 and n == len(fields):
+        if len(fields) > 1 and n == len(fields) and (following or number == 0):
             rows = (_fields(following, delimiter),) if following else ()
             return Header(fields, (), delimiter, ".", number + 1, n, rows, line.strip())
     return Header()
