@@ -245,6 +245,8 @@ def read_actigraph_csv(source: Source, head: Head, hints: Hints) -> Iterator[Raw
             "Export the raw data (.gt3x, or raw CSV) from ActiLife."
         )
     header, names = head.header, head.names
+    if not names:  # nothing but the lines above a table
+        return
     named = (t for t in sensors.triples(names) if t.kind != sensors.OTHER)
     axes = [*next((t.names for t in named), names[-3:])]
     if len(axes) != 3:
