@@ -6,6 +6,8 @@ from collections import Counter
 
 import numpy as np
 
+from har.signal import resampling
+
 
 def convolve_valid(x: np.ndarray, taps: np.ndarray) -> np.ndarray:
     """Output j is the sum over i of taps[i] · x[j + n_taps − 1 − i]."""
@@ -54,3 +56,29 @@ def lagrange(t: np.ndarray, x: np.ndarray, at: float) -> np.ndarray:
     i = min(max(right - 2, 0), len(t) - 4)
     nodes = t[i : i + 4] - at
     return np.array([np.polyfit(nodes, x[i : i + 4, c], 3)[-1] for c in range(x.shape[1])])
+
+
+def resample(x, t, *, target_hz, max_gap_s):
+    """A recording that is there as a whole: every stretch by itself, every fine sample filtered."""
+    period = resampling.sampling_period(t)
+    kept = resampling.spaced(t, resampling.TOO_CLOSE * period)
+    t, x = t[kept], x[kept]
+    k = resampling.decimation(1 / period, target_hz)
+    cuts = np.flatnonzero(np.diff(t) > max_gap_s) + 1
+    stretches = []
+    for ts, xs in zip(np.split(t, cuts), np.split(x, cuts), strict=True):
+        if len(ts) < 4:
+            continue
+        first = int(np.ceil(ts[0] * k * target_hz - 1e-6))
+        last = int(np.floor(ts[-1] * k * target_hz + 1e-6))
+        at = np.clip(np.arange(first, last + 1) / (k * target_hz), ts[0], ts[-1])
+        fine = resampling.cubic(ts, xs, at).astype(np.float32)
+        if k > 1:
+            taps = resampling.decimation_taps(k)
+            full = np.array([np.convolve(c, taps, mode="valid") for c in fine.T]).T
+            full = full if len(fine) >= len(taps) else full[:0]
+            centres = first + len(taps) // 2 + np.arange(len(full))
+            fine, first = full[centres % k == 0], int(np.ceil(centres[0] / k)) if len(full) else 0
+        if len(fine):
+            stretches.append(resampling.Stretch(first, fine))
+    return stretches

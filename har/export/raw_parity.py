@@ -19,7 +19,7 @@ from har.recording import Recording
 from har.runtime.interpreter import LiteModel
 from har.runtime.manifest import RawParity
 from har.runtime.streaming import Aligner, uniform
-from har.signal.resampling import Stretch
+from har.signal.resampling import joined
 from har.signal.windows import Windows
 
 AT_MOST = 3
@@ -57,25 +57,17 @@ def phone_windows(recording: Recording, spans: np.ndarray, signal: Signal) -> np
     aligner = None
     if align.kind != "none":
         aligner = Aligner(rate_hz=signal.rate_hz, seconds=align.seconds, axis=align.axis)
-    stretches: list[list[Stretch]] = [[]]
-    for piece, ended in uniform(
-        of_recording(recording).chunks,
-        rate_hz=signal.rate_hz,
-        max_gap_s=signal.max_gap_s,
-        aligner=aligner,
-    ):
-        if len(piece.samples):
-            stretches[-1].append(piece)
-        if ended:
-            stretches.append([])
-    rows = [
-        Stretch(parts[0].start, np.concatenate([p.samples for p in parts]))
-        for parts in stretches
-        if parts
-    ]
+    stretches = joined(
+        uniform(
+            of_recording(recording).chunks,
+            rate_hz=signal.rate_hz,
+            max_gap_s=signal.max_gap_s,
+            aligner=aligner,
+        )
+    )
     out = []
     for start, end in spans.tolist():
-        home = next((s for s in rows if s.start <= start and end <= s.stop), None)
+        home = next((s for s in stretches if s.start <= start and end <= s.stop), None)
         if home is None:
             raise ExportError(
                 f"{recording.id}: a phone sees a gap between samples {start} and {end} (at "

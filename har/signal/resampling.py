@@ -20,14 +20,16 @@ Uniform samples at the target rate pass unchanged.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import signal
 
 from har.errors import WindowError
+from har.recording import Chunk
 
 SCHEME: Final = "cubic-sinc-1"
 WARM_UP = 64
@@ -55,6 +57,10 @@ class Stretch:
         return self.start + len(self.samples)
 
 
+Piece = tuple[Stretch, bool]
+"""The next uniform samples, and whether a gap follows: the next piece then begins a stretch."""
+
+
 def resample(
     samples: np.ndarray,
     *,
@@ -67,7 +73,7 @@ def resample(
 
     Parameters
     ----------
-    samples : ndarray, shape (n, channels)
+    samples : ndarray, shape (n, 3)
     source_hz : float
         Nominal rate; used where there are no timestamps.
     target_hz : float
@@ -90,28 +96,21 @@ def resample(
         if math.isclose(source_hz, target_hz, rel_tol=1e-6):
             return [Stretch(0, np.asarray(samples, np.float32))]
         time_s = np.arange(len(samples)) / source_hz
-    if len(time_s) < 4:
-        return []
-    period = sampling_period(time_s)
-    if max_gap_s <= 1.5 * period:
-        raise WindowError(
-            f"signal.max_gap_s is {max_gap_s:g} s, but samples are {period:.3g} s apart; set it to "
-            f"at least {2 * period:.2g}."
-        )
-    kept = spaced(time_s, TOO_CLOSE * period)
-    time_s, samples = time_s[kept], np.asarray(samples)[kept]
-    k = decimation(1 / period, target_hz)
-    cuts = np.flatnonzero(np.diff(time_s) > max_gap_s) + 1
-    stretches = []
-    for t, x in zip(np.split(time_s, cuts), np.split(samples, cuts), strict=True):
-        if len(t) < 4:
-            continue
-        stretch = _uniform(t, x, k * target_hz)
-        if k > 1:
-            stretch = _take_down(stretch, k)
-        if len(stretch.samples):
-            stretches.append(stretch)
-    return stretches
+    resampler = Resampler(target_hz=target_hz, max_gap_s=max_gap_s)
+    return joined([*resampler.push(Chunk(time_s, samples)), *resampler.finish()])
+
+
+def joined(pieces: Iterable[Piece]) -> list[Stretch]:
+    """Pieces that follow one another as stretches."""
+    out: list[Stretch] = []
+    parts: list[Stretch] = []
+    for piece, ended in pieces:
+        if len(piece.samples):
+            parts.append(piece)
+        if ended and parts:
+            out.append(Stretch(parts[0].start, np.concatenate([p.samples for p in parts])))
+            parts = []
+    return out
 
 
 def sampling_period(time_s: np.ndarray) -> float:
@@ -166,28 +165,124 @@ def cubic(time_s: np.ndarray, samples: np.ndarray, at_s: np.ndarray) -> np.ndarr
 
 def decimation_taps(k: int) -> np.ndarray:
     """Low-pass before keeping each k-th sample: half amplitude at 0.4 of the target rate."""
+    from scipy import signal  # takes seconds to import, and `har serve` only describes a bundle
+
     return signal.firwin(2 * ZERO_CROSSINGS * k + 1, 0.8 / k, window="hamming")
 
 
-def _uniform(time_s: np.ndarray, samples: np.ndarray, rate_hz: float) -> Stretch:
-    # A sample that stands on the grid but for rounding is on the grid.
-    first = math.ceil(time_s[0] * rate_hz - 1e-6)
-    last = math.floor(time_s[-1] * rate_hz + 1e-6)
-    at = np.clip(np.arange(first, last + 1) / rate_hz, time_s[0], time_s[-1])
-    return Stretch(first, cubic(time_s, samples, at).astype(np.float32))
+class Resampler:
+    """`resample` of samples as they come: memory does not grow with the recording.
+
+    Nothing comes before the first samples are there that tell the sampling period.
+
+    Parameters
+    ----------
+    target_hz, max_gap_s : float
+        As in `resample`.
+    """
+
+    def __init__(self, *, target_hz: float, max_gap_s: float) -> None:
+        self.target_hz = target_hz
+        self.max_gap_s = max_gap_s
+        self._period: float | None = None
+        self._time = np.empty(0)
+        self._samples = np.empty((0, 3), np.float32)
+        self._next: int | None = None  # the first grid point not given yet; None: a stretch begins
+        self._thinner: _TakeDown | None = None
+
+    def push(self, chunk: Chunk) -> Iterator[Piece]:
+        """More samples; the uniform ones that they complete.
+
+        Raises
+        ------
+        WindowError
+            If the gap limit is below the sampling period.
+        """
+        self._time = np.concatenate([self._time, chunk.time_s])
+        self._samples = np.concatenate([self._samples, chunk.samples])
+        if self._period is not None or len(self._time) >= WARM_UP:
+            yield from self._take()
+
+    def finish(self) -> Iterator[Piece]:
+        """What is left when no more samples come."""
+        if self._period is None and len(self._time) >= 4:
+            yield from self._take()
+        if self._period is not None:
+            yield self._piece(self._time, self._samples, last=True), True
+
+    def _take(self) -> Iterator[Piece]:
+        if self._period is None:
+            self._period = self._learnt_period()
+            self._k = decimation(1 / self._period, self.target_hz)
+        kept = spaced(self._time, TOO_CLOSE * self._period)
+        time, samples = self._time[kept], self._samples[kept]
+        cuts = np.flatnonzero(np.diff(time) > self.max_gap_s) + 1
+        bounds = [0, *cuts.tolist()]
+        for a, b in itertools.pairwise(bounds):
+            yield self._piece(time[a:b], samples[a:b], last=True), True
+            self._next = None
+        time, samples = time[bounds[-1] :], samples[bounds[-1] :]
+        yield self._piece(time, samples, last=False), False
+        # The next grid point lies after the last sample but one; its cubic needs one more before.
+        keep = 4 if self._next is not None else len(time)
+        self._time, self._samples = time[-keep:].copy(), samples[-keep:].copy()
+
+    def _learnt_period(self) -> float:
+        period = sampling_period(self._time)
+        if self.max_gap_s <= 1.5 * period:
+            raise WindowError(
+                f"Samples are {period:.3g} s apart, but signal.max_gap_s is {self.max_gap_s:g} s: "
+                "the recording is too slow for it. Give one with a higher rate, or train with at "
+                f"least {2 * period:.2g} s."
+            )
+        return period
+
+    def _piece(self, time: np.ndarray, samples: np.ndarray, *, last: bool) -> Stretch:
+        """The grid points of the open stretch that can be given now, in order."""
+        if len(time) < 4:
+            return Stretch(0, np.empty((0, 3), np.float32))
+        rate = self._k * self.target_hz
+        # A sample that stands on the grid but for rounding is on the grid.
+        if self._next is None:
+            self._next = math.ceil(time[0] * rate - 1e-6)
+            self._thinner = _TakeDown(self._k, self._next) if self._k > 1 else None
+        first = self._next
+        if last:
+            stop = math.floor(time[-1] * rate + 1e-6) + 1
+        else:  # before the last sample but one, all four around are known
+            stop = math.ceil(time[-2] * rate - 1e-6)
+        self._next = max(first, stop)
+        # time[0] clips only a stretch's first point: later ones lie after time[1].
+        at = np.clip(np.arange(first, stop) / rate, time[0], time[-1])
+        fine = cubic(time, samples, at).astype(np.float32)
+        return self._thinner.push(fine) if self._thinner else Stretch(first, fine)
 
 
-def _take_down(fine: Stretch, k: int) -> Stretch:
-    """Low-pass and keep the samples that stand on the coarse grid and have all their context."""
-    taps = decimation_taps(k)
-    half = len(taps) // 2
-    first = -(-(fine.start + half) // k)
-    last = (fine.stop - 1 - half) // k
-    if last < first:
-        return Stretch(first, np.empty((0, fine.samples.shape[1]), np.float32))
-    offset = first * k - half - fine.start
-    block = fine.samples[offset : last * k + half + 1 - fine.start]
-    # upfirdn computes only the samples that are kept.
-    out = signal.upfirdn(taps, block.astype(np.float64), up=1, down=k, axis=0)
-    skip = 2 * half // k
-    return Stretch(first, out[skip : skip + last - first + 1].astype(np.float32))
+class _TakeDown:
+    """Low-pass, and the samples on the coarse grid that have all their context."""
+
+    def __init__(self, k: int, start: int) -> None:
+        self._k = k
+        self._taps = decimation_taps(k)
+        self._half = len(self._taps) // 2
+        self._next = -(-(start + self._half) // k)  # the next coarse sample
+        self._fine = np.empty((0, 3), np.float32)
+        self._start = start  # of self._fine
+
+    def push(self, fine: np.ndarray) -> Stretch:
+        from scipy import signal
+
+        self._fine = np.concatenate([self._fine, fine])
+        k, half, first = self._k, self._half, self._next
+        last = (self._start + len(self._fine) - 1 - half) // k
+        if last < first:
+            return Stretch(first, np.empty((0, 3), np.float32))
+        block = self._fine[first * k - half - self._start : last * k + half + 1 - self._start]
+        # upfirdn computes only the samples that are kept.
+        out = signal.upfirdn(self._taps, block.astype(np.float64), up=1, down=k, axis=0)
+        skip = 2 * half // k
+        result = out[skip : skip + last - first + 1].astype(np.float32)
+        self._next = last + 1
+        drop = self._next * k - half - self._start
+        self._fine, self._start = self._fine[drop:].copy(), self._start + drop
+        return Stretch(first, result)

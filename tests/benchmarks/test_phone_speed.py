@@ -15,7 +15,8 @@ import pytest
 
 from har.recording import Chunk
 from har.runtime.bundle import Bundle
-from har.runtime.streaming import Aligner, Resampler, uniform
+from har.runtime.streaming import Aligner, uniform
+from har.signal.resampling import Resampler
 from tests.benchmarks import untrained
 
 MODELS = {"cnn": 5000, "gru": 2500, "lstm": 2500, "bilstm": 2500, "rocket": 2500}
