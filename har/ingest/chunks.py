@@ -51,8 +51,8 @@ def of_parts(parts: Iterable[Raw], like: Raw) -> Iterator[ChunkedRecording]:
     """The recordings of a file that is read some rows at a time.
 
     They are those that `clean` makes of the whole file, with two exceptions. What holds for all
-    rows is what `like` says. And a row that comes after others whose times are more than `HOLD_S`
-    later is rejected instead of sorted in.
+    rows is what `like` says. And a row that belongs before others that were given already, since
+    what came before it in the file is more than `HOLD_S` later, is rejected instead of sorted in.
 
     Parameters
     ----------
@@ -178,8 +178,10 @@ class _Ordering:
             self._reject({LATE: late})
             ready, after = len(order), np.inf
             if rows is not None:
-                ready = max(late, int(np.searchsorted(stamps, stamps[-1] - HOLD_S)))
-                after = stamps[ready] if ready < len(order) else np.inf
+                ready = int(np.searchsorted(stamps, stamps[-1] - HOLD_S))
+                # Over what step the last of these are spread, what comes next may still decide.
+                ready = max(late, int(np.searchsorted(stamps, stamps[max(ready - 1, 0)])))
+                after = stamps[ready]
             times = stamps[late:ready]
             if len(times):
                 origin = held.time_s[0] if origin is None else origin

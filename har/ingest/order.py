@@ -63,31 +63,38 @@ class Course:
         self._front_s: float | None = None
         self._holes: list[tuple[float, float]] = []
         self._inside: tuple[float, float] | None = None
+        self._filled = (np.inf, -np.inf)  # of the hole that rows are in, from where to where
 
     def _fits(self, at_s: float) -> bool:
         """Whether a time is in a hole: the one that the rows after it fill."""
-        if self._inside is not None:
-            self._keep(*self._inside)
+        self._leave()
         i = bisect.bisect_right(self._holes, (at_s, np.inf)) - 1
         fits = i >= 0 and self._holes[i][0] < at_s < self._holes[i][1]
         self._inside = self._holes.pop(i) if fits else None
         return fits
 
+    def _leave(self) -> None:
+        """Keep what is left of the hole that rows were in."""
+        if self._inside is not None:
+            (start, end), (low, high) = self._inside, self._filled
+            for left in ((start, low), (high, end)):
+                if left[1] - left[0] > self.hole_s:
+                    bisect.insort(self._holes, left)
+            self._inside, self._filled = None, (np.inf, -np.inf)
+
     def _pass(self, time_s: np.ndarray, first: int) -> list[int]:
         """Rows without a large step back; the first that runs on into what is covered, if any."""
         restart = []
         if self._inside is not None:
-            start, end = self._inside
-            beyond = np.flatnonzero(time_s >= end)
+            beyond = np.flatnonzero(time_s >= self._inside[1])
             n = int(beyond[0]) if len(beyond) else len(time_s)
             self.late += range(first, first + n)
             if n:
-                self._keep(start, float(time_s[:n].min()))
-                self._inside = start, end = float(time_s[:n].max()), end
+                low, high = self._filled
+                self._filled = min(low, time_s[:n].min()), max(high, time_s[:n].max())
             if n == len(time_s):
                 return []
-            self._keep(start, end)
-            self._inside = None
+            self._leave()
             if self._front_s is not None and time_s[n] <= self._front_s:
                 restart = [n]
                 self._begin()
@@ -98,11 +105,6 @@ class Course:
             self._holes.append((float(highest[i]), float(highest[i + 1])))
         self._front_s = float(highest[-1])
         return restart
-
-    def _keep(self, start: float, end: float) -> None:
-        """What is left of a hole."""
-        if end - start > self.hole_s:
-            bisect.insort(self._holes, (start, end))
 
 
 def by_time(time_s: np.ndarray, samples: np.ndarray) -> np.ndarray:
