@@ -6,7 +6,6 @@ reruns that stage and those after it, and nothing before.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import reprlib
@@ -15,17 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from har import strict_yaml
-from har.errors import ConfigError
+from har.errors import ConfigError, did_you_mean
+from har.own_recordings import Section, Table
 
 CHANGES_NO_RESULT = True
 
@@ -35,54 +32,6 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_len
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 Variant = Literal["none", "dynamic", "float16", "int8"]
-
-
-class Section(BaseModel):
-    """Base of every part of a pipeline file: immutable, and no key that nobody reads."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
-    )
-
-
-class Columns(Section):
-    """Names of the columns in a user's own table."""
-
-    time: str | None = None
-    x: str
-    y: str
-    z: str
-    label: str | None = None
-    subject: str | None = None
-
-
-class Table(Section):
-    """A user's own recordings, in place of the name of a data set."""
-
-    path: str = Field(description="files, with * and ** as in a shell; relative to the workspace")
-    name: str = Field("own", pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)
-    columns: Columns | None = Field(None, description="not needed for a recognised phone logger")
-    pattern: str | None = Field(
-        None, description="where in the path a field stands: {subject}/{activity}_{session}.csv"
-    )
-    sidecar: str | None = Field(None, description="a CSV of file, subject, placement, activity")
-    time_unit: Literal["s", "ms", "us", "ns"] | None = None
-    rate_hz: float | None = Field(None, gt=0, description="for tables without a time column")
-    unit: Literal["m/s2", "g", "mg"] | None = None
-    counts_per_g: float | None = Field(None, gt=0, description="for raw counts, in place of unit")
-    gravity: Literal["present", "removed"] | None = None
-    convention: Literal["android", "ios"] | None = None
-    placement: str | None = None
-    subject: str | None = Field(None, description="who, when all files are of one person")
-    activity: str | None = Field(None, description="what, when all files are of one activity")
-    null_label: Literal["drop", "keep"] = "drop"
-
-    @field_validator("counts_per_g")
-    @classmethod
-    def _one_scale(cls, value: float | None, info: ValidationInfo) -> float | None:
-        if value is not None and info.data.get("unit") is not None:
-            raise ValueError("counts_per_g takes the place of unit: give one of them")
-        return value
 
 
 class Filter(Section):
@@ -193,7 +142,7 @@ class ModelConfig(Section):
     """A model of the registry, with the parameters that differ from its defaults."""
 
     name: FileName
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field({})
     label: FileName | None = Field(
         None, description="its name in the results, if not the registry's"
     )
@@ -432,12 +381,6 @@ def _override(raw: dict[str, Any], text: str) -> None:
         here[parts[-1]] = strict_yaml.parse(value)
     except ConfigError as e:
         raise ConfigError(f"--set {text}: {value!r} is not a YAML value: {e}") from e
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence: `, did you mean 'x'?`, or a full stop."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f", did you mean {near[0]!r}?" if near else "."
 
 
 def _explain(err: dict[str, Any]) -> str:

@@ -1,5 +1,10 @@
 """The errors that users see. Each message says what is wrong, what was received, what to do."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 CHANGES_NO_RESULT = True
 
 
@@ -53,3 +58,9 @@ class PredictionError(HarError):
 
 class TrackingError(HarError):
     """Results that could not be sent to MLflow, or a store without pages to show."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence: `, did you mean 'x'?`, or a full stop."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f", did you mean {near[0]!r}?" if near else "."

@@ -2,6 +2,7 @@ import pytest
 
 from har import config
 from har.errors import ConfigError
+from har.own_recordings import Table
 
 SMALL = {"name": "t", "dataset": "watch", "models": ["cnn"]}
 
@@ -94,7 +95,7 @@ def test_own_recordings_take_the_place_of_a_name():
     p = config.parse(
         {**SMALL, "dataset": {"path": "my/**/*.csv", "columns": {"x": "ax", "y": "ay", "z": "az"}}}
     )
-    assert isinstance(p.dataset, config.Table)
+    assert isinstance(p.dataset, Table)
     assert p.dataset_name == "own"
     with pytest.raises(ConfigError, match="unknown key, did you mean 'time_unit'"):
         config.parse({**SMALL, "dataset": {"path": "x", "time_units": "s"}})

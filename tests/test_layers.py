@@ -12,8 +12,8 @@ from har.code import source
 from har.pipeline import STAGES
 from tests.conftest import ROOT
 
-BASE = ["errors", "files", "contract", "quiet", "strict_yaml", "config", "recording", "workspace",
-        "code", "store", "fanout", "stages"]  # fmt: skip
+BASE = ["errors", "files", "contract", "quiet", "strict_yaml", "own_recordings", "config",
+        "recording", "workspace", "code", "store", "fanout", "stages"]  # fmt: skip
 ORDER = ["ingest", "signal", "runtime", "models", "training", "evaluation", "export", "report",
          "tracking", "phone", "pipeline", "session", "studies", "lectures", "api", "cli",
          "__main__"]  # fmt: skip

@@ -92,10 +92,14 @@ def data_fetch(ctx: click.Context, name: str, source: Path | None) -> None:
     help="Write a page, too.",
 )
 @click.option("--placement", help="Of a published data set with several.")
+@click.option(
+    "--labels", metavar="FILE",
+    help="File of labelled intervals; for one per recording such as '{folder}/{name}_labels.csv'.",
+)  # fmt: skip
 @click.pass_context
 def data_check(
     ctx: click.Context, path: Path, pipeline_file: Path | None, strict: bool, as_json: bool,
-    page: Path | None, placement: str | None,
+    page: Path | None, placement: str | None, labels: str | None,
 ) -> None:  # fmt: skip
     """Examine a file, a folder or a pipeline file's data: format, rate, unit, sign, what is wrong.
 
@@ -110,7 +114,7 @@ def data_check(
 
     with output.stderr().status(f"reading {path}") as status:
         report = check.check(
-            path, root=ctx.obj.resolve(), placement=placement,
+            path, root=ctx.obj.resolve(), placement=placement, labels=labels,
             on_progress=lambda n, of: status.update(f"reading {path}: {n} of {of} files"),
         )  # fmt: skip
     if as_json:

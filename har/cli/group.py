@@ -19,7 +19,7 @@ class Group(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as e:
-            from har.config import did_you_mean
+            from har.errors import did_you_mean
 
             near = did_you_mean(args[0], self.list_commands(ctx)) if args else ""
             raise click.UsageError(e.message.rstrip(".") + (near or "."), ctx) from None

@@ -56,8 +56,8 @@ def predict(
     Example:
       har predict watch walk.csv --out bouts.csv --plot day.png
     """
-    from har.config import Table
     from har.ingest import opening
+    from har.own_recordings import Table
     from har.runtime.bundle import Bundle, find_bundle
     from har.runtime.predict import predict
     from har.workspace import Workspace

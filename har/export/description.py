@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 import har
 from har.code import versions
-from har.config import Align, ModelConfig, Pipeline, Table
+from har.config import Align, ModelConfig, Pipeline
 from har.errors import ConfigError
 from har.evaluation.results import Estimate, ModelScores, Results
 from har.models import registry
 from har.models.spec import INPUT_NAME
+from har.own_recordings import Table
 from har.runtime import manifest, smoothing
 from har.signal import align, resampling
 from har.signal.windows import Windows

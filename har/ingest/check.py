@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from har.config import Table, load
+from har.config import load
 from har.errors import ConfigError, DataError, HarError
-from har.ingest import datasets, discovery, resolution
+from har.ingest import datasets, discovery, intervals, label_files, resolution
 from har.ingest.datasets.dataset import Dataset
 from har.ingest.examine import labels, timing
 from har.ingest.examine.treat import FALLBACK_RATE_HZ
@@ -18,6 +18,7 @@ from har.ingest.formats import tables
 from har.ingest.formats.format import Head, NotAcceleration
 from har.ingest.raw import Finding, Raw, Source
 from har.ingest.repair import Repaired, repair_source
+from har.own_recordings import Labels, Table
 
 UNKNOWN = "unknown"
 MIXED = "mixed"
@@ -83,6 +84,8 @@ class Report:
     activities: dict[str, set[str]]
     head: Head | None = None
     """The beginning of the first plain table, or of the first file that could be one."""
+    labels: str = ""
+    """`dataset.labels.path` for files of labelled intervals that nothing was said of."""
 
     def errors(self, *, strict: bool = False) -> int:
         bad = {"error", "warning"} if strict else {"error"}
@@ -101,6 +104,7 @@ class Report:
 
 def check(
     path: Path, *, root: Path, placement: str | None = None, dataset: Dataset | None = None,
+    labels: str | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Report:  # fmt: skip
     """Examine a file, a folder, a published data set's folder, or a pipeline file's data.
@@ -114,6 +118,8 @@ def check(
         Of a published data set with several.
     dataset : Dataset, optional
         What lies at `path`, if it is known.
+    labels : str, optional
+        `dataset.labels.path` of files without a pipeline file, relative to the working folder.
     on_progress : callable
         `(files done, files in all)`.
 
@@ -136,7 +142,12 @@ def check(
     if found := published_at(path):
         known, folder = found
         return _published(known, folder, placement, path.as_posix(), on_progress)
-    table = Table(path=str(path.resolve()))
+    said = (
+        Labels(path=labels if labels.startswith("{") else str(Path.cwd() / labels))
+        if labels
+        else None
+    )
+    table = Table(path=str(path.resolve()), labels=said)
     return _own(table, root, path.as_posix(), on_progress)
 
 
@@ -172,12 +183,30 @@ def _published(
 def _own(table: Table, root: Path, shown: str, on_progress: Callable[[int, int], None]) -> Report:
     found = discovery.find(table, root)
     resolved = resolution.resolve(table, found.sources)
+    used = []
+
+    def read_one(source: Source) -> Iterator[Raw]:
+        for raw in resolved.read(source):
+            used.extend([raw.provenance["labels"]] if "labels" in raw.provenance else [])
+            yield raw
+
     read = _reading(
-        found.sources, resolved.read, lambda s: s.extra["format"], lambda s: s.extra["shown"],
+        found.sources, read_one, lambda s: s.extra["format"], lambda s: s.extra["shown"],
         on_progress,
     )  # fmt: skip
     report = _report(shown, read, found.rejected, found.not_used, table)
     plain = [s for s in found.sources if s.extra["format"] == tables.FORMAT.name]
+    if table.labels:
+        files = [s.extra["labels"] for s in found.sources]
+        report.whole.findings += intervals.left_over(files, table.labels, used)
+    elif found.intervals:
+        report.labels = label_files.suggest(found.intervals, [s.path for s in found.sources])
+        message = (
+            f"{len(found.intervals)} files hold labelled intervals, such as "
+            f"{found.intervals[0].name}. To read them: --labels '{report.labels}', in a pipeline "
+            "file dataset.labels."
+        )
+        report.whole.findings.append(Finding("labels", "warning", "none", message, shown))
     report.head = discovery.head_of(plain[0]) if plain else next(iter(found.unknown), None)
     return report
 

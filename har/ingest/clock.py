@@ -213,7 +213,7 @@ def seconds(
 def _learn(
     column: np.ndarray, name: str, unit: str | None, where: str
 ) -> tuple[np.ndarray, Clock, list[Note]]:
-    values, form = _values(column, name, where)
+    values, form = values_of(column, name, where)
     notes: list[Note] = []
     if np.issubdtype(values.dtype, np.datetime64):
         known = values[~np.isnat(values)]
@@ -266,7 +266,7 @@ def _tell_unit(known: np.ndarray, name: str, where: str) -> tuple[str, Note]:
     rates = {u: 1 / (step * s) for u, s in SECONDS.items()} if step else {}
     low, high = RATES_HZ
     likely = next((u for u, hz in rates.items() if low <= hz <= high), None)
-    epoch = next((u for u, s in SECONDS.items() if len(known) and _since_1970(known, s)), None)
+    epoch = epoch_unit(known)
     if epoch is not None:
         per_second = round(1 / SECONDS[epoch])
         if likely in (None, epoch) or (known % per_second == 0).all():
@@ -291,11 +291,15 @@ def _tell_unit(known: np.ndarray, name: str, where: str) -> tuple[str, Note]:
     )  # fmt: skip
 
 
-def _since_1970(known: np.ndarray, unit_s: float) -> bool:
-    return all(EPOCH_S[0] <= float(v) * unit_s <= EPOCH_S[1] for v in (known[0], known[-1]))
+def epoch_unit(known: np.ndarray) -> str | None:
+    """The unit in which numbers are stamps since 1970, by their size; None: in none."""
+    ends = [float(v) for v in (*known[:1], *known[-1:])]
+    low, high = EPOCH_S
+    fit = (u for u, s in SECONDS.items() if ends and all(low <= v * s <= high for v in ends))
+    return next(fit, None)
 
 
-def _values(column: np.ndarray, name: str, where: str) -> tuple[np.ndarray, dates.Form | None]:
+def values_of(column: np.ndarray, name: str, where: str) -> tuple[np.ndarray, dates.Form | None]:
     """Numbers, or dates where at least half of the texts are dates and no numbers."""
     if np.issubdtype(column.dtype, np.datetime64):
         return _dates(column), None
@@ -306,7 +310,7 @@ def _values(column: np.ndarray, name: str, where: str) -> tuple[np.ndarray, date
     if np.isnat(values).mean() > 0.5:
         raise DataError(
             f"{where}: column {name!r} is neither a number nor a date, as in {column[0]!r}. "
-            "Name the time column in dataset.columns, or give rate_hz."
+            "Name the column of times (dataset.columns, dataset.labels.columns)."
         )
     return values, form
 

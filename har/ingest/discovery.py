@@ -9,14 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from har.config import Table
 from har.errors import ConfigError, DataError
-from har.ingest import fields, formats, text, views
+from har.ingest import fields, formats, label_files, text, views
 from har.ingest.archives import check_zip
 from har.ingest.formats import tables
 from har.ingest.formats.format import HEAD_BYTES, Head, look
 from har.ingest.raw import Source
+from har.own_recordings import Table
 
 # Folders that many loggers put in the way of a name that tells.
 _VAGUE = {"", ".", "data", "raw", "csv", "export", "recordings"}
@@ -36,12 +37,15 @@ class Found:
         Files that should have been read and cannot be.
     unknown : list of Head
         Of those, the tables whose columns are not known.
+    intervals : list of Path
+        Files of labelled intervals that nothing was said of.
     """
 
     sources: list[Source] = field(default_factory=list)
     not_used: list[tuple[str, str]] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
     unknown: list[Head] = field(default_factory=list)
+    intervals: list[Path] = field(default_factory=list)
 
 
 def find(table: Table, root: Path) -> Found:
@@ -64,10 +68,15 @@ def find(table: Table, root: Path) -> Found:
     pattern = fields.compile_pattern(table.pattern) if table.pattern else None
     sidecar = fields.read_sidecar(root / table.sidecar) if table.sidecar else {}
     skip = {(root / table.sidecar).resolve()} if table.sidecar else set()
+    labels = label_files.paths(table.labels, root) if table.labels else None
+    of_labels: list[Path] = []
     found = Found()
     sessions: dict[str, list[tuple[Source, Head]]] = defaultdict(list)
     for path in files:
         if path.resolve() in skip:
+            continue
+        if labels and labels.fullmatch(path.resolve().as_posix()):
+            of_labels.append(path)
             continue
         try:
             for source, head in _heads(path):
@@ -79,6 +88,9 @@ def find(table: Table, root: Path) -> Found:
             found.rejected.append((_shown(Source(path), root), str(e)))
     for folder in sorted(sessions):
         _one_folder(sessions[folder], table, root, pattern, sidecar, found)
+    used = {s.extra["labels"].path for s in found.sources if "labels" in s.extra}
+    orphans = [p for p in of_labels if p.resolve() not in used]
+    found.not_used += [(_shown(Source(p), root), "labels of no recording here") for p in orphans]
     return found
 
 
@@ -99,7 +111,10 @@ def _one_folder(
             form = tables.FORMAT
         if form is None or (form is tables.FORMAT and not table.columns
                             and formats.is_companion(head)):  # fmt: skip
-            if form is not None or formats.is_companion(head):
+            if form is None and label_files.holds(head):
+                found.not_used.append((_shown(source, root), "labelled intervals"))
+                found.intervals.append(source.path)
+            elif form is not None or formats.is_companion(head):
                 found.not_used.append((_shown(source, root), "no acceleration in it"))
             elif _is_table(head) or table.columns:
                 found.rejected.append((_shown(source, root), _unknown(head)))
@@ -132,13 +147,16 @@ def _one_folder(
                 found.rejected.append((shown, f"does not match dataset.pattern {table.pattern!r}"))
                 continue
             known |= {k: v for k, v in match.groupdict().items() if v}
-        known |= fields.sidecar_row(sidecar, shown)
+        known |= fields.entry(sidecar, shown) or {}
         if "session" in known and "activity" in known and not table.activity:
             # walk_1.csv and run_1.csv are two recordings.
             known["session"] = f"{known['activity']}-{known['session']}"
         has_views = formats.get(name).rank is not None
         known.setdefault("session", _session(shown, folder=alone and has_views))
-        extra = {"format": name, "fields": known, "shown": shown}
+        extra: dict[str, Any] = {"format": name, "fields": known, "shown": shown}
+        if table.labels:
+            path = label_files.path_for(table.labels, source, known, root)
+            extra["labels"] = label_files.Labelled(path.resolve(), _shown(Source(path), root))
         found.sources.append(Source(source.path, source.member, known.get("placement", ""), extra))
 
 

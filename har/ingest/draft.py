@@ -6,10 +6,10 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from har.config import Table
 from har.ingest.check import MIXED, UNKNOWN, Report
 from har.ingest.formats import guess
 from har.ingest.formats.format import Head
+from har.own_recordings import Table
 
 FILL_IN = "FILL_IN"
 """What only the user knows."""
@@ -52,13 +52,17 @@ def _table_lines(report: Report, path: str) -> str:
     formats = {f.format for f in report.files} - {UNKNOWN}
     if formats:
         lines.append(f"  # recognised: {', '.join(sorted(formats))}")
+    if table.labels:
+        lines.append(f"  labels: {_yaml(table.labels.model_dump(exclude_defaults=True))}")
+    elif report.labels:
+        lines.append(f"  labels: {_yaml({'path': report.labels})}")
     codes = {f.code for f in report.findings() if f.action == "none"}
     if folders := _folders(report):
         lines.append(folders)
     if "subject" in codes:
         lines.append(f"  subject: {FILL_IN}   # or pattern: \"{{subject}}/{{activity}}.csv\", or a "
                      "column, or a sidecar")  # fmt: skip
-    if not report.activities:
+    if not (report.activities or report.labels):
         lines.append(
             '  # activities: a label column, pattern: "{activity}/…", a sidecar, or activity: NAME'
         )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
-from har.config import did_you_mean
-from har.errors import ConfigError
+from har.errors import ConfigError, did_you_mean
 from har.ingest.formats.format import decode
+
+T = TypeVar("T")
 
 FIELDS = ("subject", "activity", "session", "placement")
 
@@ -66,14 +69,10 @@ def read_sidecar(path: Path) -> dict[str, dict[str, str]]:
     return out
 
 
-def sidecar_row(sidecar: dict[str, dict[str, str]], shown: str) -> dict[str, str]:
-    """The row of a file: by the longest end of its path that the sidecar names."""
+def entry(named: Mapping[str, T], shown: str) -> T | None:
+    """What is named for a file: by the longest end of its path, or by a folder that it is in."""
     parts = PurePosixPath(shown).parts
-    for i in range(len(parts)):
-        if row := sidecar.get("/".join(parts[i:])):
-            return row
-    for i in range(len(parts) - 1, 0, -1):  # a folder names all its files
-        for j in range(i):
-            if row := sidecar.get("/".join(parts[j:i])):
-                return row
-    return {}
+    last = PurePosixPath(shown).stem
+    ends = [("/".join([*parts[i:-1], x])) for i in range(len(parts)) for x in (parts[-1], last)]
+    folders = ["/".join(parts[j:i]) for i in range(len(parts) - 1, 0, -1) for j in range(i)]
+    return next((named[name] for name in (*ends, *folders) if name in named), None)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from har.config import Table
 from har.errors import DataError
 from har.ingest import chunks, discovery, resolution
 from har.ingest.clean import REPEATED, Account
 from har.ingest.formats import guess, tables
 from har.ingest.raw import Raw, Source
 from har.ingest.repair import is_problem, loss, recordings, refuse, repair_source
+from har.own_recordings import Table
 from har.recording import ChunkedRecording, Recording
 
 PERSON = "recording"

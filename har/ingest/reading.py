@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har import fanout
-from har.config import Table
 from har.errors import DataError
 from har.files import write_json
-from har.ingest import datasets, discovery, recording_files, resolution, summary
+from har.ingest import datasets, discovery, intervals, recording_files, resolution, summary
 from har.ingest.raw import Finding, Source
 from har.ingest.repair import is_problem, refuse, repair_source
+from har.own_recordings import Table
 from har.recording import Recording
 from har.workspace import Workspace
 
@@ -74,22 +74,29 @@ def ingest(
         If nothing at all could be read, or something has to be set first.
     """
     spec, sources, account = _plan(dataset, placement, workspace)
-    tally = summary.Tally()
+    tally, used = summary.Tally(), []
     with recording_files.Writer(folder) as writer, _progress(console, len(sources)) as advance:
         for part in _parts(spec, sources, jobs, folder / "parts", advance):
             for recording in part.recordings:
                 writer.add(recording)
                 tally.add(recording)
+                used += [recording.provenance["labels"]] if "labels" in recording.provenance else []
             account["sources"] += part.accounts
             account["files_rejected"] += part.failed
         shutil.rmtree(folder / "parts", ignore_errors=True)
-        found = (Finding(**f) for source in account["sources"] for f in source["findings"])
+        found = [Finding(**f) for source in account["sources"] for f in source["findings"]]
+        over_all = []
+        if isinstance(dataset, Table) and dataset.labels:
+            files = [s.extra["labels"] for s in sources]
+            over_all = intervals.left_over(files, dataset.labels, used)
+        found += over_all
         if problems := [f for f in found if is_problem(f)]:
             refuse(problems)
         writer.finish(account)
     name = dataset if isinstance(dataset, str) else dataset.name
     where = placement or sources[0].placement
-    result = summary.make(name, where, tally, account, recording_files.digests(folder))
+    digests = recording_files.digests(folder)
+    result = summary.make(name, where, tally, account, digests, over_all)
     write_json(folder / "summary.json", result)
     if not result["recordings"]:
         raise DataError(f"No recording of {name} could be read. {_first(account)}")

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from har.config import Table
 from har.errors import DataError
-from har.ingest import formats, text
+from har.ingest import formats, intervals, text
 from har.ingest.clock import Clock
 from har.ingest.discovery import head_of
 from har.ingest.examine import timing, values
 from har.ingest.examine.treat import FALLBACK_RATE_HZ
 from har.ingest.formats.format import Hints
 from har.ingest.raw import Gravity, Raw, Source, Unit
+from har.own_recordings import Table
 
 PROBES = 8
 """Files of each format that are looked at to find out what none of them says."""
@@ -82,6 +82,9 @@ class Resolved:
                 raw.provenance["unit_from"] = "the files read together"
             if raw.gravity is None and gravity is not None:
                 raw.gravity = gravity
+            if said := self.table.labels:
+                null = "null" if self.table.null_label == "keep" else ""
+                intervals.join(raw, source.extra["labels"], said, source.extra["shown"], null=null)
             yield raw
 
 

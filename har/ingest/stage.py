@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from har.code import code_version
-from har.config import Pipeline, Table
+from har.config import Pipeline
 from har.files import FileHashes
 from har.ingest import datasets, formats
+from har.own_recordings import Table
 from har.stages import Context, Stage
 from har.store import Writing
 
@@ -40,6 +41,8 @@ def inputs(context: Context) -> dict[str, Any]:
         files |= {p for f in files for p in f.parent.glob("*.csv") if p.is_file()}
         if dataset.sidecar:
             files.add(root / dataset.sidecar)
+        files |= {p for s in found.sources if "labels" in s.extra
+                  and (p := s.extra["labels"].path).is_file()}  # fmt: skip
         hashes = memory.of(files)
         return {
             "files": {os.path.relpath(path, root): digest for path, digest in hashes.items()},

@@ -44,6 +44,7 @@ def make(
     tally: Tally,
     account: dict[str, Any],
     digests: Mapping[str, list[str]],
+    over_all: list[Finding],
 ) -> dict[str, Any]:
     """Numbers for people and programs, in plain JSON values."""
     seconds, people, subjects = tally.seconds_of, tally.people_of, tally.subjects
@@ -81,7 +82,7 @@ def make(
         "files_rejected": account["files_rejected"],
         "not_used": account["not_used"],
         "missing": account["missing"],
-        "findings": _findings(account, [*labels.names(seconds), *labels.twins(digests)]),
+        "findings": _findings(account, [*over_all, *labels.names(seconds), *labels.twins(digests)]),
     }
 
 

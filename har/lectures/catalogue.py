@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from har.config import did_you_mean
-from har.errors import ConfigError
+from har.errors import ConfigError, did_you_mean
 from har.lectures.result import Lecture
 
 MODULES = (

@@ -11,8 +11,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from har.config import did_you_mean
-from har.errors import ConfigError
+from har.errors import ConfigError, did_you_mean
 from har.models.spec import ModelSpec
 
 CHANGES_NO_RESULT = True

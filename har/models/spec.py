@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from har.config import did_you_mean
-from har.errors import ConfigError
+from har.errors import ConfigError, did_you_mean
 from har.models.ranges import Space
 from har.signal.conditioning import N_CHANNELS, check_kind
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from har.config import Activities, Signal, WindowsConfig, did_you_mean
-from har.errors import ConfigError, WindowError
+from har.config import Activities, Signal, WindowsConfig
+from har.errors import ConfigError, WindowError, did_you_mean
 from har.recording import Recording
 from har.signal.align import require, rotation_of, turned
 from har.signal.filters import taps_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from har.config import Pipeline, Table
+from har.config import Pipeline
+from har.own_recordings import Table
 from har.stages import Context, Stage
 from har.store import Writing
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from har import config, fanout, pipeline
 from har.config import ModelConfig
-from har.errors import TrainingError
+from har.errors import TrainingError, did_you_mean
 from har.evaluation.results import Results
 from har.signal import window_files
 from har.signal.windows import Windows
@@ -140,7 +140,7 @@ def _asked(context: Context, results: Results, names: Sequence[str]) -> tuple[Mo
     if wrong := [n for n in names if n not in able]:
         raise TrainingError(
             f"No finished model {', '.join(wrong)} in the results of {context.pipeline.name}"
-            f"{config.did_you_mean(wrong[0], able)} Finished: {', '.join(able) or 'none'}."
+            f"{did_you_mean(wrong[0], able)} Finished: {', '.join(able) or 'none'}."
         )
     by_key = {m.key: m for m in context.pipeline.models}
     return tuple(by_key[n] for n in dict.fromkeys(names))

@@ -43,9 +43,9 @@ def readers(path: Path) -> dict[str, Callable[[], object]]:
     import pandas as pd
     import pyarrow.csv as arrow
 
-    from har.config import Table
     from har.ingest import discovery, resolution
     from har.ingest.repair import recordings
+    from har.own_recordings import Table
 
     table = Table(path=path.name, **SETTINGS)
     (source,) = discovery.find(table, path.parent).sources
@@ -82,7 +82,7 @@ import json, sys, time
 from pathlib import Path
 from rich.console import Console
 sys.path.insert(0, {root!r})
-from har.config import Table
+from har.own_recordings import Table
 from har.ingest import reading
 from har.workspace import Workspace
 table, workspace = Table(**{dataset!r}), Workspace(Path({folder!r}))

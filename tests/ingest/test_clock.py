@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from har.config import Table
 from har.errors import DataError
 from har.ingest import chunks, clock, opening, resolution
 from har.ingest.check import check
+from har.own_recordings import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 import exports

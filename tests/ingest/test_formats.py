@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from har.config import Columns, Table
 from har.errors import ConfigError, DataError
 from har.ingest import discovery, fields, resolution
 from har.ingest.repair import recordings, repair
+from har.own_recordings import Columns, Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 import exports

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from har.config import Table
 from har.errors import HarError
 from har.ingest import discovery, resolution
 from har.ingest.check import check
 from har.ingest.formats import headers
 from har.ingest.raw import REPEATED_HEADER
 from har.ingest.repair import repair
+from har.own_recordings import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 from exports import G, walk

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from har.cli.app import main
-from har.config import Table
 from har.errors import DataError
 from har.ingest import chunks, opening, resolution
 from har.ingest.raw import ANOTHER_SENSOR, Raw
 from har.ingest.repair import repair_source
+from har.own_recordings import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 from exports import walk

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from har.config import did_you_mean
+from har.errors import did_you_mean
 from har.ingest import datasets
 from har.ingest.repair import repair
 

@@ -17,7 +17,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from har.config import Table
 from har.errors import DataError
 from har.ingest import check, chunks, discovery, opening, reading, recording_files, resolution
 from har.ingest.clean import clean
@@ -25,6 +24,7 @@ from har.ingest.datasets import watch
 from har.ingest.order import period_s
 from har.ingest.raw import Raw
 from har.ingest.repair import NOT_READ, repair, repair_source
+from har.own_recordings import Table
 from har.recording import Recording
 from har.workspace import Workspace
 

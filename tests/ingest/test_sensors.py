@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from har.config import Table
 from har.errors import DataError
 from har.ingest import discovery, opening, resolution
 from har.ingest.check import check
 from har.ingest.formats import long_form, sensors
 from har.ingest.raw import ANOTHER_SENSOR
 from har.ingest.repair import repair
+from har.own_recordings import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 import exports

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from har.config import Table
 from har.errors import DataError
 from har.ingest import opening, text
 from har.ingest.raw import Source
+from har.own_recordings import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 from exports import walk

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from har.config import Table
 from har.ingest import discovery, opening
+from har.own_recordings import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 import exports

@@ -12,12 +12,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from har.config import Table
 from har.errors import DataError
 from har.ingest import discovery, resolution
 from har.ingest.formats import cwa, geneactiv
 from har.ingest.formats.format import NotAcceleration
 from har.ingest.repair import repair
+from har.own_recordings import Table
 
 G = 9.80665
 

@@ -17,9 +17,10 @@ from click.testing import CliRunner
 
 from har.cli.app import main
 from har.cli.predict import describe, scored
-from har.config import Signal, Table, WindowsConfig
+from har.config import Signal, WindowsConfig
 from har.errors import DataError
 from har.ingest import chunks, opening, resolution
+from har.own_recordings import Table
 from har.recording import Annotation, Recording
 from har.runtime import smoothing
 from har.runtime.bundle import Bundle

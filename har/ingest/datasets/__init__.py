@@ -8,8 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 
-from har.config import did_you_mean
-from har.errors import ConfigError
+from har.errors import ConfigError, did_you_mean
 from har.ingest.datasets.dataset import Dataset
 
 # Name of the set: its module (and the name in it, if not DATASET), imported when it is asked for.

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from har.config import did_you_mean
-from har.errors import ConfigError, DataError
+from har.errors import ConfigError, DataError, did_you_mean
 from har.ingest import repair
 from har.ingest.raw import Raw, Source
 from har.recording import Recording

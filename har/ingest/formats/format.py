@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from har.config import Columns, Table
 from har.errors import DataError
 from har.ingest.clock import Clock
 from har.ingest.formats import headers
 from har.ingest.formats.headers import Header
 from har.ingest.raw import Raw, Source
+from har.own_recordings import Columns, Table
 
 HEAD_BYTES = 16_384
 

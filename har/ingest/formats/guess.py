@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from har.config import Columns
 from har.errors import DataError
 from har.ingest import clock
 from har.ingest.decimals import numbers
 from har.ingest.formats import long_form, sensors
 from har.ingest.formats.format import Head
 from har.ingest.raw import Unit
+from har.own_recordings import Columns
 
 _LABEL = re.compile(r"(label|activity|class|target|annotation)(_?name)?", re.IGNORECASE)
 _SUBJECT = re.compile(r"(subject|participant|user|person|who)(_?(id|name|nr|no))?", re.IGNORECASE)

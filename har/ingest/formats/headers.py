@@ -77,7 +77,7 @@ def read(lines: Sequence[str]) -> Header:
     tried = [_data(lines, d) for d in (said[1] if said else DELIMITERS)]
     start, width, delimiter = max(tried, key=lambda t: t[3])[:3]
     if start is None:
-        return _names_alone(lines)
+        return names_alone(lines)
     while start and _is_torn(_fields(lines[start - 1], delimiter), width):
         start -= 1
     rows = [_fields(line, delimiter) for line in lines[start:] if line.strip()]
@@ -157,7 +157,7 @@ def _names(
     return (), (), ""
 
 
-def _names_alone(lines: Sequence[str]) -> Header:
+def names_alone(lines: Sequence[str]) -> Header:
     """The header of a table without a row of numbers."""
     for number, line in enumerate(lines[:40]):
         if not line.strip() or line.startswith(_COMMENT):

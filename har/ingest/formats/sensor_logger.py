@@ -17,11 +17,12 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import text
+from har.ingest import clock, text
 from har.ingest.decimals import numbers
 from har.ingest.formats import sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, beside, small_table
@@ -106,7 +107,16 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         source, hints, acceleration, time_s=time_s, label=label, unit=unit, convention=convention,
         gravity=gravity, rejected={"malformed line": skipped} if skipped else {},
         findings=findings, provenance=provenance,
+        start_time=_started(columns[names["time"]], time_s),
     )  # fmt: skip
+
+
+def _started(epoch_ns: np.ndarray, time_s: np.ndarray) -> datetime | None:
+    """When 0 s was, by the stamps beside the first of them."""
+    stamps = numbers(epoch_ns[:1])
+    if not len(stamps) or clock.epoch_unit(stamps) != "ns" or not np.isfinite(time_s[0]):
+        return None
+    return datetime.fromtimestamp(float(stamps[0]) * 1e-9 - float(time_s[0]), UTC)
 
 
 def _platform(

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from har.config import Columns, did_you_mean
-from har.errors import DataError
+from har.errors import DataError, did_you_mean
 from har.ingest import clock, text
 from har.ingest.decimals import numbers
 from har.ingest.formats import guess, long_form, sensors
@@ -29,6 +28,7 @@ from har.ingest.raw import (
     Unit,
     runs,
 )
+from har.own_recordings import Columns
 
 # Turns for each person from which on a table of several is taken to be interleaved.
 MANY_TURNS = 20
@@ -232,6 +232,18 @@ def _delimited(
     )
     rejected = {"malformed line": skipped, REPEATED_HEADER: repeated}
     return table, {reason: n for reason, n in rejected.items() if n}
+
+
+def texts(source: Source, head: Head) -> tuple[dict[str, np.ndarray], int]:
+    """All columns of a small table, as texts, and how many lines had another number of fields."""
+    if head.data[:4] == b"PAR1":
+        return {name: _texts(column) for name, column in _parquet(source).items()}, 0
+    h = head.header
+    table, skipped = text.read_columns(
+        text.read_bytes(source), names=head.names, types=dict.fromkeys(head.names, "string"),
+        delimiter=h.delimiter, decimal=h.decimal, skip_rows=h.skip_rows, where=source.name,
+    )  # fmt: skip
+    return {name: _texts(column) for name, column in table.items()}, skipped
 
 
 def _without_headers(data: bytes, header: Header) -> tuple[bytes, int]:

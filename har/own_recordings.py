@@ -1,0 +1,102 @@
+"""The section of a pipeline file that says how a user's own recordings are read."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from har.errors import did_you_mean
+
+CHANGES_NO_RESULT = True
+
+
+class Section(BaseModel):
+    """Base of every part of a pipeline file: immutable, and no key that nobody reads."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
+
+
+class Columns(Section):
+    """Names of the columns in a user's own table."""
+
+    time: str | None = None
+    x: str
+    y: str
+    z: str
+    label: str | None = None
+    subject: str | None = None
+
+
+class LabelColumns(Section):
+    """Names of the columns in a file of labelled intervals, where they do not tell."""
+
+    start: str | None = None
+    end: str | None = Field(None, description="without it, an interval lasts until the next one")
+    duration: str | None = Field(None, description="in place of the end")
+    label: str | None = None
+    recording: str | None = Field(None, description="a recording's file, or the end of its path")
+    subject: str | None = None
+
+
+class Labels(Section):
+    """Labelled intervals in files of their own, joined to recordings by time."""
+
+    path: str = Field(
+        description="one file for all recordings, or {folder}/{name}_labels.csv: a file for each, "
+        "by the recording's folder, the name of its file without the suffix, or a field of pattern"
+    )
+    columns: LabelColumns = LabelColumns()
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    since: Literal["start", "clock"] | None = Field(
+        None,
+        description="what small numbers count from: the recording's first sample, or its time "
+        "column's own zero",
+    )
+    shift_s: float = Field(
+        0.0, description="added to the labels' times: another time zone, or a clock that is off"
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _fields(cls, path: str) -> str:
+        fields = ("folder", "name", "subject", "activity", "session", "placement")
+        for field in re.findall(r"\{(.*?)\}", path):
+            if field not in fields:
+                raise ValueError(
+                    f"no field {{{field}}}{did_you_mean(field, fields)} Fields: {', '.join(fields)}"
+                )
+        return path
+
+
+class Table(Section):
+    """A user's own recordings, in place of the name of a data set."""
+
+    path: str = Field(description="files, with * and ** as in a shell; relative to the workspace")
+    name: str = Field("own", pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)
+    columns: Columns | None = Field(None, description="not needed for a recognised phone logger")
+    pattern: str | None = Field(
+        None, description="where in the path a field stands: {subject}/{activity}_{session}.csv"
+    )
+    sidecar: str | None = Field(None, description="a CSV of file, subject, placement, activity")
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    rate_hz: float | None = Field(None, gt=0, description="for tables without a time column")
+    unit: Literal["m/s2", "g", "mg"] | None = None
+    counts_per_g: float | None = Field(None, gt=0, description="for raw counts, in place of unit")
+    gravity: Literal["present", "removed"] | None = None
+    convention: Literal["android", "ios"] | None = None
+    placement: str | None = None
+    subject: str | None = Field(None, description="who, when all files are of one person")
+    activity: str | None = Field(None, description="what, when all files are of one activity")
+    labels: Labels | None = Field(None, description="in place of labels beside the samples")
+    null_label: Literal["drop", "keep"] = "drop"
+
+    @field_validator("counts_per_g")
+    @classmethod
+    def _one_scale(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and info.data.get("unit") is not None:
+            raise ValueError("counts_per_g takes the place of unit: give one of them")
+        return value
