@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+
+from tests.in_process import run as in_process_run
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("HAR_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -62,6 +64,14 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
         return pickle.loads(kept.read_bytes())
 
     return get
+
+
+@pytest.fixture(scope="module")
+def in_process() -> Iterator[None]:
+    """Nothing of this module that asks for it starts a process of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("har.fanout.local.run", in_process_run)
+        yield
 
 
 @pytest.fixture(scope="session")

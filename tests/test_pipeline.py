@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,9 +53,38 @@ def without_times(value):
 def finished(tmp_path_factory):
     """A finished run, its output, and how it was made."""
     folder = tmp_path_factory.mktemp("finished")
-    done = CliRunner().invoke(main, ["--workspace", str(folder), *arguments("--jobs", "2")])
+    done = CliRunner().invoke(main, ["--workspace", str(folder), *arguments("--jobs", "1")])
     assert done.exit_code == 0, done.output
     return folder, done.stdout
+
+
+@pytest.fixture(scope="module")
+def carried_on(tmp_path_factory):
+    """The same without an export: killed after two jobs, and finished by two processes.
+
+    Its folder, and when the jobs that it had before it was killed were written.
+    """
+    folder = tmp_path_factory.mktemp("carried-on")
+    process = subprocess.Popen(
+        [*COMMAND, "--workspace", str(folder), *arguments("--jobs", "1")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        while len(finished_jobs(folder)) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    kept = finished_jobs(folder)
+    assert not (folder / "reports/small/results.json").exists()
+    session.run(folder, "watch", overrides=SMALL, jobs=2, without=("export",))
+    return folder, kept
+
+
+def finished_jobs(folder):
+    """When each was written."""
+    return {p: p.stat().st_mtime_ns for p in folder.glob("data/cache/job/[!.]*/meta.json")}
 
 
 @pytest.mark.tensorflow
@@ -141,51 +171,40 @@ def test_a_second_run_recomputes_nothing_and_imports_no_tensorflow(finished):
 
 
 @pytest.mark.tensorflow
-def test_the_result_does_not_depend_on_the_number_of_processes(finished, tmp_path):
-    folder, _ = finished
-    session.run(tmp_path, "watch", overrides=SMALL, jobs=1, without=("export",))
-    one, two = without_times(results(tmp_path)), without_times(results(folder))
-    for model in two["models"].values():
+def test_the_result_does_not_depend_on_the_number_of_processes(finished, carried_on):
+    """Nor on which of them came first, and which were there already."""
+    both = (carried_on[0], finished[0])
+    two, one = (without_times(results(folder)) for folder in both)
+    for model in one["models"].values():
         model.pop("export", None)
-    assert {**one, "models": None} == {**two, "models": None}
-    for name, scores in one["models"].items():
+    assert {**two, "models": None} == {**one, "models": None}
+    for name, scores in two["models"].items():
         scores.pop("export", None)
-        assert scores == two["models"][name]
+        assert scores == one["models"][name]
     pd.testing.assert_frame_equal(
-        *(pd.read_parquet(f / "reports/small/windows.parquet") for f in (tmp_path, folder))
+        *(pd.read_parquet(folder / "reports/small/windows.parquet") for folder in both)
     )
 
 
 @pytest.mark.tensorflow
-def test_a_killed_run_carries_on_where_it_was(tmp_path):
-    process = subprocess.Popen(
-        [*COMMAND, "--workspace", str(tmp_path), *arguments("--jobs", "1")],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    jobs = tmp_path / "data/cache/job"
-    try:
-        while len(list(jobs.glob("[!.]*/meta.json"))) < 2:
-            assert process.poll() is None
-            time.sleep(0.05)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    kept = {p: p.stat().st_mtime_ns for p in jobs.glob("[!.]*/meta.json")}
+def test_a_killed_run_carries_on_where_it_was(carried_on):
+    folder, kept = carried_on
     assert 2 <= len(kept) < 6
-    assert not (tmp_path / "reports/small/results.json").exists()
-    session.run(tmp_path, "watch", overrides=SMALL, jobs=2, without=("export",))
-    assert len(list(jobs.glob("[!.]*/meta.json"))) == 6
-    assert {p: p.stat().st_mtime_ns for p in kept} == kept
-    assert set(results(tmp_path)["models"]) == {"cnn", "gru"}
+    jobs = finished_jobs(folder)
+    assert len(jobs) == 6
+    assert {p: jobs[p] for p in kept} == kept
+    assert set(results(folder)["models"]) == {"cnn", "gru"}
 
 
 @pytest.mark.tensorflow
-def test_a_job_that_fails_is_named_and_the_others_are_compared(tmp_path):
+def test_a_job_that_fails_is_named_and_the_others_are_compared(finished, tmp_path):
+    """The others are trained already."""
+    shutil.copytree(finished[0] / "data/cache", tmp_path / "data/cache")
     overrides = (
         *SMALL[1:],
         "models=[{cnn: {filters: 8, blocks: 2}}, {name: gru, label: broken, params: {units: -1}}]",
     )
-    done = session.run(tmp_path, "watch", overrides=overrides, without=("export",))
+    done = session.run(tmp_path, "watch", overrides=overrides, jobs=1, without=("export",))
     with pytest.raises(TrainingError, match=r"3 of 6 jobs failed(.|\n)*broken fold 0 seed 0"):
         done.require()
     r = results(tmp_path)

@@ -38,7 +38,7 @@ PIPELINE = {
     "signal": {"filter": {"kind": "lowpass", "cutoff_hz": 20}},
     "windows": {"length_s": 1.28},
     "split": {"folds": 2, "validation": 0.34},
-    "models": ["cnn", "extra_trees"],
+    "models": [{"cnn": {"filters": 8, "blocks": 2}}, "extra_trees"],
     "training": {"epochs": 3},
     "export": {"quantization": ["none", "float16"]},
 }
@@ -75,7 +75,7 @@ class Remembered:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+def exported(tmp_path_factory: pytest.TempPathFactory, in_process: None) -> Iterator[Context]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(convert, "convert", Remembered(tmp_path_factory.mktemp("converted")).convert)
         patch.setattr(pipeline, "STAGES", (("tests.export.made_up", "STAGE"), *pipeline.STAGES[1:]))
@@ -188,7 +188,7 @@ def test_all_seeds_ship_as_the_mean_of_their_probabilities(exported: Context) ->
     asked = context(
         exported.workspace.root,
         name="ensemble",
-        models=["cnn"],
+        models=PIPELINE["models"][:1],
         training={"epochs": 3, "seeds": [0, 1]},
         export={"seeds": "all", "quantization": ["none"]},
     )
