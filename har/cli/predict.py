@@ -48,14 +48,15 @@ def predict(
 ) -> None:  # fmt: skip
     """Label a recording: bouts of activity, and minutes of each.
 
-    BUNDLE is what `har export` wrote, or the name of its pipeline (of several models, `watch/cnn`);
-    RECORDING a file, folder or archive of any format that `har data check` knows. Only the
-    interpreter runs, as on a phone.
+    BUNDLE is what `har export` wrote, or the name of its pipeline (of several models, `watch/cnn`)
+    or that pipeline's file; RECORDING a file, folder or archive of any format that `har data check`
+    knows. Only the interpreter runs, as on a phone.
 
     \b
     Example:
       har predict watch walk.csv --out bouts.csv --plot day.png
     """
+    from har.errors import DataError
     from har.ingest import opening
     from har.own_recordings import Table
     from har.runtime.bundle import Bundle, find_bundle
@@ -66,10 +67,15 @@ def predict(
     opened = Bundle.open(find_bundle(bundle, Workspace(ctx.obj).reports))
     reading = opened.manifest.data.tables
     trained = Table(path=str(recording), **reading.as_json()) if reading else None
-    found = [
-        scored(predict(opened, s, variant=variant), opened.manifest)
-        for s in opening.open_path(recording, table, trained)
-    ]
+    found: list[Prediction] = []
+    left_out: list[tuple[str, str]] = []
+    for one in opening.open_path(recording, table, trained, left_out):
+        try:
+            found.append(scored(predict(opened, one, variant=variant), opened.manifest))
+        except DataError as e:
+            left_out.append((one.name, str(e).removeprefix(f"{one.name}: ")))
+    if not found:
+        raise DataError("\n".join(f"{name}: {reason}" for name, reason in left_out))
     if out:
         write_csv(found, out)
     if plot:
@@ -79,9 +85,11 @@ def predict(
             name = plot if i == 0 else plot.with_stem(f"{plot.stem}-{i + 1}")
             timeline.draw(prediction, name)
     if as_json:
-        output.echo_json({"recordings": [p.as_dict() for p in found]})
+        skipped = [{"name": name, "reason": reason} for name, reason in left_out]
+        output.echo_json({"recordings": [p.as_dict() for p in found], "left_out": skipped})
     else:
-        click.echo("\n\n".join(describe(p) for p in found))
+        lines = "\n".join(output.left_out(left_out))
+        click.echo("\n\n".join([*map(describe, found), *([lines] if lines else [])]))
 
 
 def columns_of(text: str | None) -> dict[str, str] | None:

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 def serve(ctx: click.Context, bundle: str, host: str | None, port: int, https: bool) -> None:
     """Serve the phone page: live activity from the phone's own sensor, and recording.
 
-    BUNDLE is the folder of an exported model, or the name of the pipeline that exported it.
+    BUNDLE is the folder of an exported model, or the name (or file) of the pipeline that
+    exported it.
 
     \b
     Example:

@@ -49,8 +49,9 @@ def read(path: Path, said: Table) -> Iterator[Recording]:
 
 
 def open_path(
-    path: Path, said: Table | None = None, trained: Table | None = None
-) -> Iterator[ChunkedRecording]:
+    path: Path, said: Table | None = None, trained: Table | None = None,
+    left_out: list[tuple[str, str]] | None = None,
+) -> Iterator[ChunkedRecording]:  # fmt: skip
     """The recordings of a path to predict on, one after the other.
 
     Each must be used up before the next is asked for: a text file of 16 MB or more is read as it is
@@ -66,23 +67,38 @@ def open_path(
     trained : Table, optional
         What was said of the tables that a model was trained on. It holds for tables with the same
         columns where the user says nothing else.
+    left_out : list of (str, str), optional
+        Is told of files that are not read, with the reason.
 
     Raises
     ------
     DataError
-        If there is nothing that can be read, or something must be said first.
+        If there is nothing that can be read, or something must be said first. Of one file among
+        others that is no error where `left_out` is told of it.
     """
     said = (said or Table(path="")).model_copy(update={"subject": PERSON})
     found, resolved = _found(path, _as_trained(path, said, trained) if trained else said)
     opened = False
     empty: list[str] = []
+    refused: list[tuple[str, DataError]] = []
     for source in found.sources:
-        for one in _opened(source, resolved, empty):
-            opened, one.name = True, one.name.removeprefix(f"{path.name}/")
-            yield one
+        begun = False
+        try:
+            for one in _opened(source, resolved, empty):
+                opened = begun = True
+                one.name = one.name.removeprefix(f"{path.name}/")
+                yield one
+        except DataError as e:
+            if begun or left_out is None:
+                raise
+            refused.append((source.extra["shown"], e))
+    if not opened and refused:
+        raise refused[0][1]
     if not opened:
         why = empty[0] if empty else f"{path}: no sample in it that can be used."
         raise DataError(f"{why} `har data check` says more.")
+    if left_out is not None:
+        left_out += [*((name, str(e)) for name, e in refused), *found.rejected, *found.not_used]
 
 
 def _as_trained(path: Path, said: Table, trained: Table) -> Table:

@@ -103,16 +103,23 @@ class Bundle:
 
 
 def find_bundle(name: str, reports: Path) -> Path:
-    """A bundle's folder: as it is, or by its pipeline (`watch`), or `watch/cnn` of several.
+    """A bundle's folder: as it is, by its pipeline or its file, or `watch/cnn` of several.
 
     Raises
     ------
     BundleError
         If there is none, or several.
+    ConfigError
+        If it is a pipeline file that cannot be read.
     """
     path = Path(name)
     if (path / MANIFEST).is_file():
         return path
+    if path.suffix in {".yaml", ".yml"}:
+        from har import config
+
+        name = config.load(path).name
+        path = Path(name)
     pipeline, _, model = name.partition("/")
     if model and (reports / pipeline / "bundle" / model / MANIFEST).is_file():
         return reports / pipeline / "bundle" / model

@@ -168,6 +168,10 @@ def test_a_bundle_is_found_by_its_pipelines_name(tmp_path):
     assert find_bundle("watch", reports) == one
     assert find_bundle(str(one), reports) == one
     assert find_bundle(str(reports / "watch"), reports) == one
+    for name, said in (("watch", ""), ("mine", "name: watch\n")):
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(f"{said}dataset: watch\nmodels: [cnn]\n")
+        assert find_bundle(str(file), reports) == one
     write_bundle(reports / "watch" / "bundle" / "gru")
     with pytest.raises(HarError, match=r"2 bundles; name one: watch/cnn, watch/gru"):
         find_bundle("watch", reports)
@@ -176,6 +180,8 @@ def test_a_bundle_is_found_by_its_pipelines_name(tmp_path):
         find_bundle(str(reports / "watch"), reports)
     with pytest.raises(HarError, match="har export watch"):
         find_bundle("nowhere", reports)
+    with pytest.raises(HarError, match=r"No pipeline file at nowhere\.yaml"):
+        find_bundle("nowhere.yaml", reports)
 
 
 def test_a_port_that_is_taken(server, tmp_path, monkeypatch):

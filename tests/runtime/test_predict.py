@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
+import io
 import json
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -235,11 +239,6 @@ def test_the_command_writes_what_it_says(make_bundle: MakeBundle, tmp_path: Path
         ("a,b\n1,2\n", "no recording in it that can be read"),
         ("time,x,y,z\n0,0,0,9.81\n0.02,0,0.1,9.81\n", "no window of"),
         ("time,x,y,z\n" + "".join(f"{t / 50},0,0,9\n" for t in range(99)), "was not running"),
-        (  # a restart begins another recording
-            "time,x,y,z\n"
-            + "".join(f"{t / 10},{t % 3},{t % 5},{9 + t % 2}\n" for t in (*range(31), 5)),
-            "r.csv#2: no window of",
-        ),
         ("time,x,y,z\n" + "".join(f"{t / 3},0,{t % 2},9\n" for t in range(99)), "--time-unit"),
         ("time,x,y,z\n", "No samples in it. `har data check` says more.\n"),
     ],
@@ -253,6 +252,126 @@ def test_what_cannot_be_read_is_said(
     done = CliRunner().invoke(main, ["predict", str(make_bundle("cnn")), str(path)])
     assert done.exit_code == 1
     assert message in done.output
+
+
+def table(rows: Iterable[object], header: str = "time,x,y,z") -> str:
+    return "\n".join([header, *map(str, rows)]) + "\n"
+
+
+def moving(n: int = 200, rate_hz: float = 50, row: str = "{t:.4f},{x:.3f},{y:.3f},{z:.3f}") -> str:
+    values = movement(n).tolist()
+    return table(row.format(t=i / rate_hz, x=x, y=y, z=z) for i, (x, y, z) in enumerate(values))
+
+
+def zipped(**files: str | bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("_csv", ".csv"), content)
+    return out.getvalue()
+
+
+ODD: dict[str, str | bytes] = {
+    "good.csv": moving(),
+    "good.csv.gz": gzip.compress(moving().encode()),
+    "good.zip": zipped(a_csv=moving(), b_csv=moving(100)),
+    "wide.csv": moving().encode("utf-16"),
+    "empty.csv": "",
+    "lines.csv": "\n\n\n",
+    "nothing": "   ",
+    "header.csv": table([]),
+    "headers.csv": table(["time,x,y,z"] * 50),
+    "one.csv": table(["0,0,0,9.81"]),
+    "still.csv": table(f"{i / 50},0,0,9.81" for i in range(300)),
+    "zeros.csv": table(f"{i / 50},0,0,0" for i in range(300)),
+    "no-time.csv": table((f"{i % 3},{i % 5},9" for i in range(300)), "x,y,z"),
+    "no-header.csv": moving().partition("\n")[2],
+    "one-instant.csv": table(f"7,{i % 3},{i % 5},9" for i in range(300)),
+    "backwards.csv": table(f"{-i / 50},{i % 3},{i % 5},9" for i in range(300)),
+    "restarts.csv": table(f"{i % 7 * 2},{i % 3},{i % 5},9" for i in range(300)),
+    "holes.csv": table(f"{i},{i % 3},{i % 5},9" for i in range(300)),
+    "nan.csv": table(f"{i / 50},nan,nan,nan" for i in range(300)),
+    "words.csv": table(f"{i / 50},left,right,up" for i in range(300)),
+    "endless.csv": table(f"{i / 50},inf,-inf,{i}" for i in range(300)),
+    "too-large.csv": table(f"{i / 50},{i % 3}e38,{i}e300,9" for i in range(300)),
+    "slow.csv": moving(rate_hz=0.2),
+    "fast.csv": moving(rate_hz=1e9, row="{t:.12f},{x:.3f},{y:.3f},{z:.3f}"),
+    "no-clock.csv": moving(row="soon,{x:.3f},{y:.3f},{z:.3f}"),
+    "mostly-torn.csv": moving().replace("1,", "1,,,,") + "a,b\n" * 400,
+    "open-quote.csv": moving() + '"' + "x" * 200,
+    "gyroscope.csv": moving().replace("x,y,z", "gx,gy,gz", 1),
+    "one-axis.csv": table((f"{i / 50},{i % 3}" for i in range(300)), "time,acc_x"),
+    "label.csv": table(["0,1,sit", "1,2,walk"], "start,end,label"),
+    "bytes.csv": bytes(range(256)) * 40,
+    "zeros.bin": bytes(5000),
+    "bytes.cwa": b"MD" + bytes(range(256)) * 40,
+    "torn.gt3x": zipped(**{"log.bin": bytes(100)}),
+    "torn.csv.gz": gzip.compress(moving().encode())[:-20],
+    "torn.zip": zipped(a_csv=moving())[:-30],
+    "bare.zip": zipped(),
+    "torn.parquet": b"PAR1" + bytes(range(256)) * 4,
+    "list.json": json.dumps([{"time": 0, "x": 1}]),
+    "README.md": "Recorded in May, by Ann, on foot.\n",
+}
+
+
+@pytest.fixture(scope="module")
+def small_bundle(make_bundle: MakeBundle) -> Path:
+    return make_bundle("cnn")
+
+
+@pytest.mark.parametrize("name", [*ODD, "all of them", "an empty folder"])
+def test_a_prediction_or_a_reason_never_silence(
+    small_bundle: Path, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "given"
+    folder.mkdir()
+    for n in ODD if name == "all of them" else [n for n in ODD if n == name]:
+        content = ODD[n]
+        (folder / n).write_bytes(content if isinstance(content, bytes) else content.encode())
+    path = folder / name if name in ODD else folder
+    done = CliRunner().invoke(main, ["predict", str(small_bundle), str(path)])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    assert done.exit_code in (0, 1)
+    assert not re.search(r"(?m) nan$", done.output)
+    if done.exit_code:
+        assert len(done.output.split()) > 5
+    else:
+        assert re.search(r"(?m)^ +\d+:\d\d\.\d +\d+:\d\d\.\d  \w+ +[01]\.\d\d$", done.output)
+        assert name.startswith("good") or name in ("wide.csv", "all of them", "open-quote.csv")
+
+
+def test_a_restart_that_is_too_short_is_left_out_and_said(
+    make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.csv"
+    times = (*range(31), *range(5, 9))
+    rows = (f"{t / 10},{t % 3},{t % 5},{9 + t % 2}\n" for t in times)
+    path.write_text("time,x,y,z\n" + "".join(rows))
+    arguments = ["predict", str(make_bundle("cnn")), str(path)]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("r.csv: 0:03.0, ")
+    assert done.output.splitlines()[-1].startswith("not read: r.csv#2: no window of ")
+    (left_out,) = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).output)["left_out"]
+    assert left_out["name"] == "r.csv#2"
+
+
+def test_a_file_of_a_folder_that_cannot_be_read_is_left_out_and_said(
+    make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    folder = tmp_path / "days"
+    folder.mkdir()
+    write_csv(folder / "a.csv", recording("uniform"))
+    lines = (folder / "a.csv").read_text().splitlines()
+    torn = [line if i % 3 else line.rpartition(",")[0] for i, line in enumerate(lines)]
+    (folder / "b.csv").write_text("\n".join([lines[0], *torn[1:]]) + "\n")
+    (folder / "notes.csv").write_text("day,mood\nmonday,good\n")
+    done = CliRunner().invoke(main, ["predict", str(make_bundle("cnn")), str(folder)])
+    assert done.exit_code == 0, done.output
+    said = done.output[done.output.index("not read") :]
+    assert "b.csv: These recordings cannot be used as they are" in said
+    assert "notes.csv" in said
 
 
 def test_rows_left_out_are_counted(tmp_path: Path) -> None:

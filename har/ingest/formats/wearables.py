@@ -8,9 +8,7 @@ a device flat on a table, face up, reads +1 g along the axis that points up.
 from __future__ import annotations
 
 import io
-import os
 import re
-import sys
 import tempfile
 import warnings
 import zipfile
@@ -27,6 +25,7 @@ from har.ingest import text
 from har.ingest.formats import cwa, geneactiv, sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, NotAcceleration, decode
 from har.ingest.raw import Finding, Raw, Source, runs
+from har.quiet import STDOUT, quiet
 
 _INSTALL = "Install the extra: pip install 'har-accelerometer[wearables]'"
 
@@ -40,26 +39,12 @@ def _as_file(name: str, data: bytes) -> Iterator[Path]:
         yield path
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what C code prints from standard output: results go there."""
-    sys.stdout.flush()
-    saved = os.dup(1)
-    with open(os.devnull, "wb") as nothing:
-        os.dup2(nothing.fileno(), 1)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 1)
-            os.close(saved)
-
-
 def _decode(name: str, data: bytes, reader: str) -> dict[str, Any]:
     try:
         from skdh import io as decoders
     except ImportError as e:
         raise DataError(f"{name} needs scikit-digital-health. {_INSTALL}") from e
-    with _as_file(name, data) as path, _quiet(), warnings.catch_warnings():
+    with _as_file(name, data) as path, quiet(STDOUT), warnings.catch_warnings():
         # Local times without a zone: we keep relative time only.
         warnings.simplefilter("ignore")
         try:
@@ -196,11 +181,11 @@ def read_gt3x(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
     except ImportError as e:
         raise DataError(f"{source.name} needs pygt3x. {_INSTALL}") from e
     data = text.read_bytes(source)
-    with _as_file(source.name, data) as path, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             damaged = gt3x_damaged(data)
-            with FileReader(str(path)) as reader:
+            with FileReader(io.BytesIO(data)) as reader:  # a file it would leave open if damaged
                 frame = reader.to_pandas()
                 rate = float(reader.info.sample_rate)
         except Exception as e:
