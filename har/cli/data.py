@@ -54,7 +54,7 @@ def data_list(ctx: click.Context, as_json: bool) -> None:
 @click.argument("name")
 @click.option(
     "--from", "source", type=click.Path(exists=True, path_type=Path), metavar="PATH",
-    help="Copy from this folder (or file) instead of downloading.",
+    help="Copy from this folder (or file), where the set may be unpacked, instead of downloading.",
 )  # fmt: skip
 @click.pass_context
 def data_fetch(ctx: click.Context, name: str, source: Path | None) -> None:
@@ -127,7 +127,10 @@ def data_check(
         click.echo(f"page: {page}", err=True)
     if pipeline_file:
         pipeline_file.parent.mkdir(parents=True, exist_ok=True)
-        pipeline_file.write_text(draft.pipeline(report, path=path.as_posix()), encoding="utf-8")
+        own = report.table.path if report.table and path.suffix in {".yaml", ".yml"} else ""
+        pipeline_file.write_text(
+            draft.pipeline(report, path=own or path.as_posix()), encoding="utf-8"
+        )
         click.echo(f"pipeline file: {pipeline_file}", err=True)
     if report.errors(strict=strict):
         raise SystemExit(1)
@@ -184,7 +187,13 @@ def _echo_report(report: Report, *, strict: bool) -> None:
     if others := [kind for kind in kinds if kind not in lost]:
         click.echo("\n".join(_line(kind, strict=strict, every=not read) for kind in others) + "\n")
     errors = report.errors(strict=strict)
-    click.echo(f"  {errors} errors." if errors else "  No errors.")
+    unread = sum(f.code == "unreadable-file" for f in report.findings())
+    click.echo(f"  {errors} errors." if errors else _no_errors(unread))
+
+
+def _no_errors(unread: int) -> str:
+    files = "file was" if unread == 1 else "files were"
+    return f"  No errors in what was read; {unread} {files} not." if unread else "  No errors."
 
 
 def _line(kind: list[Finding], *, strict: bool, every: bool = False) -> str:
@@ -201,10 +210,16 @@ def _line(kind: list[Finding], *, strict: bool, every: bool = False) -> str:
 
 
 def _by_kind(report: Report) -> list[list[Finding]]:
-    """Findings of one code, severity and action together; the worst first."""
+    """Findings of one code, severity and action together, the worst and the commonest first.
+
+    Files that cannot be read are told apart by the reason.
+    """
     from har.ingest.raw import SEVERITIES
 
-    kinds: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
+    kinds: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
     for f in report.findings():
-        kinds[f.code, f.severity, f.action].append(f)
-    return sorted(kinds.values(), key=lambda k: (SEVERITIES.index(k[0].severity), k[0].code))
+        reason = f.message.replace(Path(f.where).name, "") if f.code == "unreadable-file" else ""
+        kinds[f.code, f.severity, f.action, reason].append(f)
+    return sorted(
+        kinds.values(), key=lambda k: (SEVERITIES.index(k[0].severity), k[0].code, -len(k))
+    )

@@ -14,7 +14,6 @@ from har.ingest import datasets, discovery, intervals, label_files, resolution
 from har.ingest.datasets.dataset import Dataset
 from har.ingest.examine import labels, timing
 from har.ingest.examine.treat import FALLBACK_RATE_HZ
-from har.ingest.formats import tables
 from har.ingest.formats.format import Head, NotAcceleration
 from har.ingest.raw import Finding, Raw, Source
 from har.ingest.repair import Repaired, repair_source
@@ -83,7 +82,7 @@ class Report:
     subjects: set[str]
     activities: dict[str, set[str]]
     head: Head | None = None
-    """The beginning of the first plain table, or of the first file that could be one."""
+    """The beginning of a plain table, read or not, with the header that most of them have."""
     labels: str = ""
     """`dataset.labels.path` for files of labelled intervals that nothing was said of."""
 
@@ -195,7 +194,6 @@ def _own(table: Table, root: Path, shown: str, on_progress: Callable[[int, int],
         on_progress,
     )  # fmt: skip
     report = _report(shown, read, found.rejected, found.not_used, table)
-    plain = [s for s in found.sources if s.extra["format"] == tables.FORMAT.name]
     if table.labels:
         files = [s.extra["labels"] for s in found.sources]
         report.whole.findings += intervals.left_over(files, table.labels, used)
@@ -207,7 +205,7 @@ def _own(table: Table, root: Path, shown: str, on_progress: Callable[[int, int],
             "file dataset.labels."
         )
         report.whole.findings.append(Finding("labels", "warning", "none", message, shown))
-    report.head = discovery.head_of(plain[0]) if plain else next(iter(found.unknown), None)
+    report.head = found.commonest
     return report
 
 

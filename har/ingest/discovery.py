@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -35,8 +35,11 @@ class Found:
         Files that are not read, with the reason.
     rejected : list of (str, str)
         Files that should have been read and cannot be.
-    unknown : list of Head
-        Of those, the tables whose columns are not known.
+    headers : Counter of (tuple of str or int)
+        The columns of plain tables, read or not (without a header line their number), and how many
+        files have them.
+    heads : dict
+        The first file with each of these.
     intervals : list of Path
         Files of labelled intervals that nothing was said of.
     """
@@ -44,8 +47,19 @@ class Found:
     sources: list[Source] = field(default_factory=list)
     not_used: list[tuple[str, str]] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
-    unknown: list[Head] = field(default_factory=list)
+    headers: Counter[tuple[str, ...] | int] = field(default_factory=Counter)
+    heads: dict[tuple[str, ...] | int, Head] = field(default_factory=dict)
     intervals: list[Path] = field(default_factory=list)
+
+    def add_table(self, head: Head) -> None:
+        columns = head.columns or head.header.n_fields
+        self.headers[columns] += 1
+        self.heads.setdefault(columns, head)
+
+    @property
+    def commonest(self) -> Head | None:
+        """The beginning of a plain table with the header that most of them have."""
+        return next((self.heads[columns] for columns, _ in self.headers.most_common(1)), None)
 
 
 def find(table: Table, root: Path) -> Found:
@@ -118,10 +132,12 @@ def _one_folder(
                 found.not_used.append((_shown(source, root), "no acceleration in it"))
             elif _is_table(head) or table.columns:
                 found.rejected.append((_shown(source, root), _unknown(head)))
-                found.unknown.append(head)
+                found.add_table(head)
             else:
                 found.not_used.append((_shown(source, root), _no_table(head)))
         elif form.rank is None:
+            if form is tables.FORMAT:
+                found.add_table(head)
             chosen.append((form.name, source))
         else:
             ranked[form.name].append((source, head))
@@ -182,9 +198,11 @@ def _unknown(head: Head) -> str:
         return _no_table(head)
     have = ", ".join(c for c in head.columns[:12] if c)
     if not have:
+        rows = head.header.rows
+        first = f"; its first row is {', '.join(rows[0][:12])}" if rows else ""
         return (
-            "not a format that is known (no header line with three columns or more). If it is a "
-            "table, its columns are called _0, _1, … in dataset.columns"
+            f"not a format that is known (no header line with three columns or more{first}). If it "
+            "is a table, its columns are called _0, _1, … in dataset.columns"
         )
     if len(head.columns) == 2:
         return (

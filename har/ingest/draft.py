@@ -14,6 +14,12 @@ from har.own_recordings import Table
 FILL_IN = "FILL_IN"
 """What only the user knows."""
 
+SAID = (
+    "name", "pattern", "sidecar", "time_unit", "rate_hz", "counts_per_g", "subject", "activity",
+    "null_label",
+)  # fmt: skip
+"""What a pipeline file that was examined may say, and goes on in the draft as it is."""
+
 
 def pipeline(report: Report, *, path: str) -> str:
     """A pipeline file for what was found, complete but for what says `FILL_IN`."""
@@ -56,17 +62,19 @@ def _table_lines(report: Report, path: str) -> str:
         lines.append(f"  labels: {_yaml(table.labels.model_dump(exclude_defaults=True))}")
     elif report.labels:
         lines.append(f"  labels: {_yaml({'path': report.labels})}")
+    said = table.model_dump(exclude_defaults=True, include=set(SAID))
+    lines += [f"  {name}: {_yaml(value)}" for name, value in said.items()]
     codes = {f.code for f in report.findings() if f.action == "none"}
     if folders := _folders(report):
         lines.append(folders)
-    if "subject" in codes:
+    if "subject" in codes and "subject" not in said:
         lines.append(f"  subject: {FILL_IN}   # or pattern: \"{{subject}}/{{activity}}.csv\", or a "
                      "column, or a sidecar")  # fmt: skip
     if not (report.activities or report.labels):
         lines.append(
             '  # activities: a label column, pattern: "{activity}/…", a sidecar, or activity: NAME'
         )
-    if "rate" in codes:
+    if "rate" in codes and "rate_hz" not in said:
         lines.append(f"  rate_hz: {FILL_IN}")
     for name, choices, value in (
         ("unit", "m/s2, g or mg", w.unit),
@@ -75,6 +83,8 @@ def _table_lines(report: Report, path: str) -> str:
     ):
         if value == MIXED:
             lines.append(f"  # {name}: differs from file to file, and each file says which")
+        elif name == "unit" and table.counts_per_g:
+            continue
         elif value == UNKNOWN:
             lines.append(f"  {name}: {FILL_IN}   # {choices}")
         else:

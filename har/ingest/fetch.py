@@ -21,6 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from har.errors import DataError
 from har.files import replace_file, sha256_file
+from har.ingest import packing
 from har.ingest.archives import check_archive
 from har.ingest.datasets.dataset import Dataset, PublishedFile
 
@@ -42,7 +43,8 @@ def ensure(
     console : Console
         For progress.
     source : Path, optional
-        A folder that holds the files, or the file itself, to copy from; replaces what is there.
+        A folder that holds the files, as published or unpacked, or the file itself, to copy from;
+        replaces what is there.
 
     Returns
     -------
@@ -62,8 +64,10 @@ def ensure(
             if not path.is_file():
                 raise DataError(f"{path} is missing: install this package again.")
             continue
-        if source is not None:
-            _copy(dataset, file, _inside(source, dataset, file), path, console)
+        if source is not None and (local := _inside(source, dataset, file)):
+            _copy(dataset, file, local, path, console)
+        elif source is not None:
+            _pack(dataset, file, source, path, console)
         elif not path.is_file():
             _get(dataset, file, path, console)
     return [folder / f.name for f in dataset.files]
@@ -84,13 +88,33 @@ def _get(dataset: Dataset, file: PublishedFile, path: Path, console: Console) ->
     _download(dataset, file, path, console)
 
 
-def _inside(source: Path, dataset: Dataset, file: PublishedFile) -> Path:
+def _inside(source: Path, dataset: Dataset, file: PublishedFile) -> Path | None:
     candidates = [source] if source.is_file() else []
     candidates += [source / file.name, source / dataset.name / file.name]
     for candidate in candidates:
         if candidate.is_file() and (candidate != source or len(dataset.files) == 1):
             return candidate
-    raise DataError(f"No {file.name} in {source}. --from takes the folder that holds it.")
+    return None
+
+
+def _pack(
+    dataset: Dataset, file: PublishedFile, folder: Path, path: Path, console: Console
+) -> None:
+    one = folder.is_dir() and len(dataset.files) == 1
+    found = packing.unpacked(folder, dataset) if one else {}
+    if not found:
+        raise DataError(
+            f"No {file.name} in {folder}, nor what is in it. --from takes the folder that holds it."
+        )
+    with _arriving(path) as scratch, console.status(f"packing {len(found)} files"):
+        packed = scratch.with_name(f"{scratch.name}-{file.name}")
+        try:
+            packing.pack(found, packed)
+            os.replace(packed, scratch)
+        finally:
+            packed.unlink(missing_ok=True)
+        _record(path, {**_facts(scratch), "from": f"local copy: {folder}, unpacked"})
+    console.print(f"{dataset.name}: {file.name} packed of {len(found)} files in {folder}")
 
 
 def _copy(dataset: Dataset, file: PublishedFile, local: Path, path: Path, console: Console) -> None:

@@ -24,18 +24,12 @@ class Tally:
 
     def add(self, recording: Recording) -> None:
         self.recordings += 1
-        self.seconds += recording.length_s
+        self.seconds += recording.n_samples / recording.rate_hz  # what a gap lacks is not there
         self.subjects.add(recording.subject)
         self.rates[f"{recording.rate_hz:.3g}"] += 1
-        period_s = 1 / recording.rate_hz
         for note in recording.annotations:
             self.people_of[note.label].add(recording.subject)
-            if recording.time_s is None:
-                length_s = (note.end - note.start) * period_s
-            else:
-                t = recording.time_s
-                length_s = float(t[note.end - 1] - t[note.start]) + period_s
-            self.seconds_of[note.label] += length_s
+            self.seconds_of[note.label] += (note.end - note.start) / recording.rate_hz
 
 
 def make(

@@ -24,6 +24,7 @@ from har.ingest.clean import clean
 from har.ingest.examine import labels, timing, values
 from har.ingest.examine.treat import treat
 from har.ingest.raw import Raw
+from har.ingest.summary import Tally
 from har.report import check_page
 from har.studies import defects, detection
 
@@ -365,3 +366,48 @@ def test_without_gravity_the_unit_is_told_only_where_it_must_be_ms2():
     r = raw(t, a / exports.G, unit=None, gravity=None)
     assert codes(r)["unit"] == ("warning", "none")
     assert (r.unit, r.gravity) == (None, "removed")
+
+
+def test_files_that_cannot_be_read_are_told_by_their_header_the_commonest_first(tmp_path):
+    rows = "".join(f"{i},{i % 7},{i % 5},{i % 3}\n" for i in range(30))
+    exports.table(tmp_path / "walk.csv", "time,x,y,z", np.column_stack(walk(seconds=4)))
+    (tmp_path / "a.csv").write_text("moment,left,up,front\n" + rows)
+    for i in range(3):
+        (tmp_path / f"b{i}.csv").write_text("moment,east,north,down\n" + rows)
+    (tmp_path / "c.csv").write_text(rows)
+    result = run(str(tmp_path), "--write-pipeline", str(tmp_path / "p.yaml"))
+    told = [line for line in result.output.splitlines() if "unreadable-file" in line]
+    assert "b0.csv (and 2 more): " in told[0]
+    assert "moment, east, north, down" in told[0]
+    assert "moment, left, up, front" in told[1]
+    assert "its first row is 0, 0, 0, 0" in told[2]
+    assert "  No errors in what was read; 5 files were not." in result.output.splitlines()
+    drafted = (tmp_path / "p.yaml").read_text()
+    assert "not used: moment, east, north, down" in drafted
+
+
+def test_a_draft_of_a_pipeline_file_has_its_data_not_itself(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    t, a = walk(seconds=4)
+    exports.table(
+        tmp_path / "rec" / "ann" / "walk.csv", "when,e,n,u", np.column_stack([t * 1e3, a])
+    )
+    said = {
+        "path": "rec/**/*.csv", "columns": {"time": "when", "x": "e", "y": "n", "z": "u"},
+        "pattern": "{subject}/{activity}.csv", "time_unit": "ms", "unit": "m/s2",
+        "convention": "android",
+    }  # fmt: skip
+    Path("mine.yaml").write_text(yaml.safe_dump({"dataset": said, "models": ["cnn"]}))
+    result = run("mine.yaml", "--write-pipeline", "again.yaml")
+    assert result.exit_code == 0, result.output
+    drafted = yaml.safe_load(Path("again.yaml").read_text())["dataset"]
+    assert drafted == {**said, "gravity": "present", "placement": draft.FILL_IN}
+
+
+def test_hours_count_samples_not_gaps():
+    t = np.concatenate([np.arange(500) / 50, 1000 + np.arange(500) / 50])
+    (recording,), _ = clean(raw(t, walk(seconds=20)[1], notes=[("walk", 250, 750)]))
+    tally = Tally()
+    tally.add(recording)
+    assert tally.seconds == pytest.approx(20)
+    assert tally.seconds_of == {"walk": pytest.approx(10)}

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from har.errors import DataError
-from har.ingest import archives, fetch
+from har.ingest import archives, datasets, fetch
 from har.ingest.datasets.dataset import Dataset, PublishedFile
 
 QUIET = Console(quiet=True)
@@ -168,3 +168,48 @@ def test_a_damaged_archive_is_not_kept(tmp_path):
 
 def test_dataset_is_a_value():
     assert dataclasses.replace(dataset(), name="other").name == "other"
+
+
+def test_a_set_that_was_unpacked_is_packed_again(tmp_path):
+    """As its readers take it, out of a folder that holds other things too."""
+    rows = (
+        "gravity.x,gravity.y,gravity.z,userAcceleration.x,userAcceleration.y,userAcceleration.z\n"
+    )
+    downloads = tmp_path / "Downloads"
+    for trial in ("dws_1", "sit_5"):
+        file = downloads / "A_DeviceMotion_data" / trial / "sub_3.csv"
+        file.parent.mkdir(parents=True)
+        file.write_text(rows + "".join(f"0,0,-1,{i % 2},{i % 3},0\n" for i in range(9)))
+    (downloads / "holiday.jpg").write_bytes(b"x" * 99)
+    motionsense = datasets.get("motionsense")
+    (path,) = fetch.ensure(motionsense, tmp_path / "raw", console=QUIET, source=downloads)
+    with zipfile.ZipFile(path) as packed:
+        assert [n.rpartition("A_Dev")[2] for n in packed.namelist()] == [
+            "iceMotion_data/dws_1/sub_3.csv", "iceMotion_data/sit_5/sub_3.csv",
+        ]  # fmt: skip
+    found = list(motionsense.recordings(path.parent))
+    assert [(r.subject, r.session, r.n_samples) for r in found] == [
+        ("3", "dws_1", 9),
+        ("3", "sit_5", 9),
+    ]
+    assert fetch.records(path.parent)[path.name]["from"].endswith("Downloads, unpacked")
+
+
+def test_a_tar_that_was_unpacked(tmp_path):
+    folder = tmp_path / "WISDM_ar_v1.1"
+    folder.mkdir()
+    lines = (
+        f"33,Walking,{49_105_962_326_000 + i * 50_000_000},{i % 2},{9 + i % 3},{i % 5};"
+        for i in range(60)
+    )
+    (folder / "WISDM_ar_v1.1_raw.txt").write_text("\n".join(lines) + "\n")
+    wisdm = datasets.get("wisdm-v1.1")
+    (path,) = fetch.ensure(wisdm, tmp_path / "raw", console=QUIET, source=folder)
+    assert [r.n_samples for r in wisdm.recordings(path.parent)] == [60]
+
+
+def test_a_folder_with_nothing_of_the_set(tmp_path):
+    (tmp_path / "notes.txt").write_text("none")
+    for name in ("motionsense", "uci-hapt", "capture24", "dsads"):
+        with pytest.raises(DataError, match="nor what is in it"):
+            fetch.ensure(datasets.get(name), tmp_path / "raw", console=QUIET, source=tmp_path)
