@@ -42,7 +42,6 @@ class Contract(Part):
 
         Parameters
         ----------
-        path : Path
         again : str
             The command that writes it anew.
 

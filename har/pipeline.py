@@ -55,7 +55,6 @@ def run(
 
     Parameters
     ----------
-    context : Context
     until : str
         The last stage.
     without : collection of str

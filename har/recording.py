@@ -51,7 +51,6 @@ class Recording:
         In order of start; they do not overlap. Empty if the recording is unlabelled.
     time_s : ndarray of float64, shape (n,), optional
         Seconds since the first sample, strictly increasing. None if the sampling is uniform.
-    start_time : datetime, optional
     provenance : dict
         Source file, what was converted, repaired or rejected. Plain JSON values.
 
@@ -143,7 +142,6 @@ class ChunkedRecording:
 
     Parameters
     ----------
-    name : str
     chunks : iterator of Chunk
         To be used once.
     annotations : list of (start_s, end_s, label)

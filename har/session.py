@@ -25,7 +25,6 @@ class Run:
 
     Parameters
     ----------
-    context : Context
     steps : sequence of Step
         One for each stage that was asked for, in order.
     sent : Sent, optional

@@ -55,7 +55,6 @@ class Stage:
 
     Parameters
     ----------
-    name, summary : str
     needs : tuple of str
         Stages whose outputs it reads; their fingerprints are part of its key.
     uses : tuple of str

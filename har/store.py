@@ -83,7 +83,6 @@ class Store:
 
         Parameters
         ----------
-        stage, key : str
         wait : bool
             Until who holds it is finished or dead; otherwise False is given.
 

@@ -42,7 +42,6 @@ def choose(
 
     Parameters
     ----------
-    windows : Windows
     folds : sequence of (index, probabilities)
         Validation windows of each fold, and what that fold's model said of them.
     n_windows : int

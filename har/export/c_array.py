@@ -19,8 +19,6 @@ def header(about: Description, variant: str, path: Path, windows: np.ndarray) ->
 
     Parameters
     ----------
-    about : Description
-    variant : str
     path : Path
         The `.tflite` file.
     windows : ndarray of float32, shape (n, n_raw, 3)

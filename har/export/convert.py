@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -146,12 +147,8 @@ def _parts(request: Request) -> list[Request]:
 # In the child ----------------------------------------------------------------------------------
 
 
+@quiet()
 def _convert(request: Request, _report: Any) -> Converted:
-    with quiet():
-        return _convert_quietly(request)
-
-
-def _convert_quietly(request: Request) -> Converted:
     import keras
 
     keras.backend.clear_session()
@@ -173,12 +170,19 @@ def _convert_quietly(request: Request) -> Converted:
             about = None
             try:
                 if variant == STEP:
-                    content, about = _step(model, len(members))
+                    if len(members) > 1:
+                        raise ExportError(SEVERAL)
+                    content, about = step.convert(model)
                 else:
                     content = _tflite(saved, variant, request.representative)
                 refuse_custom(content, f"The {variant} model")
             except ExportError as e:
                 made.failed[variant] = str(e)
+                continue
+            except Exception as e:
+                lines = [line.strip() for line in str(e).splitlines() if line.strip()]
+                reason = (lines[0] if lines else type(e).__name__)[:300]
+                made.failed[variant] = f"the converter refused: {reason}"
                 continue
             made.files[variant] = request.folder / file_name(variant)
             made.files[variant].write_bytes(content)
@@ -205,28 +209,8 @@ def _tflite(saved: str, variant: str, representative: np.ndarray | None) -> byte
         windows = np.asarray(representative, np.float32)
         converter.representative_dataset = lambda: ([x[None]] for x in windows)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    try:
-        content: bytes = converter.convert()
-    except Exception as e:
-        raise _refused(e) from e
+    content: bytes = converter.convert()
     return content
-
-
-def _step(model: Any, n_members: int) -> tuple[bytes, Step]:
-    if n_members > 1:
-        raise ExportError(SEVERAL)
-    try:
-        return step.convert(model)
-    except step.NotSteppable:
-        raise
-    except Exception as e:
-        raise _refused(e) from e
-
-
-def _refused(error: Exception) -> ExportError:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = (lines[0] if lines else type(error).__name__)[:300]
-    return ExportError(f"the converter refused: {reason}")
 
 
 def refuse_unnamed(model: Any) -> None:
@@ -237,8 +221,6 @@ def refuse_unnamed(model: Any) -> None:
     ExportError
         Naming the layers that Keras named by itself (`dense_3`).
     """
-    import re
-
     found = [
         layer.name
         for layer in model._flatten_layers(include_self=False)

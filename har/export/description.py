@@ -38,14 +38,8 @@ def describe(
 
     Parameters
     ----------
-    pipeline : Pipeline
-    model : ModelConfig
-    trained_on : manifest.TrainedOn
     withheld : mapping
         Reasons by variant.
-    windows : Windows
-    results : Results
-    calibration, abstention, raw_parity : optional
     """
     score = results.models[model.key]
     k, rate = len(windows.activities), windows.rate_hz

@@ -27,23 +27,18 @@ def measure(path: Path, *, runs: int = 400) -> dict[str, Any]:
         latency_ms_p50, latency_ms_p99 (of one window), peak_memory_bytes (what loading the file
         and running it adds to the process).
     """
-    tries = [_measured(path.resolve(), runs) for _ in range(PROCESSES)]
-    return min(tries, key=lambda t: t["latency_ms_p50"])
-
-
-def _measured(path: Path, runs: int) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "har.export.measure", str(path), str(runs)],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        check=False,
-    )
-    if done.returncode:
-        raise ExportError(
-            f"{path.name} cannot be run (exit code {done.returncode}): {done.stderr[-500:]}"
+    command = [sys.executable, "-m", "har.export.measure", str(path.resolve()), str(runs)]
+    tries = []
+    for _ in range(PROCESSES):
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False
         )
-    return dict(json.loads(done.stdout))
+        if done.returncode:
+            raise ExportError(
+                f"{path.name} cannot be run (exit code {done.returncode}): {done.stderr[-500:]}"
+            )
+        tries.append(dict(json.loads(done.stdout)))
+    return min(tries, key=lambda t: t["latency_ms_p50"])
 
 
 def _measure_here(path: Path, runs: int) -> dict[str, Any]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from har.errors import ExportError
-
 NAME = "HAR_MODEL"
 
 
@@ -33,23 +31,6 @@ def embed(content: bytes, manifest: dict[str, Any]) -> bytes:
     builder = flatbuffers.Builder(len(content) + len(text))
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
-
-
-def extract(content: bytes) -> dict[str, Any]:
-    """The manifest in a `.tflite` file.
-
-    Raises
-    ------
-    ExportError
-        If there is none.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    for entry in model.metadata or []:
-        if _text(entry.name) == NAME:
-            return dict(json.loads(bytes(model.buffers[entry.buffer].data)))
-    raise ExportError(f"This .tflite file carries no {NAME} entry: it was not written by har.")
 
 
 def _text(value: Any) -> str:

@@ -7,8 +7,7 @@ that differs too much does not ship, and the bundle says why.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,9 +27,8 @@ MIN_AGREEMENT = 0.99
 class Parity:
     """How a converted model's answers compare with Keras's.
 
-    `macro_f1` is the converted model's, `macro_f1_keras` that of the reference on the same
-    windows; both None without labels. `flipped` counts windows whose label differs although the
-    reference's two largest probabilities are more than `DECIDED` apart.
+    `macro_f1` is the converted model's, None without labels. `flipped` counts windows whose label
+    differs although the reference's two largest probabilities are more than `DECIDED` apart.
     """
 
     n_windows: int
@@ -40,17 +38,10 @@ class Parity:
     flipped: int
     not_finite: int
     macro_f1: float | None = None
-    macro_f1_keras: float | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def compare(
-    reference: np.ndarray,
-    converted: np.ndarray,
-    labels: np.ndarray | None = None,
-    present: np.ndarray | None = None,
+    reference: np.ndarray, converted: np.ndarray, labels: np.ndarray | None = None
 ) -> Parity:
     """Compare probabilities window by window.
 
@@ -59,9 +50,7 @@ def compare(
     reference, converted : ndarray of float32, shape (n, k)
         Of Keras and of the converted model, on the same windows.
     labels : ndarray of int64, shape (n,), optional
-        What was done, for the macro-F1 after conversion.
-    present : ndarray of int64, optional
-        The classes over which macro-F1 is averaged; all k by default.
+        What was done, for the macro-F1 after conversion, the mean over all k.
 
     Raises
     ------
@@ -78,15 +67,12 @@ def compare(
     theirs, ours = reference.argmax(1), converted.argmax(1)
     top = np.sort(reference, 1)[:, -2:]
     decided = top[:, 1] - top[:, 0] > DECIDED
-    f1 = f1_keras = None
+    f1 = None
     if labels is not None:
         from sklearn.metrics import f1_score
 
-        classes = np.arange(reference.shape[1]) if present is None else present
-        f1, f1_keras = (
-            float(f1_score(labels, p, labels=classes, average="macro", zero_division=0))
-            for p in (ours, theirs)
-        )
+        classes = np.arange(reference.shape[1])
+        f1 = float(f1_score(labels, ours, labels=classes, average="macro", zero_division=0))
     return Parity(
         n_windows=len(reference),
         max_abs_diff=float(difference.max()),
@@ -95,7 +81,6 @@ def compare(
         flipped=int((decided & (ours != theirs)).sum()),
         not_finite=int((~finite).sum()),
         macro_f1=f1,
-        macro_f1_keras=f1_keras,
     )
 
 

@@ -38,7 +38,6 @@ def phone_windows(recording: Recording, spans: np.ndarray, signal: Signal) -> np
 
     Parameters
     ----------
-    recording : Recording
     spans : ndarray of int64, shape (n, 2)
         Start and end on the recording's timeline at `rate_hz`.
     signal : Signal
@@ -94,10 +93,8 @@ def check(
         A fold's float32 file.
     recordings : sequence of Recording
         As ingested, with their own timestamps.
-    windows : Windows
     index, reference : ndarray, shapes (m,) and (m, k)
         The fold's unseen windows, and Keras's stored probabilities of them.
-    signal : Signal
     """
     lite = LiteModel(model)
     phone, keras = [], []

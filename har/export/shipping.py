@@ -15,7 +15,7 @@ from har.export.ensemble import Fold
 from har.fanout import Crew
 from har.runtime.manifest import STEP, Calibration, Manifest, Member, TrainedOn
 from har.signal.windows import Windows
-from har.training.job_files import MODEL, JobRecord, Trained, read_about
+from har.training.job_files import MODEL, Trained, read_about
 from har.training.run import run_tasks
 from har.training.tasks import TaskMaker
 
@@ -29,13 +29,20 @@ class Recipe:
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """What the final fit of each seed takes from its folds."""
-        return tuple(
-            Member(
-                seed=jobs[0].seed, epochs=median_epochs(jobs), temperature=median_temperature(jobs)
+        """The final fit of each seed: the medians of its folds, half an epoch rounded up."""
+        out = []
+        for jobs in zip(*(f.members for f in self.folds), strict=True):
+            about = [read_about(j.path) for j in jobs]
+            epochs = np.median([a.best_epoch or 0 for a in about])
+            temperature = np.median([a.temperature for a in about])
+            out.append(
+                Member(
+                    seed=jobs[0].seed,
+                    epochs=max(1, int(np.floor(epochs + 0.5))),
+                    temperature=float(temperature),
+                )
             )
-            for jobs in zip(*(f.members for f in self.folds), strict=True)
-        )
+        return tuple(out)
 
 
 @dataclass(frozen=True)
@@ -44,12 +51,10 @@ class Shipped:
 
     Parameters
     ----------
-    config : ModelConfig
     keras_files : tuple of Path
         Several are shipped as one, the mean of their probabilities.
     members : tuple of Member
         A fit for each file; its temperature is in its last layer already.
-    trained_on : TrainedOn
     folds : tuple of Fold
         The fold models of the same seeds, on which every variant is measured.
     """
@@ -76,7 +81,6 @@ def choose(
         best, all, or names.
     models : sequence of ModelConfig
         Those of the comparison.
-    results : Results
 
     Raises
     ------
@@ -111,32 +115,14 @@ def recipe(config: ModelConfig, trained: Trained, seeds: Sequence[int]) -> Recip
     ExportError
         If a fold has no result.
     """
-    jobs = [_folds(trained, config.key, seed) for seed in seeds]
-    return Recipe(config, tuple(Fold(members) for members in zip(*jobs, strict=True)))
-
-
-def _folds(trained: Trained, model: str, seed: int) -> list[JobRecord]:
-    """A seed's jobs in order of folds, all of them finished."""
-    jobs = sorted(
-        (j for j in trained.jobs if j.model == model and j.seed == seed), key=lambda j: j.fold
-    )
-    if broken := [j for j in jobs if j.folder is None]:
+    jobs = sorted((j for j in trained.jobs if j.model == config.key), key=lambda j: j.fold)
+    by_seed = [[j for j in jobs if j.seed == seed] for seed in seeds]
+    if broken := [j for mine in by_seed for j in mine if j.folder is None]:
         raise ExportError(
-            f"{model} has folds without a result ({broken[0].reason}): its variants "
+            f"{config.key} has folds without a result ({broken[0].reason}): its variants "
             "cannot be measured on all people. Run `har train` again."
         )
-    return jobs
-
-
-def median_epochs(folds: Sequence[JobRecord]) -> int:
-    """Median best epoch of the folds, a half rounded up."""
-    best = [read_about(j.path).best_epoch or 0 for j in folds]
-    return max(1, int(np.floor(np.median(best) + 0.5)))
-
-
-def median_temperature(jobs: Sequence[JobRecord]) -> float:
-    """The median of the temperatures that the folds' validation people gave."""
-    return float(np.median([read_about(j.path).temperature for j in jobs]))
+    return Recipe(config, tuple(Fold(members) for members in zip(*by_seed, strict=True)))
 
 
 def refitted(
@@ -152,12 +138,8 @@ def refitted(
 
     Parameters
     ----------
-    recipes : sequence of Recipe
     subjects, exclude : sequence of str
         Everyone, and those who take no part.
-    maker : TaskMaker
-    windows : Windows
-    crew : Crew
 
     Raises
     ------
@@ -180,9 +162,9 @@ def first_fold(recipe: Recipe) -> Shipped:
     """The first fold's models: to pick the fold with the best score would be choosing on test
     people."""
     first = recipe.folds[0]
+    about = [read_about(j.path) for j in first.members]
     members = [
-        Member(seed=j.seed, epochs=a.best_epoch or 0, temperature=a.temperature)
-        for j, a in ((j, read_about(j.path)) for j in first.members)
+        Member(seed=a.seed, epochs=a.best_epoch or 0, temperature=a.temperature) for a in about
     ]
     return _shipped(recipe, first.files, members, first.train, fold=int(first.number))
 
@@ -222,5 +204,5 @@ def entries(manifest: Manifest) -> dict[str, Variant | Withheld]:
         variant: Variant(**{name: getattr(entry, name) for name in Variant.model_fields})
         for variant, entry in manifest.variants.items()
     }
-    left = {v: reason for v, reason in manifest.withheld.items() if v != STEP}
-    return out | {v: Withheld(withheld=reason) for v, reason in left.items()}
+    reasons = {v: reason for v, reason in manifest.withheld.items() if v != STEP}
+    return out | {v: Withheld(withheld=reason) for v, reason in reasons.items()}

@@ -79,8 +79,7 @@ def _bundles(
     golden = known[writer.choose_golden(windows.labels[known])]
     manifests = {}
     with tempfile.TemporaryDirectory(prefix="har-export-") as scratch:
-        proofs = proof.prove(
-            shipped,
+        prover = proof.Prover(
             windows,
             variants=[convert.VARIANTS[q] for q in pipeline.export.quantization],
             known=known,
@@ -92,7 +91,7 @@ def _bundles(
             jobs=context.jobs,
             say=context.console.print,
         )
-        for model, proven in zip(shipped, proofs, strict=True):
+        for model, proven in zip(shipped, prover.prove(shipped), strict=True):
             calibrated = pipeline.training.calibration == "temperature"
             about = description.describe(
                 pipeline,

@@ -43,7 +43,6 @@ def write(
     ----------
     folder : Path
         Empty or not there yet.
-    about : Description
     files : mapping
         Converted files by variant, float32 among them.
     figures : mapping

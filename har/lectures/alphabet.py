@@ -24,7 +24,6 @@ def samples(n_letters: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndar
 
     Parameters
     ----------
-    n_letters : int
     shape : tuple of int
         Steps and features; their product is `n_letters`.
 

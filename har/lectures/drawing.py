@@ -17,7 +17,6 @@ def new_figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] = (
 
     Parameters
     ----------
-    rows, columns : int
     size : tuple of float
         Width and height in inches.
     """

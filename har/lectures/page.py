@@ -37,10 +37,8 @@ def run(
 
     Parameters
     ----------
-    lecture : Lecture
     root : Path
         The workspace.
-    quick : bool
     say : callable, optional
         Told of progress, a line at a time.
     """

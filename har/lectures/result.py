@@ -60,7 +60,6 @@ class Result:
 
     Parameters
     ----------
-    rows : list of Row
     figures : list of str
         File names in the setting's folder.
     explanation : str
@@ -92,10 +91,8 @@ class Lecture:
 
     Parameters
     ----------
-    name, title : str
     teaches : str
         A sentence or two: what one should have understood afterwards.
-    run : callable
     """
 
     name: str

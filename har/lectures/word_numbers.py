@@ -22,7 +22,6 @@ def numbered(texts: Sequence[str], known: Sequence[str], length: int) -> np.ndar
 
     Parameters
     ----------
-    texts : sequence of str
     known : sequence of str
         The vocabulary, most frequent first; others become UNKNOWN.
 

@@ -86,9 +86,6 @@ class Listener(uvicorn.Server):
 
     Parameters
     ----------
-    app : ASGIApp
-    listening : socket.socket
-    tls : ssl.SSLContext, optional
     headers : dict of str
         Headers of every answer.
     """

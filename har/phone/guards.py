@@ -129,12 +129,7 @@ class AccessKey(Guard):
 
 
 class JsonBody(Guard):
-    """Reads the body of a PUT into `request.state.body` if it declares JSON of a permitted size.
-
-    Parameters
-    ----------
-    max_bytes : int
-    """
+    """Reads the body of a PUT into `request.state.body` if it declares JSON of a permitted size."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         super().__init__(app)

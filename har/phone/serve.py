@@ -43,7 +43,6 @@ def make(
         that is for.
     port : int
         0 takes a free one.
-    https : bool
 
     Raises
     ------

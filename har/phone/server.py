@@ -56,9 +56,6 @@ class Server:
     ----------
     address : (str, int)
         Port 0 takes a free one.
-    site : Site
-    uploads : Uploads
-    tls : ssl.SSLContext, optional
     key : str, optional
         Required to read or send recordings. It is part of the address that the user opens.
     names : tuple of str

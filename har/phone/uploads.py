@@ -40,7 +40,6 @@ class Uploads:
     ----------
     raw : Path
         The workspace's `data/raw`.
-    limits : Limits, optional
     """
 
     def __init__(self, raw: Path, limits: Limits | None = None) -> None:

@@ -12,7 +12,6 @@ def render(report: Report, *, strict: bool = False) -> str:
 
     Parameters
     ----------
-    report : Report
     strict : bool
         Warnings count as errors.
     """

@@ -26,7 +26,6 @@ def render(results: Results, curves: Mapping[str, Sequence[History]]) -> str:
 
     Parameters
     ----------
-    results : Results
     curves : mapping of sequences
         The histories of each model's jobs; empty ones of models without epochs.
     """

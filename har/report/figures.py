@@ -82,9 +82,6 @@ def confusion(
     ----------
     counts : (k, k) of int
         Rows are true activities.
-    activities : sequence of str
-    title : str
-    ink : Ink
     """
     c = np.asarray(counts)
     k = len(activities)
@@ -135,7 +132,6 @@ def learning_curves(
     ----------
     histories : mapping of sequences
         By model, one history per job; jobs may have stopped after different epochs.
-    ink : Ink
     """
     names = [n for n, hs in histories.items() if any(h.get("loss") for h in hs)]
     columns = min(4, max(1, len(names)))
@@ -196,8 +192,6 @@ def per_subject(
     ----------
     scores : mapping of mapping of float
         {model: {subject: macro-F1}}.
-    selected : str or None
-    ink : Ink
     """
     people = {s for of in scores.values() for s in of}
     first = scores.get(selected or "", {}) or next(iter(scores.values()), {})
@@ -229,11 +223,6 @@ def per_subject(
 
 def critical_difference(diagram: CriticalDifference, *, ink: Ink = LIGHT) -> Figure:
     """Average ranks on a line; a bar joins models that cannot be told apart.
-
-    Parameters
-    ----------
-    diagram : CriticalDifference
-    ink : Ink
 
     References
     ----------

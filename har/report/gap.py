@@ -20,7 +20,6 @@ def belongs_to(results: Results, name: str) -> str:
 
     Parameters
     ----------
-    results : Results
     name : str
         A key of `models`.
 
@@ -49,7 +48,6 @@ def still_of(section: Optimism, results: Results) -> tuple[Optimism | None, list
     ----------
     section : Optimism
         As the study left it, of these or of earlier results.
-    results : Results
 
     Returns
     -------

@@ -24,7 +24,6 @@ def write(folder: Path, results: Results, *, command: str | None = None) -> list
     ----------
     folder : Path
         `reports/`: gets `<pipeline>.md`, `<pipeline>.results.json`, `figures/<pipeline>-*.png`.
-    results : Results
     command : str, optional
         That made them; `har run <pipeline>` if left out.
 
@@ -67,8 +66,6 @@ def render(results: Results, *, command: str, kinds: list[str]) -> str:
 
     Parameters
     ----------
-    results : Results
-    command : str
     kinds : list of str
         The figures that there are.
     """

@@ -18,7 +18,6 @@ def draw(prediction: Prediction, path: Path) -> None:
 
     Parameters
     ----------
-    prediction : Prediction
     path : Path
         .png, .svg or .pdf.
     """

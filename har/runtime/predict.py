@@ -24,7 +24,6 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
 
     Parameters
     ----------
-    bundle : Bundle
     recording : ChunkedRecording
         Its chunks are used up.
     variant : str

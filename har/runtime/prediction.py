@@ -30,10 +30,8 @@ class Prediction:
 
     Parameters
     ----------
-    recording : str
     bouts : list of Bout
         In order; what no window covers (gaps, the very ends) is in none.
-    n_windows : int
     length_s : float
         From the first sample to the last.
     delay_s : float

@@ -11,13 +11,7 @@ from har.runtime.manifest import Step
 
 
 class Stepper:
-    """A step file, run as a device runs it.
-
-    Parameters
-    ----------
-    path : Path
-    about : Step
-    """
+    """A step file, run as a device runs it."""
 
     def __init__(self, path: Path, about: Step) -> None:
         from ai_edge_litert.interpreter import Interpreter

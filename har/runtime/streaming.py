@@ -27,12 +27,7 @@ class Batch:
 
 
 class Windower:
-    """Uniform samples to windows at a hop; an incomplete tail gives none.
-
-    Parameters
-    ----------
-    n_raw, hop : int
-    """
+    """Uniform samples to windows at a hop; an incomplete tail gives none."""
 
     def __init__(self, n_raw: int, hop: int) -> None:
         self._n, self._hop = n_raw, hop
@@ -66,10 +61,8 @@ class Aligner:
 
     Parameters
     ----------
-    rate_hz : float
     seconds : int
         Of walking.
-    axis : str
     """
 
     def __init__(self, *, rate_hz: float, seconds: int, axis: str) -> None:

@@ -54,7 +54,6 @@ class Reference:
 
     Parameters
     ----------
-    rate_hz : float
     seconds : int
         How many are averaged; later ones change nothing.
     """
@@ -160,8 +159,6 @@ def rotation_of(
     ----------
     stretches : iterable of ndarray, shape (n, 3)
         Uniform samples, m/s², a gap between each and the next.
-    align : Align
-    rate_hz : float
 
     Returns
     -------

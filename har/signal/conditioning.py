@@ -43,7 +43,6 @@ def channels(filtered: np.ndarray, kind: str) -> np.ndarray:
     ----------
     filtered : ndarray, shape (n, T, 3)
         m/s².
-    kind : str
 
     Returns
     -------
@@ -72,10 +71,8 @@ def statistics(
 
     Parameters
     ----------
-    windows : Windows
     index : ndarray of int64
         The training windows.
-    kind : str
 
     Returns
     -------

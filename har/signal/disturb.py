@@ -22,7 +22,6 @@ def rotated(x: np.ndarray, axis: int, degrees: float) -> np.ndarray:
     x : ndarray, shape (n, n_raw, 3)
     axis : int
         0, 1 or 2.
-    degrees : float
     """
     if degrees == 0:
         return x
@@ -65,7 +64,6 @@ def off_rate(windows: Windows, index: np.ndarray, relative: float) -> np.ndarray
 
     Parameters
     ----------
-    windows : Windows
     index : ndarray of int64, shape (n,)
     relative : float
         0.05: says 50 Hz and ticks at 52.5.

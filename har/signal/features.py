@@ -27,7 +27,6 @@ def features(windows: Windows, index: np.ndarray, *, chunk: int = 2048) -> np.nd
 
     Parameters
     ----------
-    windows : Windows
     index : ndarray of int64, shape (n,)
     chunk : int
         Windows held in memory at a time.

@@ -17,7 +17,6 @@ class Conditioned:
 
     Parameters
     ----------
-    windows : Windows
     index : ndarray of int64, shape (n,)
         Which of them.
     kind : str

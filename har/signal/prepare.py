@@ -120,7 +120,6 @@ def prepare(
 
     Parameters
     ----------
-    recordings : sequence of Recording
     signal, windows, activities
         The slices of the pipeline file.
     keep_null : bool

@@ -76,7 +76,6 @@ def resample(
     samples : ndarray, shape (n, 3)
     source_hz : float
         Nominal rate; used where there are no timestamps.
-    target_hz : float
     max_gap_s : float
         Samples further apart than this are not joined.
     time_s : ndarray of float64, shape (n,), optional

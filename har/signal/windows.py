@@ -35,8 +35,6 @@ class Windows:
     subjects, recordings : ndarray of str, shape (n,)
     spans : ndarray of int64, shape (n, 2)
         Start and end (exclusive) on the recording's own timeline at `rate_hz`, lead-in included.
-    activities : tuple of str
-    rate_hz : float
     rejected : dict
         How many windows were not made, by reason.
     aligned : dict
@@ -139,12 +137,10 @@ def cut(
     ----------
     labels : ndarray of int64, shape (n,)
         Per sample: a class, `UNLABELLED` or `OTHER`.
-    n_classes, length, step : int
     lead : int
         Raw samples that the filter needs on each side of a window.
     within : {'recording', 'annotation'}
         Slide over everything that has context, or inside each labelled interval from its start.
-    min_purity : float
 
     Returns
     -------

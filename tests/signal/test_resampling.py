@@ -96,7 +96,9 @@ def test_samples_too_close_together_do_not_blow_up(rng):
 
 
 def test_a_gap_limit_below_the_period_is_refused():
-    with pytest.raises(WindowError, match="Samples are 0.05 s apart, but signal.max_gap_s is 0.02 s"):
+    with pytest.raises(
+        WindowError, match="Samples are 0.05 s apart, but signal.max_gap_s is 0.02 s"
+    ):
         resampling.resample(
             np.zeros((10, 3)), source_hz=20, target_hz=50, max_gap_s=0.02, time_s=np.arange(10) / 20
         )
