@@ -31,7 +31,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 from har.errors import StoreError
-from har.files import canonical, contents, digest, sync, sync_folder, write_json
+from har.files import canonical, contents, digest, read_json, sync, sync_one, write_json
 
 CHANGES_NO_RESULT = True
 
@@ -68,7 +68,7 @@ class Store:
         """The finished output of that key, or None."""
         path = self.root / stage / key
         try:
-            meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
+            meta = read_json(path / "meta.json")
         except FileNotFoundError:
             return None
         except json.JSONDecodeError as e:
@@ -119,7 +119,7 @@ class Store:
         folder = self.root / stage
         folder.mkdir(parents=True, exist_ok=True)
         self._sweep(folder)
-        scratch = self._scratch(folder)
+        scratch = _scratch(folder)
         writing = Writing(scratch)
         try:
             yield writing
@@ -136,14 +136,9 @@ class Store:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _scratch(self, folder: Path) -> Path:
-        return Path(tempfile.mkdtemp(prefix=f".partial-{os.getpid()}-{_host()}-", dir=folder))
-
     def _publish(self, scratch: Path, target: Path, replace: bool) -> None:
         if replace and target.exists():
-            grave = Path(
-                tempfile.mkdtemp(prefix=f".partial-{os.getpid()}-{_host()}-", dir=target.parent)
-            )
+            grave = _scratch(target.parent)
             with contextlib.suppress(FileNotFoundError):
                 os.rename(target, grave / "old")
             shutil.rmtree(grave, ignore_errors=True)
@@ -152,7 +147,7 @@ class Store:
         except OSError:
             if not (target / "meta.json").is_file():  # not a race with an equal writer
                 raise
-        sync_folder(target.parent)
+        sync_one(target.parent)
 
     def _sweep(self, folder: Path) -> None:
         """Remove what dead processes of this machine left behind; others may share the folder."""
@@ -164,14 +159,11 @@ class Store:
     def why_missing(self, stage: str, parts: Mapping[str, Any]) -> str:
         """What differs from the newest output of a stage: `signal.rate_hz 50 → 25`."""
         wanted = json.loads(canonical(parts))
-        metas = sorted(
-            (self.root / stage).glob("[!.]*/meta.json"),
-            key=lambda p: p.stat().st_mtime,
-            reverse=True,
-        )
+        metas = (self.root / stage).glob("[!.]*/meta.json")
+        newest = sorted(metas, key=lambda p: p.stat().st_mtime, reverse=True)
         best: list[str] | None = None
-        for path in metas[:50]:
-            found = json.loads(path.read_text(encoding="utf-8"))["parts"]
+        for path in newest[:50]:
+            found = read_json(path)["parts"]
             changes = list(_differences(found, wanted))
             if changes and (best is None or len(changes) < len(best)):
                 best = changes
@@ -207,6 +199,10 @@ def _differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
 def _short(value: Any) -> str:
     text = canonical(value)
     return text if len(text) <= 40 else text[:37] + "…"
+
+
+def _scratch(folder: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f".partial-{os.getpid()}-{_host()}-", dir=folder))
 
 
 @functools.cache

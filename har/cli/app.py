@@ -17,6 +17,7 @@ from har.cli.search import search
 from har.cli.serve import serve
 from har.cli.study import study
 from har.cli.track import track, ui
+from har.workspace import Workspace
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -39,7 +40,7 @@ def main(ctx: click.Context, workspace: Path) -> None:
     har data list          the data sets that are known
     har COMMAND -h         help, with an example
     """
-    ctx.obj = workspace
+    ctx.obj = Workspace(workspace.resolve())
 
 
 for command in (*run.COMMANDS, models, serve, track, ui, predict, lecture, search, data, study):

@@ -11,6 +11,7 @@ import click
 
 from har.cli import options, output
 from har.cli.group import Group
+from har.workspace import Workspace
 
 if TYPE_CHECKING:
     from har.ingest.check import Report
@@ -32,8 +33,8 @@ def data() -> None:
 
 @data.command("list")
 @options.as_json
-@click.pass_context
-def data_list(ctx: click.Context, as_json: bool) -> None:
+@click.pass_obj
+def data_list(workspace: Workspace, as_json: bool) -> None:
     """Show the known data sets: people, rate, placements, licence, citation, whether at hand.
 
     \b
@@ -41,9 +42,8 @@ def data_list(ctx: click.Context, as_json: bool) -> None:
       har data list --json
     """
     from har.ingest import inventory
-    from har.workspace import Workspace
 
-    rows = inventory.rows(Workspace(ctx.obj.resolve()).raw)
+    rows = inventory.rows(workspace.raw)
     if as_json:
         output.echo_json(rows)
     else:
@@ -56,8 +56,8 @@ def data_list(ctx: click.Context, as_json: bool) -> None:
     "--from", "source", type=click.Path(exists=True, path_type=Path), metavar="PATH",
     help="Copy from this folder (or file), where the set may be unpacked, instead of downloading.",
 )  # fmt: skip
-@click.pass_context
-def data_fetch(ctx: click.Context, name: str, source: Path | None) -> None:
+@click.pass_obj
+def data_fetch(workspace: Workspace, name: str, source: Path | None) -> None:
     """Get a data set: from HAR_DATA_MIRROR if that has it, else from its publisher.
 
     \b
@@ -66,10 +66,9 @@ def data_fetch(ctx: click.Context, name: str, source: Path | None) -> None:
       har data fetch uci-hapt --from ~/Downloads
     """
     from har.ingest import datasets, fetch
-    from har.workspace import Workspace
 
-    raw = Workspace(ctx.obj.resolve()).raw
-    for path in fetch.ensure(datasets.get(name), raw, console=output.stderr(), source=source):
+    found = fetch.ensure(datasets.get(name), workspace.raw, console=output.stderr(), source=source)
+    for path in found:
         click.echo(path)
 
 
@@ -96,9 +95,9 @@ def data_fetch(ctx: click.Context, name: str, source: Path | None) -> None:
     "--labels", metavar="FILE",
     help="File of labelled intervals; for one per recording such as '{folder}/{name}_labels.csv'.",
 )  # fmt: skip
-@click.pass_context
+@click.pass_obj
 def data_check(
-    ctx: click.Context, path: Path, pipeline_file: Path | None, strict: bool, as_json: bool,
+    workspace: Workspace, path: Path, pipeline_file: Path | None, strict: bool, as_json: bool,
     page: Path | None, placement: str | None, labels: str | None,
 ) -> None:  # fmt: skip
     """Examine a file, a folder or a pipeline file's data: format, rate, unit, sign, what is wrong.
@@ -114,7 +113,7 @@ def data_check(
 
     with output.stderr().status(f"reading {path}") as status:
         report = check.check(
-            path, root=ctx.obj.resolve(), placement=placement, labels=labels,
+            path, root=workspace.root, placement=placement, labels=labels,
             on_progress=lambda n, of: status.update(f"reading {path}: {n} of {of} files"),
         )  # fmt: skip
     if as_json:
@@ -122,15 +121,11 @@ def data_check(
     else:
         _echo_report(report, strict=strict)
     if page:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(check_page.render(report, strict=strict), encoding="utf-8")
+        output.write(check_page.render(report, strict=strict), page)
         click.echo(f"page: {page}", err=True)
     if pipeline_file:
-        pipeline_file.parent.mkdir(parents=True, exist_ok=True)
         own = report.table.path if report.table and path.suffix in {".yaml", ".yml"} else ""
-        pipeline_file.write_text(
-            draft.pipeline(report, path=own or path.as_posix()), encoding="utf-8"
-        )
+        output.write(draft.pipeline(report, path=own or path.as_posix()), pipeline_file)
         click.echo(f"pipeline file: {pipeline_file}", err=True)
     if report.errors(strict=strict):
         raise SystemExit(1)
@@ -149,16 +144,13 @@ def _echo_sets(rows: list[dict[str, Any]]) -> None:
         click.echo(f"\n{r['name']}: {r['title']}. {r['page']}")
         for label in ("licence", "citation", "note"):
             if r[label]:
+                text = f"  {label}: {r[label]}"
                 click.echo(
                     textwrap.fill(
-                        f"{label}: {r[label]}",
-                        96,
-                        initial_indent="  ",
-                        subsequent_indent="    ",
-                        break_long_words=False,
+                        text, 96, subsequent_indent="    ", break_long_words=False,
                         break_on_hyphens=False,
                     )
-                )
+                )  # fmt: skip
         if r["proven_on"] != "published files":
             click.echo(f"  reader proven on {r['proven_on']}")
 

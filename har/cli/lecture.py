@@ -9,6 +9,7 @@ import click
 
 from har.cli import options, output
 from har.cli.group import Group
+from har.workspace import Workspace
 
 if TYPE_CHECKING:
     from har.lectures.result import Lecture, Result
@@ -42,9 +43,9 @@ class _Lectures(Group):
             help=f"{one.title}. {one.teaches}\n\n\b\nExample:\n  har lecture {cmd_name} --quick",
         )
         @lecture_options
-        @click.pass_context
-        def command(ctx: click.Context, quick: bool, as_json: bool) -> None:
-            _run(ctx, [cmd_name], quick, as_json)
+        @click.pass_obj
+        def command(workspace: Workspace, quick: bool, as_json: bool) -> None:
+            _run(workspace, [cmd_name], quick, as_json)
 
         return command
 
@@ -83,8 +84,8 @@ def lecture_list(as_json: bool) -> None:
 
 @lecture.command("all")
 @lecture_options
-@click.pass_context
-def lecture_all(ctx: click.Context, quick: bool, as_json: bool) -> None:
+@click.pass_obj
+def lecture_all(workspace: Workspace, quick: bool, as_json: bool) -> None:
     """Run every experiment and write reports/lectures/README.md.
 
     \b
@@ -93,22 +94,21 @@ def lecture_all(ctx: click.Context, quick: bool, as_json: bool) -> None:
     """
     from har.lectures import catalogue
 
-    _run(ctx, catalogue.names(), quick, as_json)
+    _run(workspace, catalogue.names(), quick, as_json)
 
 
-def _run(ctx: click.Context, names: list[str], quick: bool, as_json: bool) -> None:
+def _run(workspace: Workspace, names: list[str], quick: bool, as_json: bool) -> None:
     """Run lectures in order; numbers go to stdout, progress to stderr."""
     from har.lectures import catalogue, page
 
     say = functools.partial(click.echo, err=True)
-    root = ctx.obj.resolve()
-    out = page.folder(root, quick)
+    out = page.folder(workspace, quick)
     records = []
     for i, name in enumerate(names):
         lecture = catalogue.get(name)
         if len(names) > 1:
             say(f"[{i + 1}/{len(names)}] {name}")
-        result = page.run(lecture, root, quick=quick, say=lambda line: say(f"  {line}"))
+        result = page.run(lecture, workspace, quick=quick, say=lambda line: say(f"  {line}"))
         if as_json:
             records.append(page.stored(out, name))
         else:

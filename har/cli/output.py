@@ -49,11 +49,15 @@ def echo_written(paths: Iterable[Path]) -> None:
         click.echo(f"written: {path}", err=True)
 
 
+def write(text: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
 def write_or_echo(text: str, out: Path | None) -> None:
     """Text to a file if one is named, otherwise to stdout."""
     if out is None:
         click.echo(text)
     else:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+        write(text, out)
         echo_written([out])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from har.cli import options, output
+from har.workspace import Workspace
 
 if TYPE_CHECKING:
     from har.runtime.manifest import Description
@@ -41,9 +42,9 @@ if TYPE_CHECKING:
     callback=lambda _ctx, _param, value: columns_of(value),
 )
 @options.as_json
-@click.pass_context
+@click.pass_obj
 def predict(
-    ctx: click.Context, bundle: str, recording: Path, out: Path | None, plot: Path | None,
+    workspace: Workspace, bundle: str, recording: Path, out: Path | None, plot: Path | None,
     variant: str, as_json: bool, **said: Any,
 ) -> None:  # fmt: skip
     """Label a recording: bouts of activity, and minutes of each.
@@ -61,10 +62,9 @@ def predict(
     from har.own_recordings import Table
     from har.runtime.bundle import Bundle, find_bundle
     from har.runtime.predict import predict
-    from har.workspace import Workspace
 
     table = Table(path=str(recording), **said)
-    opened = Bundle.open(find_bundle(bundle, Workspace(ctx.obj).reports))
+    opened = Bundle.open(find_bundle(bundle, workspace.reports))
     reading = opened.manifest.data.tables
     trained = Table(path=str(recording), **reading.as_json()) if reading else None
     found: list[Prediction] = []

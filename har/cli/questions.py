@@ -66,7 +66,7 @@ def optimism(
     """
     from har.studies import finished, optimism
 
-    of = finished.find(ctx.obj, pipeline, models=models, jobs=jobs)
+    of = finished.find(ctx.obj.root, pipeline, models=models, jobs=jobs)
     outcome = optimism.run(of)
     _tell(ctx, of.name, outcome, optimism.publish(of, outcome), out)
 
@@ -112,7 +112,7 @@ def recipe(
     from har import session
     from har.studies import recipe
 
-    context = session.open_context(ctx.obj, pipeline, overrides=overrides, jobs=jobs)
+    context = session.open_context(ctx.obj.root, pipeline, overrides=overrides, jobs=jobs)
     outcome = recipe.run(context, changes, disturb)
     folder = context.workspace.reports / context.pipeline.name
     _tell(ctx, pipeline, outcome, outcome.write(folder), out)
@@ -208,7 +208,7 @@ def _ask(
 ) -> None:
     from har.studies import finished
 
-    of = finished.find(ctx.obj, pipeline, models=[model] if model else (), jobs=jobs)
+    of = finished.find(ctx.obj.root, pipeline, models=[model] if model else (), jobs=jobs)
     outcome = question(of)
     _tell(ctx, of.name, outcome, outcome.write(of.folder), out)
 

@@ -100,7 +100,9 @@ def _run(
                 click.echo(summary.AT_ONCE[step.stage.name](step.output))
 
     forced = (stage,) if force else ()
-    done = session.run(ctx.obj, pipeline, force=forced, dry_run=dry_run, on_step=tell, **arguments)
+    done = session.run(
+        ctx.obj.root, pipeline, force=forced, dry_run=dry_run, on_step=tell, **arguments
+    )
     if dry_run:
         return
     if done.sent:
@@ -108,6 +110,7 @@ def _run(
     for text in summary.closing(done):
         click.echo(text)
     if "compare" in done.outputs:
-        elsewhere = f" --workspace {ctx.obj}" if ctx.obj != Path(".") else ""
+        given = ctx.find_root().params["workspace"]
+        elsewhere = f" --workspace {given}" if given != Path(".") else ""
         click.echo(f"MLflow: har{elsewhere} ui")
     done.require()

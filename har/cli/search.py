@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from har.cli import options, output
+from har.workspace import Workspace
 
 if TYPE_CHECKING:
     from har.training.search import Found
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 @options.jobs
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the search.")
 @options.as_json
-@click.pass_context
+@click.pass_obj
 def search(
-    ctx: click.Context, pipeline: str, model: str | None, trials: int, overrides: tuple[str, ...],
+    workspace: Workspace, pipeline: str, model: str | None, trials: int, overrides: tuple[str, ...],
     jobs: int | None, seed: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Search a model's parameters with Optuna, scored on validation people alone.
@@ -42,7 +43,7 @@ def search(
     from har.training import search
 
     search.require()
-    context = session.open_context(ctx.obj, pipeline, overrides=overrides, jobs=jobs)
+    context = session.open_context(workspace.root, pipeline, overrides=overrides, jobs=jobs)
     context = run(context, until="prepare")
     found = search.search(
         context.pipeline, model, prepared=context.outputs["prepare"], workspace=context.workspace,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from har.workspace import Workspace
+
 if TYPE_CHECKING:
     from har.phone.certificates import Certificates
     from har.phone.server import Server
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     help="For a phone on the local network: makes a local certificate authority and shows how to "
     "trust it.",
 )  # fmt: skip
-@click.pass_context
-def serve(ctx: click.Context, bundle: str, host: str | None, port: int, https: bool) -> None:
+@click.pass_obj
+def serve(workspace: Workspace, bundle: str, host: str | None, port: int, https: bool) -> None:
     """Serve the phone page: live activity from the phone's own sensor, and recording.
 
     BUNDLE is the folder of an exported model, or the name (or file) of the pipeline that
@@ -46,13 +48,9 @@ def serve(ctx: click.Context, bundle: str, host: str | None, port: int, https: b
       har serve watch --https
     """
     from har.phone.serve import make
-    from har.workspace import Workspace
 
     keys = Path(os.environ.get("HAR_HTTPS_FOLDER") or click.get_app_dir("har")) / "https"
-    server, tls = make(
-        bundle, Workspace(ctx.obj.resolve()), authority_folder=keys, host=host, port=port,
-        https=https,
-    )  # fmt: skip
+    server, tls = make(bundle, workspace, authority_folder=keys, host=host, port=port, https=https)
     click.echo(announcement(server, tls))
     with contextlib.suppress(KeyboardInterrupt):
         server.run()

@@ -9,6 +9,7 @@ import click
 
 from har.cli import options, output, questions
 from har.cli.group import Group
+from har.workspace import Workspace
 
 
 @click.group(cls=Group)
@@ -30,8 +31,8 @@ def study() -> None:
     help="Recordings drawn from each data set.",
 )
 @options.out("Write Markdown here.")
-@click.pass_context
-def study_doctor(ctx: click.Context, per_set: int, out: Path | None) -> None:
+@click.pass_obj
+def study_doctor(workspace: Workspace, per_set: int, out: Path | None) -> None:
     """Put defects into real recordings and count how many `har data check` finds.
 
     Uses the data sets in data/raw, or in HAR_DATA_MIRROR.
@@ -43,9 +44,8 @@ def study_doctor(ctx: click.Context, per_set: int, out: Path | None) -> None:
     from rich.progress import Progress
 
     from har.studies import detection
-    from har.workspace import Workspace
 
-    raw = Path(os.environ.get("HAR_DATA_MIRROR") or Workspace(ctx.obj.resolve()).raw)
+    raw = Path(os.environ.get("HAR_DATA_MIRROR") or workspace.raw)
     recordings = list(detection.sample(raw, per_set))
     with Progress(console=output.stderr(), transient=True) as progress:
         task = progress.add_task("defects", total=None)
@@ -59,8 +59,8 @@ def study_doctor(ctx: click.Context, per_set: int, out: Path | None) -> None:
 @study.command("account")
 @click.argument("paths", nargs=-1, required=True)
 @options.out("Write Markdown here.")
-@click.pass_context
-def study_account(ctx: click.Context, paths: tuple[str, ...], out: Path | None) -> None:
+@click.pass_obj
+def study_account(workspace: Workspace, paths: tuple[str, ...], out: Path | None) -> None:
     """Where every sample of data sets, folders and files went: kept, or rejected and why.
 
     PATHS are names of data sets, or paths.
@@ -72,7 +72,7 @@ def study_account(ctx: click.Context, paths: tuple[str, ...], out: Path | None) 
     from har.studies import account
 
     with output.stderr().status("reading"):
-        reports = account.gather(list(paths), ctx.obj.resolve())
+        reports = account.gather(list(paths), workspace.root)
     names = " ".join(Path(p).name for p in paths)
     output.write_or_echo(account.as_markdown(reports, f"har study account {names}"), out)
 
@@ -85,8 +85,8 @@ def study_account(ctx: click.Context, paths: tuple[str, ...], out: Path | None) 
     help="Folder to write into (default: reports/ of the workspace).",
 )
 @click.option("--command", help="What made the results, if it was not `har run PIPELINE`.")
-@click.pass_context
-def study_page(ctx: click.Context, pipeline: str, out: Path | None, command: str | None) -> None:
+@click.pass_obj
+def study_page(workspace: Workspace, pipeline: str, out: Path | None, command: str | None) -> None:
     """Write a page to commit from a finished run: Markdown, figures, results.
 
     What it means is for people to write: that part of the page is kept when it is made again.
@@ -97,11 +97,9 @@ def study_page(ctx: click.Context, pipeline: str, out: Path | None, command: str
     """
     from har.evaluation.results import Results
     from har.report import markdown
-    from har.workspace import Workspace
 
-    reports = Workspace(ctx.obj.resolve()).reports
-    results = Results.published(reports, pipeline)
-    for path in markdown.write(out or reports, results, command=command):
+    results = Results.published(workspace.reports, pipeline)
+    for path in markdown.write(out or workspace.reports, results, command=command):
         click.echo(path)
 
 
@@ -113,8 +111,8 @@ def study_page(ctx: click.Context, pipeline: str, out: Path | None, command: str
     show_default=True,
 )
 @click.option("--command", help="What made the bundles, if it was not `har run PIPELINE`.")
-@click.pass_context
-def study_phone(ctx: click.Context, pipeline: str, out: Path, command: str | None) -> None:
+@click.pass_obj
+def study_phone(workspace: Workspace, pipeline: str, out: Path, command: str | None) -> None:
     """What each exported model and variant costs, and what conversion did to it.
 
     \b
@@ -123,9 +121,8 @@ def study_phone(ctx: click.Context, pipeline: str, out: Path, command: str | Non
       har study phone watch --out reports/phone.md
     """
     from har.report import phone_page
-    from har.workspace import Workspace
 
-    folder = Workspace(ctx.obj.resolve()).reports / pipeline
+    folder = workspace.reports / pipeline
     for path in phone_page.write(folder, out, command=command or f"har run {pipeline}"):
         click.echo(path)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from har.cli import options, summary
+from har.workspace import Workspace
 
 
 @click.command()
 @options.pipeline
 @options.overrides("The overrides that it was run with.")
-@click.pass_context
-def track(ctx: click.Context, pipeline: str, overrides: tuple[str, ...]) -> None:
+@click.pass_obj
+def track(workspace: Workspace, pipeline: str, overrides: tuple[str, ...]) -> None:
     """Send stored results to MLflow, once: to MLFLOW_TRACKING_URI or reports/mlflow.db.
 
     `har run` does it at its end; this is for a server that was down then.
@@ -22,7 +23,7 @@ def track(ctx: click.Context, pipeline: str, overrides: tuple[str, ...]) -> None
     """
     from har import session
 
-    sent = session.track(ctx.obj, pipeline, overrides=overrides)
+    sent = session.track(workspace.root, pipeline, overrides=overrides)
     click.echo(summary.sent(sent) if sent else "MLflow has all of it already.")
 
 
@@ -31,8 +32,8 @@ def track(ctx: click.Context, pipeline: str, overrides: tuple[str, ...]) -> None
     "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Listen here."
 )
 @click.option("--port", type=int, default=5000, show_default=True, help="Of MLflow's pages.")
-@click.pass_context
-def ui(ctx: click.Context, host: str, port: int) -> None:
+@click.pass_obj
+def ui(workspace: Workspace, host: str, port: int) -> None:
     """Show this workspace's tracked runs in MLflow's own pages, until interrupted.
 
     \b
@@ -40,9 +41,8 @@ def ui(ctx: click.Context, host: str, port: int) -> None:
       har ui --port 5001
     """
     from har import tracking
-    from har.workspace import Workspace
 
-    pages = tracking.Pages.of(Workspace(ctx.obj.resolve()), host=host, port=port)
+    pages = tracking.Pages.of(workspace, host=host, port=port)
     click.echo("Pages in a few seconds; Ctrl-C stops them.")
     for name, address in pages.addresses.items():
         click.echo(f"  {name}: {address}")

@@ -23,6 +23,12 @@ def _config(pipeline: Pipeline) -> dict[str, Any]:
     return pipeline.model_dump(mode="json", include={"export"})
 
 
+def _inputs(_: Context) -> dict[str, Any]:
+    from har.export import templates
+
+    return {"templates": templates.version()}
+
+
 def _run(context: Context, writing: Writing) -> None:
     from har.evaluation.results import ExportFigures
     from har.evaluation.stage import scores
@@ -129,6 +135,7 @@ STAGE = Stage(
     needs=("ingest", "prepare", "train", "compare"),
     modules=("har.export.stage",),
     config=_config,
+    inputs=_inputs,
     run=_run,
     publish=("bundle",),
 )

@@ -128,12 +128,10 @@ def _draw(setting: Setting, y: np.ndarray, predicted: np.ndarray, n_train: int,
     ax.set(title="A month ahead", xlabel="year", ylabel="thousand passengers")
     ax.legend(frameon=False)
     ax = axes[0, 1]
-    for seed, errors in enumerate(by_epoch):
-        ax.plot(
-            range(1, len(errors) + 1), errors, color=drawing.COLOURS[seed], label=f"seed {seed}"
-        )
+    by_seed = {f"seed {seed}": errors for seed, errors in enumerate(by_epoch)}
+    drawing.lines(ax, by_seed, title="Test error by epoch", xlabel="epoch", ylabel="RMSE",
+                  ylim=(0, None))  # fmt: skip
     ax.axhline(baseline, color=drawing.GREY, linestyle="--", label="repeat the last month")
-    ax.set(title="Test error by epoch", xlabel="epoch", ylabel="RMSE", ylim=(0, None))
     ax.legend(frameon=False)
     return drawing.save(figure, setting.out, "airline.png")
 

@@ -91,12 +91,10 @@ def run(setting: Setting) -> Result:
 
 def _draw(setting: Setting, histories: dict[str, dict[str, list[float]]]) -> str:
     figure, axes = drawing.new_figure(1, 2, size=(10, 4))
-    for colour, (name, history) in zip(drawing.COLOURS, histories.items(), strict=False):
-        epochs = np.arange(1, len(history["loss"]) + 1)
-        axes[0, 0].plot(epochs, history["loss"], color=colour, label=name)
-        axes[0, 1].plot(epochs, history["accuracy"], color=colour, label=name)
-    axes[0, 0].set(title="Loss", xlabel="epoch", ylabel="cross-entropy")
-    axes[0, 1].set(title="Accuracy", xlabel="epoch", ylabel="letters right", ylim=(0, 1.03))
+    loss, accuracy = ({n: h[what] for n, h in histories.items()} for what in ("loss", "accuracy"))
+    drawing.lines(axes[0, 0], loss, title="Loss", xlabel="epoch", ylabel="cross-entropy")
+    drawing.lines(axes[0, 1], accuracy, title="Accuracy", xlabel="epoch", ylabel="letters right",
+                  ylim=(0, 1.03))  # fmt: skip
     axes[0, 0].legend(frameon=False)
     return drawing.save(figure, setting.out, "alphabet.png")
 

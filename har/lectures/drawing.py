@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,21 @@ def new_figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] = (
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def lines(
+    ax: Any,
+    series: Mapping[str, Any],
+    *,
+    colours: Iterable[str] = COLOURS,
+    log: bool = False,
+    **about: Any,
+) -> None:
+    """A line of numbers for each label, over 1, 2, 3 and so on; `about` goes to `ax.set`."""
+    for colour, (label, y) in zip(colours, series.items(), strict=False):
+        plot = ax.semilogy if log else ax.plot
+        plot(range(1, len(y) + 1), y, color=colour, label=label)
+    ax.set(**about)
 
 
 def save(figure: Any, folder: Path, name: str) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 Verdict = Literal["ok", "differs", "not yet run"]
 
@@ -73,17 +72,6 @@ class Result:
     explanation: str = ""
     listing: str = ""
 
-    @property
-    def differs(self) -> list[Row]:
-        return [r for r in self.rows if r.verdict == "differs"]
-
-    def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Result:
-        return cls(**{**value, "rows": [Row(**r) for r in value["rows"]]})
-
 
 @dataclass(frozen=True)
 class Lecture:
@@ -99,3 +87,9 @@ class Lecture:
     title: str
     teaches: str
     run: Callable[[Setting], Result]
+
+    @property
+    def anchor(self) -> str:
+        """Of its part of the page, as GitHub makes it of the title."""
+        dashed = self.title.lower().replace(" ", "-")
+        return "".join(c for c in dashed if c.isalnum() or c == "-")

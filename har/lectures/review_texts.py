@@ -16,7 +16,7 @@ import numpy as np
 
 from har.errors import DataError
 from har.files import sha256_file
-from har.lectures.word_numbers import START, UNKNOWN, WORDS, numbered, padded, vocabulary
+from har.lectures.word_numbers import START, UNKNOWN, WORDS, numbered, vocabulary
 
 FOLDER = Path("data") / "raw" / "imdb"
 ARCHIVE, NPZ = "aclImdb_v1.tar.gz", "imdb.npz"
@@ -108,9 +108,10 @@ def from_npz(path: Path, length: int) -> Reviews:
 
 def _ranks(rows: Sequence[Sequence[int]], length: int) -> np.ndarray:
     """Keras' ranks begin at 1: a shift by 3 makes the first word 4."""
-    return padded(
-        [[START, *(w + 3 if w + 3 < WORDS else UNKNOWN for w in row)] for row in rows], length
-    )
+    from keras.utils import pad_sequences
+
+    known = [[START, *(w + 3 if w + 3 < WORDS else UNKNOWN for w in row)] for row in rows]
+    return np.asarray(pad_sequences(known, length))
 
 
 def _shuffled(name: str, x: np.ndarray, y: np.ndarray, xt: np.ndarray, yt: np.ndarray) -> Reviews:

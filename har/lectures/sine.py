@@ -83,11 +83,8 @@ def run(setting: Setting) -> Result:
 
 def _draw(setting: Setting, errors: dict, overlays: dict, n: int) -> str:
     figure, axes = drawing.new_figure(1, 2, size=(10, 4))
-    for kind, colour in (("lstm", drawing.BLUE), ("dense", drawing.RED)):
-        axes[0, 0].semilogy(range(1, n + 1), errors[kind], color=colour, label=kind)
-    axes[0, 0].set(
-        title="Error of each batch before it is learnt", xlabel="training step", ylabel="RMSE"
-    )
+    drawing.lines(axes[0, 0], errors, log=True, title="Error of each batch before it is learnt",
+                  xlabel="training step", ylabel="RMSE")  # fmt: skip
     axes[0, 0].legend(frameon=False)
     t, x, y = (part[:10].ravel() for part in batch(n))  # ten stretches that join: a period
     ax = axes[0, 1]

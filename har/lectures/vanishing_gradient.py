@@ -49,8 +49,8 @@ def run(setting: Setting) -> Result:
         above(f"LSTM, gates open, {what}", 0.1, kept["LSTM, gates open"], "arrives"),
         above(f"GRU, gates open, {what}", 1e-3, kept["GRU, gates open"], "mostly arrives"),
         above(f"SimpleRNN × 3, {what}", 1e6, kept["SimpleRNN × 3"], "explodes"),
-        above("one unit × 100 steps, not clipped: largest loss", 1e6, _largest(runs[None][0]),
-              "explodes"),
+        above("one unit × 100 steps, not clipped: largest loss", 1e6,
+              float(np.nan_to_num(runs[None][0], nan=np.inf, posinf=np.inf).max()), "explodes"),
         near("the same, clipped at 1: w after 600 steps, 0.5^(1/99)", round(0.5 ** (1 / 99), 4),
              runs[1.0][1], 0.0005),
     ]  # fmt: skip
@@ -69,17 +69,11 @@ def run(setting: Setting) -> Result:
     )
 
 
-def _largest(losses: list[float]) -> float:
-    return float(np.nan_to_num(losses, nan=np.inf, posinf=np.inf).max())
-
-
 def _draw(setting: Setting, norms: dict[str, np.ndarray], runs: dict) -> str:
     figure, axes = drawing.new_figure(1, 2, size=(11, 4.2))
     ax = axes[0, 0]
-    for (name, y), colour in zip(norms.items(), drawing.COLOURS, strict=False):
-        ax.semilogy(range(1, STEPS + 1), y, color=colour, label=name)
-    ax.set(title="Gradient of the last state, by step", xlabel="step of the input",
-           ylabel="norm", ylim=(1e-22, 1e14))  # fmt: skip
+    drawing.lines(ax, norms, log=True, title="Gradient of the last state, by step",
+                  xlabel="step of the input", ylabel="norm", ylim=(1e-22, 1e14))  # fmt: skip
     ax.legend(frameon=False, fontsize=8)
     ax = axes[0, 1]
     for (clip, (losses, _)), colour in zip(runs.items(), (drawing.RED, drawing.BLUE), strict=True):

@@ -30,20 +30,14 @@ def numbered(texts: Sequence[str], known: Sequence[str], length: int) -> np.ndar
     ndarray of int32, shape (len(texts), length)
     """
     number = {w: i + FIRST_WORD for i, w in enumerate(known)}
-    return padded([[START, *(number.get(w, UNKNOWN) for w in words(t))] for t in texts], length)
+    from keras.utils import pad_sequences
+
+    rows = [[START, *(number.get(w, UNKNOWN) for w in words(t))] for t in texts]
+    return np.asarray(pad_sequences(rows, length))
 
 
-def vocabulary(texts: Sequence[str], size: int = WORDS) -> list[str]:
-    """The most frequent words of the training texts, so that numbers stay below `size`."""
+def vocabulary(texts: Sequence[str]) -> list[str]:
+    """The most frequent words of the training texts, so that numbers stay below `WORDS`."""
     counts = Counter(w for t in texts for w in words(t))
     ranked = sorted(counts, key=lambda w: (-counts[w], w))
-    return ranked[: size - FIRST_WORD]
-
-
-def padded(rows: Sequence[Sequence[int]], length: int) -> np.ndarray:
-    """Rows of any length as one array (n, length) of int32: their ends, with PAD in front."""
-    out = np.full((len(rows), length), PAD, dtype=np.int32)
-    for row, values in zip(out, rows, strict=True):
-        tail = np.asarray(values[-length:], dtype=np.int32)
-        row[length - len(tail) :] = tail
-    return out
+    return ranked[: WORDS - FIRST_WORD]

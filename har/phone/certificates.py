@@ -8,15 +8,20 @@ impersonate any site of the internet to a phone that trusts it.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import ipaddress
 import os
 import socket
 import ssl
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from har.errors import HarError
 from har.files import replace_file
@@ -48,24 +53,24 @@ class Certificates:
     def fingerprint(self) -> str:
         """SHA-256 of the authority's certificate, as phones show it."""
         der = ssl.PEM_cert_to_DER_cert(self.authority.read_text())
-        import hashlib
-
         text = hashlib.sha256(der).hexdigest().upper()
         return ":".join(text[i : i + 2] for i in range(0, len(text), 2))
 
 
+def _among(address: str, networks: Sequence[str]) -> bool:
+    return any(ipaddress.ip_address(address) in ipaddress.ip_network(n) for n in networks)
+
+
 def local_addresses() -> list[str]:
     """This machine's private IPv4 addresses, which a phone on the same network can reach."""
-    networks = [ipaddress.ip_network(n) for n in PRIVATE[1:6]]
-    found = []
-    for entries in psutil.net_if_addrs().values():
-        for entry in entries:
-            if entry.family == socket.AF_INET:
-                address = ipaddress.ip_address(entry.address)
-                if any(address in n for n in networks):
-                    found.append(str(address))
+    found = {
+        entry.address
+        for entries in psutil.net_if_addrs().values()
+        for entry in entries
+        if entry.family == socket.AF_INET and _among(entry.address, PRIVATE[1:6])
+    }
     # Wi-Fi before the addresses that machines give themselves.
-    return sorted(set(found), key=lambda a: (a.startswith("169.254."), not a.startswith("192."), a))
+    return sorted(found, key=lambda a: (a.startswith("169.254."), not a.startswith("192."), a))
 
 
 def local_names() -> list[str]:
@@ -90,8 +95,7 @@ def make(folder: Path, *, addresses: list[str], names: list[str]) -> Certificate
         If an address is not private: the authority could not vouch for it.
     """
     for address in addresses:
-        ip = ipaddress.ip_address(address)
-        if not any(ip in ipaddress.ip_network(n) for n in PRIVATE if _same_kind(ip, n)):
+        if not _among(address, PRIVATE):
             raise HarError(
                 f"--https is for local networks, and {address} is a public address. Put a web "
                 "server with a real certificate in front of `har serve` instead."
@@ -108,13 +112,7 @@ def make(folder: Path, *, addresses: list[str], names: list[str]) -> Certificate
     return files
 
 
-def _same_kind(ip: Any, network: str) -> bool:
-    return bool(ip.version == ipaddress.ip_network(network).version)
-
-
-def _still_good(path: Path, covers: set[str] = frozenset()) -> bool:  # type: ignore[assignment]
-    from cryptography import x509
-
+def _still_good(path: Path, covers: Collection[str] = ()) -> bool:
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -125,80 +123,26 @@ def _still_good(path: Path, covers: set[str] = frozenset()) -> bool:  # type: ig
     if not covers:
         return True
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    has = {str(n.value) for n in names}
-    return covers <= has
-
-
-def _write_key(path: Path, key: Any) -> None:
-    from cryptography.hazmat.primitives import serialization
-
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as f:
-        f.write(pem)
-
-
-def _builder(subject: Any, issuer: Any, public_key: Any, days: int) -> Any:
-    from cryptography import x509
-
-    now = datetime.datetime.now(datetime.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public_key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))  # phones' clocks differ
-        .not_valid_after(now + datetime.timedelta(days=days))
-    )
-
-
-def _name(common: str) -> Any:
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "har serve"),
-            x509.NameAttribute(NameOID.COMMON_NAME, common),
-        ]
-    )
+    return {str(n.value) for n in names} >= set(covers)
 
 
 def _make_authority(certificate: Path, key_file: Path) -> None:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"har local authority ({socket.gethostname()[:30]})")
     permitted: list[x509.GeneralName] = [x509.DNSName(n) for n in LOCAL_NAMES]
     permitted += [x509.IPAddress(ipaddress.ip_network(n)) for n in PRIVATE]
-    signed = (
-        _builder(name, name, key.public_key(), _AUTHORITY_DAYS)
+    builder = (
+        _builder(name, name, key, _AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(sign_certificates=True), critical=True)
         .add_extension(x509.NameConstraints(permitted, None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
     )
-    _write_key(key_file, key)
-    replace_file(certificate, signed.public_bytes(serialization.Encoding.PEM))
+    _write(certificate, builder, signer=key, key_file=key_file, key=key)
 
 
 def _make_server(
     files: Certificates, authority_key: Path, addresses: list[str], names: list[str]
 ) -> None:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
     authority = x509.load_pem_x509_certificate(files.authority.read_bytes())
     signer = serialization.load_pem_private_key(authority_key.read_bytes(), None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
@@ -207,23 +151,40 @@ def _make_server(
     alternatives += [x509.IPAddress(ipaddress.ip_address(a)) for a in addresses]
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
     server_auth = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-    signed = (
-        _builder(_name("har serve"), authority.subject, key.public_key(), _SERVER_DAYS)
+    builder = (
+        _builder(_name("har serve"), authority.subject, key, _SERVER_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(server_auth, critical=False)
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(identifier, critical=False)
-        .sign(signer, hashes.SHA256())
     )
-    _write_key(files.key, key)
-    replace_file(files.server, signed.public_bytes(serialization.Encoding.PEM))
+    _write(files.server, builder, signer=signer, key_file=files.key, key=key)
 
 
-def _usage(*, sign_certificates: bool) -> Any:
-    from cryptography import x509
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int
+) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    public = key.public_key()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))  # phones' clocks differ
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+    )
 
+
+def _name(common: str) -> x509.Name:
+    organization = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "har serve")
+    return x509.Name([organization, x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _usage(*, sign_certificates: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not sign_certificates,
         key_cert_sign=sign_certificates,
@@ -235,3 +196,22 @@ def _usage(*, sign_certificates: bool) -> Any:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _write(
+    path: Path,
+    builder: x509.CertificateBuilder,
+    *,
+    signer: ec.EllipticCurvePrivateKey,
+    key_file: Path,
+    key: ec.EllipticCurvePrivateKey,
+) -> None:
+    """A signed certificate, and its key, which only its owner may read."""
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    replace_file(key_file, pem, mode=0o600)
+    signed = builder.sign(signer, hashes.SHA256())
+    replace_file(path, signed.public_bytes(serialization.Encoding.PEM))

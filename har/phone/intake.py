@@ -61,18 +61,18 @@ def check_about(about: Any) -> dict[str, Any]:
     known = {"name", "activity", "placement", "started", "device", "negated"}
     if unknown := sorted(set(about) - known):
         raise Refused(422, f"Unknown fields {unknown!r:.80}; known: {sorted(known)}.")
-    checked: dict[str, Any] = {k: _text(about, k, most=60) for k in ("name", "activity")}
-    checked["placement"] = _text(about, "placement", most=60)
+    checked: dict[str, Any] = {}
     for key in ("name", "activity", "placement"):
+        checked[key] = _text(about, key, most=60)
         if not slug(checked[key]):
             raise Refused(
                 422, f"{key} needs at least one letter from a to z or digit, got {checked[key]!r}."
             )
     checked["started"] = _text(about, "started", most=40, optional=True)
     checked["device"] = _text(about, "device", most=300, optional=True)
-    if not isinstance(about.get("negated", False), bool):
-        raise Refused(422, f"negated must be true or false, got {about['negated']!r:.80}.")
     checked["negated"] = about.get("negated", False)
+    if not isinstance(checked["negated"], bool):
+        raise Refused(422, f"negated must be true or false, got {checked['negated']!r:.80}.")
     return checked
 
 

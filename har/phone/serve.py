@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 import secrets
 from pathlib import Path
 
+from har.files import replace_file
 from har.phone import certificates
 from har.phone.server import Server
 from har.phone.site import build_site
@@ -51,7 +51,8 @@ def make(
     """
     folder = find_bundle(bundle, workspace.reports)
     host = host or (EVERYWHERE if https else LOOPBACK)
-    names = tuple(dict.fromkeys([*certificates.local_names(), *_as_name(host)]))
+    own_name = [] if _is_address(host) else [host.lower()]
+    names = tuple(dict.fromkeys([*certificates.local_names(), *own_name]))
     tls = None
     if https:
         addresses = [LOOPBACK, "::1", *certificates.local_addresses()]
@@ -72,11 +73,8 @@ def access_key(folder: Path) -> str:
     with contextlib.suppress(FileNotFoundError):
         if key := path.read_text(encoding="ascii").strip():
             return key
-    path.parent.mkdir(parents=True, exist_ok=True)
     key = secrets.token_urlsafe(18)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as f:
-        f.write(key)
+    replace_file(path, key.encode(), mode=0o600)
     return key
 
 
@@ -96,7 +94,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _as_name(host: str) -> list[str]:
-    return [] if _is_address(host) else [host.lower()]

@@ -158,19 +158,21 @@ class Server:
         return answer(*self.uploads.state(request.path_params["id"]))
 
     def _begin(self, request: Request) -> Response:
-        about = finite_json(request.state.body)
-        return answer(*self.uploads.begin(request.path_params["id"], about))
+        return answer(*self.uploads.begin(request.path_params["id"], _body(request)))
 
     def _put(self, request: Request) -> Response:
-        body = finite_json(request.state.body)
-        return answer(*self.uploads.put(request.path_params["id"], request.path_params["n"], body))
+        path = request.path_params
+        return answer(*self.uploads.put(path["id"], path["n"], _body(request)))
 
     def _finish(self, request: Request) -> Response:
-        body = finite_json(request.state.body)
-        return answer(*self.uploads.finish(request.path_params["id"], body))
+        return answer(*self.uploads.finish(request.path_params["id"], _body(request)))
 
     def _discard(self, request: Request) -> Response:
         return answer(*self.uploads.discard(request.path_params["id"]))
+
+
+def _body(request: Request) -> Any:
+    return finite_json(request.state.body)
 
 
 def _listen(host: str, port: int) -> socket.socket:

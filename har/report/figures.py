@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -169,17 +170,10 @@ def learning_curves(
 def _band(ax: Axes, curves: Sequence[Sequence[float]], colour: str) -> Any:
     if not curves:
         return None
-    n = max(map(len, curves))
-    padded = np.full((len(curves), n), np.nan)
-    for row, curve in zip(padded, curves, strict=True):
-        row[: len(curve)] = curve
-    epochs = np.arange(1, n + 1)
-    # Every epoch has at least the longest curve in it.
-    ax.fill_between(
-        epochs, np.nanmin(padded, axis=0), np.nanmax(padded, axis=0),
-        color=colour, alpha=0.18, linewidth=0,
-    )  # fmt: skip
-    (line,) = ax.plot(epochs, np.nanmean(padded, axis=0), color=colour, linewidth=1.4)
+    by_epoch = pd.DataFrame(curves)  # after its end, a curve is NaN
+    epochs = np.arange(1, by_epoch.shape[1] + 1)
+    ax.fill_between(epochs, by_epoch.min(), by_epoch.max(), color=colour, alpha=0.18, linewidth=0)
+    (line,) = ax.plot(epochs, by_epoch.mean(), color=colour, linewidth=1.4)
     return line
 
 

@@ -1,4 +1,4 @@
-"""Pages from templates: every value escaped, one style for light and dark screens."""
+"""Pages from templates: HTML, every value escaped, and Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 def page(template: str, **values: Any) -> str:
-    """A self-contained HTML page.
+    """A page; one of HTML is self-contained.
 
     Parameters
     ----------
@@ -35,11 +35,11 @@ def version() -> str:
 
 @functools.cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -9,10 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from har.evaluation.numerals import count, duration, interval, score, signed, signed_interval
 from har.evaluation.results import Results
-from har.report import figures, gap
-from har.report.table import markdown
+from har.report import figures, gap, html
 
 MEANING = "## What it means"
 
@@ -41,8 +39,15 @@ def write(folder: Path, results: Results, *, command: str | None = None) -> list
     page, data = folder / f"{name}.md", folder / f"{name}.results.json"
     old = page.read_text(encoding="utf-8") if page.is_file() else ""
     _, _, meaning = old.partition(MEANING + "\n")
-    text = render(results, command=command or f"har run {name}", kinds=list(drawn))
-    page.write_text(text + MEANING + "\n" + (meaning or "\n…\n"), encoding="utf-8")
+    text = html.page(
+        "results.md",
+        results=results,
+        gap=gap,
+        command=command or f"har run {name}",
+        kinds=list(drawn),
+        meaning=meaning or "\n…\n",
+    )
+    page.write_text(text, encoding="utf-8")
     results.write(data)
     return [page, data, *drawn.values()]
 
@@ -59,127 +64,3 @@ def _figures(results: Results) -> dict[str, Any]:
     if results.critical_difference:
         out["ranks"] = figures.critical_difference(results.critical_difference)
     return out
-
-
-def render(results: Results, *, command: str, kinds: list[str]) -> str:
-    """The page up to what it means.
-
-    Parameters
-    ----------
-    kinds : list of str
-        The figures that there are.
-    """
-    name = results.pipeline
-    captions = {
-        "confusion": "Confusion matrix of the selected model, on people whom it never saw.",
-        "people": "Each person's macro-F1 under each model; diamonds are the selected one.",
-        "ranks": "Average ranks; a bar joins models that cannot be told apart.",
-    }
-    blocks = [
-        f"# {name}",
-        *results.headline,
-        f"```sh\n{command}\n```",
-        f"{len(results.subjects)} people, {results.windows.kept:,} windows, "
-        f"{len(results.activities)} activities: {', '.join(results.activities)}.",
-        _scores(results),
-    ]
-    if results.comparisons:
-        blocks.append(_comparisons(results))
-    blocks += [f"![{captions[k]}](figures/{name}-{k}.png)\n\n*{captions[k]}*" for k in kinds]
-    blocks += [
-        "## Protocol",
-        results.protocol,
-        _rejected(results),
-        "\n".join(f"- {line}" for line in results.statistics),
-        *_optimism(results),
-        "## How sure that nothing leaked",
-        _leakage(results),
-        "## Made with",
-        f"Data `{results.data_fingerprint}`, settings `{results.config_key}`, code "
-        f"`{results.code}`; "
-        + ", ".join(f"{k} {v}" for k, v in results.versions.items())
-        + f". All numbers: [`{name}.results.json`]({name}.results.json).",
-    ]
-    return "\n\n".join(b for b in blocks if b) + "\n\n"
-
-
-def _scores(results: Results) -> str:
-    rows = []
-    for name in results.ranked:
-        m = results.models[name]
-        bold = "**" if name == results.selected else ""
-        if m.macro_f1 is None:
-            rows.append([name, "failed", *[""] * 7])
-            continue
-        rows.append(
-            [
-                f"{bold}{name}{bold}",
-                f"{bold}{score(m.macro_f1)}{bold}",
-                interval(m.macro_f1_ci95),
-                score(m.macro_f1_seed_sd),
-                score(m.macro_f1_subject_sd),
-                score(m.accuracy),
-                score(m.validation_macro_f1),
-                count(m.parameters),
-                duration(m.train_seconds),
-            ]
-        )
-    return markdown(
-        ["model", "macro-F1", "95 % over people", "SD over seeds", "SD over people", "accuracy",
-         "validation macro-F1", "parameters", "training"],
-        rows,
-    )  # fmt: skip
-
-
-def _comparisons(results: Results) -> str:
-    rows = [
-        [
-            f"{c.a} − {c.b}",
-            signed(c.difference),
-            signed_interval(c.ci95),
-            f"{c.p_holm:.2g}",
-            f"{c.p_attainable:.2g}",
-            c.verdict,
-        ]
-        for c in results.comparisons
-    ]
-    return markdown(
-        ["pair", "difference", "95 % over people", "p (Holm)", "smallest possible p", "verdict"],
-        rows,
-    )
-
-
-def _rejected(results: Results) -> str:
-    rejected = results.windows.rejected
-    text = "; ".join(f"{n:,} {reason}" for reason, n in rejected.items())
-    return f"Windows left out: {text or 'none'}."
-
-
-def _optimism(results: Results) -> list[str]:
-    section = results.optimism
-    if not section:
-        return []
-    return [
-        f"## {gap.TITLE}",
-        gap.headline(section),
-        markdown(list(gap.HEAD), gap.rows(section)),
-        *gap.why(section),
-    ]
-
-
-def _leakage(results: Results) -> str:
-    folds = results.leakage.folds
-    scaler = [f.scaler_max_abs_diff for f in folds if f.scaler_max_abs_diff is not None]
-    text = (
-        f"Computed from what {len(folds)} {'fold' if len(folds) == 1 else 'folds'} left on disk: "
-        f"{sum(len(f.shared_subjects) for f in folds)} people, "
-        f"{sum(f.shared_samples for f in folds)} raw samples and "
-        f"{sum(f.duplicate_windows for f in folds)} stretches of signal in more than one of "
-        "train, validation and test."
-    )
-    if scaler:
-        text += (
-            f" The saved models' standardisation differs by at most {max(scaler):.1e} m/s² from "
-            "that of their own training windows."
-        )
-    return text

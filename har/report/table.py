@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def padded(rows: Sequence[Sequence[str]], *, text: int) -> list[str]:
@@ -17,7 +17,7 @@ def padded(rows: Sequence[Sequence[str]], *, text: int) -> list[str]:
     ]
 
 
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is text."""
-    ruler = [":--", *["--:"] * (len(head) - 1)]
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]], *, text: int = 1) -> str:
+    """A table: the first `text` columns to the left, numbers to the right."""
+    ruler = [":--"] * text + ["--:"] * (len(head) - text)
     return "\n".join("| " + " | ".join(r) + " |" for r in (head, ruler, *rows))

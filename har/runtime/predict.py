@@ -7,7 +7,7 @@ recording is read, resampled and cut in chunks, so that a day takes no more memo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -41,11 +41,19 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
             f"recordings with gravity {about.input.gravity}. Export the logger's other channel "
             "(total acceleration, or without g), or say --gravity if the doctor is wrong."
         )
-    seen, aligner = _Seen(), bundle.aligner()
+    aligner, last_s = bundle.aligner(), 0.0
     hop, half_lead = about.window.hop_samples, about.lead_in_samples / 2
     pieces: list[tuple[int, list[np.ndarray]]] = []  # of each stretch: first row, probabilities
+
+    def seen() -> Iterator[Chunk]:
+        nonlocal last_s
+        for chunk in recording.chunks:
+            if len(chunk.time_s):
+                last_s = float(chunk.time_s[-1])
+            yield chunk
+
     batches = streaming.batches(
-        seen.through(recording.chunks),
+        seen(),
         rate_hz=about.rate_hz,
         max_gap_s=about.resampler.max_gap_s,
         n_raw=about.n_raw,
@@ -64,13 +72,13 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
     if not stretches:
         raise DataError(
             f"{recording.name}: no window of {about.n_raw / about.rate_hz:.3g} s without a gap in "
-            f"{seen.last_s:.3g} s of recording. Give a longer recording, or one with fewer gaps."
+            f"{last_s:.3g} s of recording. Give a longer recording, or one with fewer gaps."
         )
     return Prediction(
         recording=recording.name,
         bouts=[b for start, p in stretches for b in bouts_of(p, about, start=start)],
         n_windows=sum(len(p) for _, p in stretches),
-        length_s=seen.last_s,
+        length_s=last_s,
         delay_s=(about.window.n_samples / 2 + half_lead) / about.rate_hz + about.smoothing.delay_s,
         probabilities=np.concatenate([p for _, p in stretches]),
         window_start_s=np.concatenate(
@@ -84,18 +92,6 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
         read_as=recording.read_as,
         walked_s=aligner.seconds if aligner else None,
     )
-
-
-class _Seen:
-    """How far the chunks have gone."""
-
-    last_s = 0.0
-
-    def through(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
-        for chunk in chunks:
-            if len(chunk.time_s):
-                self.last_s = float(chunk.time_s[-1])
-            yield chunk
 
 
 def bouts_of(probabilities: np.ndarray, about: Description, *, start: int = 0) -> list[Bout]:
@@ -113,11 +109,8 @@ def bouts_of(probabilities: np.ndarray, about: Description, *, start: int = 0) -
     start : int
         First row of the first window on the recording's timeline at the model's rate.
     """
-    n_mean, hop, length = (
-        about.smoothing.n_windows,
-        about.window.hop_samples,
-        about.window.n_samples,
-    )
+    n_mean, hop = about.smoothing.n_windows, about.window.hop_samples
+    length = about.window.n_samples
     smoothed = smoothing.causal_mean(probabilities, n_mean)
     answers, confidence = smoothing.decide(smoothed, about.threshold)
     late = np.minimum(np.arange(len(answers)) + (n_mean - 1) // 2, len(answers) - 1)

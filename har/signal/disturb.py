@@ -7,6 +7,7 @@ gives them back bit by bit.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from har.signal.resampling import cubic
 from har.signal.windows import Windows
@@ -97,13 +98,10 @@ def _stretches(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     Windows of one recording whose place in the samples and on its timeline differ by the same
     number have no gap between them.
     """
-    _, name = np.unique(windows.recordings, return_inverse=True)
-    key = np.stack([name, windows.starts - windows.spans[:, 0]], axis=1)
-    _, group = np.unique(key, axis=0, return_inverse=True)
-    group = group.ravel()
-    n = group.max() + 1
-    low = np.full(n, len(windows.samples))
-    high = np.zeros(n, np.int64)
-    np.minimum.at(low, group, windows.starts)
-    np.maximum.at(high, group, windows.starts + windows.n_raw)
-    return low[group], high[group]
+    gone = windows.starts - windows.spans[:, 0]
+    table = pd.DataFrame({"of": windows.recordings, "gone": gone, "start": windows.starts})
+    starts = table.groupby(["of", "gone"])["start"]
+    return (
+        starts.transform("min").to_numpy(),
+        starts.transform("max").to_numpy() + windows.n_raw,
+    )

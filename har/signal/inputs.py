@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from har.signal.conditioning import channels, check_kind
+from har.signal.conditioning import channels
 from har.signal.filters import filter_valid
 from har.signal.windows import Windows
 
@@ -26,9 +26,6 @@ class Conditioned:
     windows: Windows
     index: np.ndarray
     kind: str
-
-    def __post_init__(self) -> None:
-        check_kind(self.kind)
 
     def __len__(self) -> int:
         return len(self.index)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from har.files import write_json
+from har.files import read_json, write_json
 from har.signal.windows import Windows
 
 
 def write(folder: Path, windows: Windows) -> None:
-    """Write windows; their samples must already stand in `samples.npy` or be given whole."""
-    samples = folder / "samples.npy"
-    if not samples.exists():
-        np.save(samples, windows.samples)
+    """Write windows."""
+    np.save(folder / "samples.npy", windows.samples)
     pd.DataFrame(
         {
             "start": windows.starts,
@@ -43,7 +40,7 @@ def write(folder: Path, windows: Windows) -> None:
 
 def load(folder: Path) -> Windows:
     """Read windows; the samples are memory-mapped."""
-    about = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
+    about = read_json(folder / "prepared.json")
     table = pd.read_parquet(folder / "windows.parquet")
     return Windows(
         samples=np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -148,24 +149,21 @@ def cut(
         `starts` are those of the filtered part, in samples of the stretch.
     """
     n = len(labels)
-    rejected: dict[str, int] = {}
+    rejected: Counter[str] = Counter()
     if within == "recording":
         starts = sliding_starts(n - 2 * lead, length=length, step=step) + lead
         if n and not len(starts):
             rejected["stretch shorter than a window"] = 1
     else:
-        edges = np.flatnonzero(np.diff(labels)) + 1
-        bounds = np.concatenate([[0], edges, [n]])
+        bounds = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), n]
         pieces = []
-        for a, b in itertools.pairwise(bounds.tolist()):
+        for a, b in itertools.pairwise(bounds):
             if n and labels[a] >= 0:
-                inside = sliding_starts(b - a, length=length, step=step) + a
-                pieces.append(inside)
-                if not len(inside):
-                    _count(rejected, "interval shorter than a window", 1)
+                pieces.append(sliding_starts(b - a, length=length, step=step) + a)
+                rejected["interval shorter than a window"] += not len(pieces[-1])
         starts = np.concatenate(pieces) if pieces else np.empty(0, np.int64)
         context = (starts >= lead) & (starts + length + lead <= n)
-        _count(rejected, "no context for the filter", int((~context).sum()))
+        rejected["no context for the filter"] = int((~context).sum())
         starts = starts[context]
     # How many samples of each class a window holds, from running totals: linear in the samples.
     one_hot = labels[:, None] == np.arange(n_classes)
@@ -179,18 +177,13 @@ def cut(
     is_other = (others > most) & (others >= unlabelled)
     is_unlabelled = (unlabelled > most) & ~is_other
     impure = ~is_other & ~is_unlabelled & (most < min_purity * length - 1e-9)
-    _count(rejected, "activity left out", int(is_other.sum()))
-    _count(rejected, "unlabelled", int(is_unlabelled.sum()))
-    _count(rejected, "mixed labels", int(impure.sum()))
+    rejected["activity left out"] = int(is_other.sum())
+    rejected["unlabelled"] = int(is_unlabelled.sum())
+    rejected["mixed labels"] = int(impure.sum())
     kept = ~(is_other | is_unlabelled | impure)
     return Cut(
         starts[kept],
         label[kept].astype(np.int64),
         (most[kept] / length).astype(np.float32),
-        rejected,
+        dict(+rejected),  # without what is zero
     )
-
-
-def _count(rejected: dict[str, int], reason: str, n: int) -> None:
-    if n:
-        rejected[reason] = rejected.get(reason, 0) + n

@@ -12,6 +12,7 @@ from har.cli.app import main
 from har.errors import ConfigError, DataError
 from har.lectures import catalogue, page
 from har.lectures.result import Setting
+from har.workspace import Workspace
 from tests import naive_lstm
 
 NAMES = catalogue.names()
@@ -30,8 +31,8 @@ def setting(tmp_path):
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "har"])
 def test_quick_run(name, workspace):
     """Each gives its numbers and its figures, and keeps its quick results apart."""
-    result = page.run(catalogue.get(name), workspace, quick=True)
-    assert not result.differs
+    result = page.run(catalogue.get(name), Workspace(workspace), quick=True)
+    assert all(r.verdict != "differs" for r in result.rows)
     assert len(result.explanation) > 100
     out = workspace / "reports" / "lectures" / "quick"
     for figure in result.figures:
