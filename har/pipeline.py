@@ -80,8 +80,10 @@ def run(
     stale = False
     for stage in known[: names.index(until) + 1]:
         if stage.name in without:
-            step = None if stale else _up_to_date(context, stage)
-            if step is None:
+            if stale:
+                continue
+            step = _bring_up_to_date(context, stage, False, dry_run=True)
+            if step.output is None:
                 continue
         elif stale:  # dry run: what is before this one would change first
             step = Step(stage, "would run", "a stage before it would run", 0.0, None)
@@ -95,21 +97,14 @@ def run(
     return context
 
 
-def _up_to_date(context: Context, stage: Stage) -> Step | None:
-    found = context.store.find(stage.name, digest(stage.parts(context)))
-    if found and stage.complete(found):
-        return Step(stage, "up to date", "", 0.0, found)
-    return None
-
-
 def _bring_up_to_date(context: Context, stage: Stage, force: bool, dry_run: bool) -> Step:
-    if not force and (step := _up_to_date(context, stage)):
-        return step
     parts = stage.parts(context)
     key = digest(parts)
     found = context.store.find(stage.name, key)
     if force:
         why = "forced"
+    elif found and stage.complete(found):
+        return Step(stage, "up to date", "", 0.0, found)
     elif found:
         why = "some of it failed and is tried again"
     else:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -88,14 +89,12 @@ def run(
     root: Path,
     name: str,
     *,
-    until: str = "report",
-    without: Collection[str] = (),
     overrides: tuple[str, ...] = (),
     jobs: int | None = None,
     dask: str | None = None,
-    force: Collection[str] = (),
     dry_run: bool = False,
     on_step: Callable[[Step], None] = lambda _step: None,
+    **which: Any,
 ) -> Run:
     """Run a pipeline up to a stage, and send what it came to to MLflow.
 
@@ -105,14 +104,14 @@ def run(
         The workspace.
     name : str
         A pipeline, or the path of its file.
-    until, without, force, dry_run, on_step
-        As of `har.pipeline.run`.
     overrides : tuple of str
         `KEY=VALUE` in place of values of the file.
     jobs : int, optional
         Processes at a time; one for each core if left out.
     dask : str, optional
         Address of a cluster that trains.
+    dry_run, on_step, **which
+        As of `har.pipeline.run`: which stages, with `until`, `without` and `force`.
 
     Returns
     -------
@@ -126,9 +125,7 @@ def run(
         on_step(step)
 
     context = open_context(root, name, overrides=overrides, jobs=jobs, dask=dask)
-    context = pipeline.run(
-        context, until=until, without=without, force=force, dry_run=dry_run, on_step=told
-    )
+    context = pipeline.run(context, dry_run=dry_run, on_step=told, **which)
     if dry_run:
         return Run(context, steps)
     return Run(context, steps, tracking.track(context, load_model=load_model))

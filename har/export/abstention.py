@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from har.runtime import smoothing
-from har.runtime.manifest import Abstention
+from har.runtime.chain import Abstention
 from har.signal.windows import Windows
 
 KEPT = 0.95

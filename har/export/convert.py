@@ -120,19 +120,18 @@ def convert(requests: Sequence[Request], *, jobs: int = 1) -> list[Converted]:
     return results
 
 
-def required(result: Converted, variant: str = "float32") -> Path:
-    """The file of a variant that must be there.
+def required(result: Converted) -> Path:
+    """The float32 file, which must be there.
 
     Raises
     ------
     ExportError
         With the converter's reason.
     """
-    if variant not in result.files:
-        raise ExportError(
-            f"There is no {variant} model: {result.failed.get(variant, 'it was not asked for')}."
-        )
-    return result.files[variant]
+    if "float32" not in result.files:
+        reason = result.failed.get("float32", "it was not asked for")
+        raise ExportError(f"There is no float32 model: {reason}.")
+    return result.files["float32"]
 
 
 def _parts(request: Request) -> list[Request]:

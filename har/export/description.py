@@ -14,7 +14,7 @@ from har.evaluation.results import Estimate, ModelScores, Results
 from har.models import registry
 from har.models.spec import INPUT_NAME
 from har.own_recordings import Table
-from har.runtime import manifest, smoothing
+from har.runtime import chain, manifest, smoothing
 from har.signal import align, resampling
 from har.signal.windows import Windows
 
@@ -30,8 +30,8 @@ def describe(
     windows: Windows,
     results: Results,
     *,
-    calibration: manifest.Calibration | None = None,
-    abstention: manifest.Abstention | None = None,
+    calibration: chain.Calibration | None = None,
+    abstention: chain.Abstention | None = None,
     raw_parity: manifest.RawParity | None = None,
 ) -> manifest.Description:
     """What is known of a model before its bundle is written.
@@ -55,7 +55,7 @@ def describe(
         parameters=parameters * len(trained_on.members or (1,)),
         pipeline=pipeline.name,
         activities=windows.activities,
-        input=manifest.Input(
+        input=chain.Input(
             name=INPUT_NAME,
             shape=(1, windows.n_raw, 3),
             dtype="float32",
@@ -67,20 +67,20 @@ def describe(
                 sorted({r.rsplit("/", 1)[-1] for r in set(windows.recordings.tolist())})
             ),
         ),
-        output=manifest.Output(
+        output=chain.Output(
             shape=(1, k),
             dtype="float32",
             meaning="probability of each activity, in the order of `activities`",
         ),
         rate_hz=rate,
-        window=manifest.Window(
+        window=chain.Window(
             n_samples=windows.n_samples,
             length_s=windows.n_samples / rate,
             hop_samples=hop,
             hop_s=hop / rate,
         ),
         lead_in_samples=lead,
-        filter=manifest.Filter(
+        filter=chain.Filter(
             kind=filter_.kind,
             cutoff_hz=None if filter_.kind == "none" else filter_.cutoff_hz,
             transition_hz=None if filter_.kind == "none" else filter_.transition_hz,
@@ -88,7 +88,7 @@ def describe(
             taps=tuple(windows.taps.tolist()),
             delay_samples=lead / 2,
         ),
-        resampler=manifest.Resampler(
+        resampler=chain.Resampler(
             kind=resampling.SCHEME,
             max_gap_s=pipeline.signal.max_gap_s,
             warm_up=resampling.WARM_UP,
@@ -97,7 +97,7 @@ def describe(
             zero_crossings=resampling.ZERO_CROSSINGS,
         ),
         align=_alignment(pipeline.signal.align),
-        smoothing=manifest.Smoothing(
+        smoothing=chain.Smoothing(
             kind="mean",
             n_windows=SMOOTHED_WINDOWS,
             delay_s=smoothing.delay_s(SMOOTHED_WINDOWS, hop / rate),
@@ -114,11 +114,11 @@ def describe(
     )
 
 
-def _alignment(config: Align) -> manifest.Alignment | None:
+def _alignment(config: Align) -> chain.Alignment | None:
     """How the pipeline turns samples, if it does."""
     if config.kind == "none":
         return None
-    return manifest.Alignment(
+    return chain.Alignment(
         kind=align.SCHEME,
         seconds=config.seconds,
         axis=config.axis,

@@ -13,7 +13,8 @@ from har.errors import ExportError
 from har.evaluation.results import Results, Variant, Withheld
 from har.export.ensemble import Fold
 from har.fanout import Crew
-from har.runtime.manifest import STEP, Calibration, Manifest, Member, TrainedOn
+from har.runtime.chain import Calibration
+from har.runtime.manifest import STEP, Manifest, Member, TrainedOn
 from har.signal.windows import Windows
 from har.training.job_files import MODEL, Trained, read_about
 from har.training.run import run_tasks

@@ -60,7 +60,12 @@ def write(
     step_file = None
     if step is not None:
         step_file = StepFile(**_add(folder, STEP, step[0], about), **step[1].model_dump())
-    _save_golden(folder / "golden.npz", golden)
+    np.savez(
+        folder / "golden.npz",
+        windows=golden["windows"],
+        probabilities=golden["probabilities"],
+        labels=golden["labels"],
+    )
     # Of the quantized files, TensorFlow Lite for Microcontrollers runs int8 only.
     small: Literal["float32", "int8"] = "int8" if "int8" in variants else "float32"
     header = folder / "model.h"
@@ -94,14 +99,6 @@ def _add(folder: Path, variant: str, source: Path, about: Description) -> dict[s
 
 def _file(path: Path) -> dict[str, Any]:
     return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
-
-
-def _save_golden(path: Path, golden: Mapping[str, np.ndarray]) -> None:
-    windows = np.asarray(golden["windows"], np.float32)
-    probabilities = np.asarray(golden["probabilities"], np.float32)
-    labels = np.asarray(golden["labels"], np.int64)
-    with path.open("wb") as f:
-        np.savez(f, windows=windows, probabilities=probabilities, labels=labels)
 
 
 def choose_golden(labels: np.ndarray, n: int = N_GOLDEN) -> np.ndarray:

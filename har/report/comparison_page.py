@@ -29,18 +29,18 @@ def render(results: Results, curves: Mapping[str, Sequence[History]]) -> str:
     curves : mapping of sequences
         The histories of each model's jobs; empty ones of models without epochs.
     """
-    drawings = _drawings(results, curves)
-    shown = {name: _both(drawings[name]) if name in drawings else None
+    drawn = drawings(results, curves)
+    shown = {name: _both(drawn[name]) if name in drawn else None
              for name in ("people", "curves", "ranks")}  # fmt: skip
     by_selected = sorted(results.ranked, key=lambda name: name != results.selected)
-    matrices = _matrices(results)
+    by_model = matrices(results)
     return html.page(
         "comparison.html",
         results=results,
         gap=gap,
         figures={
             **shown,
-            "confusion": {name: _both(matrices[name]) for name in by_selected if name in matrices},
+            "confusion": {name: _both(by_model[name]) for name in by_selected if name in by_model},
         },
         config=json.dumps(results.config.model_dump(mode="json"), indent=1, ensure_ascii=False),
     )
@@ -52,10 +52,10 @@ def write(folder: Path, results: Results, curves: Mapping[str, Sequence[History]
     The pictures are for those who cannot take the page: other programs, and MLflow.
     """
     (folder / "index.html").write_text(render(results, curves), encoding="utf-8")
-    drawings = _drawings(results, curves)
     names = {"people": "people", "curves": "learning-curves", "ranks": "critical-difference"}
-    drawn = {f"figures/{names[name]}.png": draw() for name, draw in drawings.items()}
-    for name, draw in _matrices(results).items():
+    found = drawings(results, curves).items()
+    drawn = {f"figures/{names[name]}.png": draw() for name, draw in found}
+    for name, draw in matrices(results).items():
         drawn[f"confusion/{name}.png"] = draw(title=name)
     for name, figure in drawn.items():
         path = folder / name
@@ -63,7 +63,7 @@ def write(folder: Path, results: Results, curves: Mapping[str, Sequence[History]
         path.write_bytes(figures.png(figure, ground="white"))
 
 
-def _drawings(results: Results, curves: Mapping[str, Sequence[History]]) -> dict[str, Draw]:
+def drawings(results: Results, curves: Mapping[str, Sequence[History]]) -> dict[str, Draw]:
     """What there is to draw besides confusion matrices."""
     out: dict[str, Draw] = {}
     if people := results.per_subject:
@@ -75,7 +75,9 @@ def _drawings(results: Results, curves: Mapping[str, Sequence[History]]) -> dict
     return out
 
 
-def _matrices(results: Results) -> dict[str, Draw]:
+def matrices(results: Results) -> dict[str, Draw]:
+    """The confusion matrix of each model."""
+
     def of(counts: Sequence[Sequence[int]]) -> Draw:
         return lambda **how: figures.confusion(counts, results.activities, **how)
 

@@ -6,11 +6,11 @@ repository.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import Any
 
 from har.evaluation.results import Results
-from har.report import figures, gap, html
+from har.report import comparison_page, figures, gap, html
 
 MEANING = "## What it means"
 
@@ -33,9 +33,13 @@ def write(folder: Path, results: Results, *, command: str | None = None) -> list
     name = results.pipeline
     pictures = folder / "figures"
     pictures.mkdir(parents=True, exist_ok=True)
-    drawn = {n: pictures / f"{name}-{n}.png" for n in _figures(results)}
-    for kind, draw in _figures(results).items():
-        drawn[kind].write_bytes(figures.png(draw, ground="white", dpi=110))
+    draw = comparison_page.drawings(results, curves={})
+    selected = results.selected or results.ranked[0]
+    if matrix := comparison_page.matrices(results).get(selected):
+        draw = {"confusion": functools.partial(matrix, title=selected), **draw}
+    drawn = {kind: pictures / f"{name}-{kind}.png" for kind in draw}
+    for kind, path in drawn.items():
+        path.write_bytes(figures.png(draw[kind](), ground="white", dpi=110))
     page, data = folder / f"{name}.md", folder / f"{name}.results.json"
     old = page.read_text(encoding="utf-8") if page.is_file() else ""
     _, _, meaning = old.partition(MEANING + "\n")
@@ -50,17 +54,3 @@ def write(folder: Path, results: Results, *, command: str | None = None) -> list
     page.write_text(text, encoding="utf-8")
     results.write(data)
     return [page, data, *drawn.values()]
-
-
-def _figures(results: Results) -> dict[str, Any]:
-    """Figures by the end of their file's name."""
-    out = {}
-    selected = results.selected or results.ranked[0]
-    counts = results.models[selected].confusion
-    if counts is not None:
-        out["confusion"] = figures.confusion(counts, results.activities, title=selected)
-    if people := results.per_subject:
-        out["people"] = figures.per_subject(people, results.selected)
-    if results.critical_difference:
-        out["ranks"] = figures.critical_difference(results.critical_difference)
-    return out

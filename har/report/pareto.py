@@ -47,7 +47,6 @@ def front(cost: list[float], score: list[float]) -> list[int]:
 
 def draw(results: Results, path: Path) -> None:
     """Both pictures side by side; the line joins the points that nothing beats."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -55,7 +54,6 @@ def draw(results: Results, path: Path) -> None:
     shown = points(results)
     models = list(dict.fromkeys(p.model for p in shown))
     figure = Figure(figsize=(10, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(1, 2, sharey=True)
     score = [p.macro_f1 for p in shown]
     for axis, cost, label in (

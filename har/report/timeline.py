@@ -21,14 +21,12 @@ def draw(prediction: Prediction, path: Path) -> None:
     path : Path
         .png, .svg or .pdf.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     scale, unit = _unit(prediction.length_s)
     names = sorted({b.activity for b in prediction.bouts} | {n[2] for n in prediction.annotations})
     row = {name: i for i, name in enumerate(names)}
     figure = Figure(figsize=(10, 1.6 + 0.32 * len(names)), layout="constrained")
-    FigureCanvasAgg(figure)
     above, below = figure.subplots(
         2, 1, sharex=True, gridspec_kw={"height_ratios": [max(len(names), 2), 1.5]}
     )

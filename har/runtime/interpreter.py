@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,14 +31,10 @@ class LiteModel:
     """
 
     def __init__(self, source: Path | bytes) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
         self.content = source if isinstance(source, bytes) else Path(source).read_bytes()
         self.name = "model" if isinstance(source, bytes) else Path(source).name
         try:
-            with quiet():
-                self._interpreter = Interpreter(model_content=self.content, num_threads=1)
-                self._interpreter.allocate_tensors()
+            self._interpreter = interpreter(self.content)
         except (ValueError, RuntimeError) as e:
             raise BundleError(f"{self.name} does not load in the LiteRT interpreter: {e}") from e
         (self._input,) = self._interpreter.get_input_details()
@@ -86,6 +83,16 @@ class LiteModel:
             run.invoke()
             out[i] = run.get_tensor(answer)[0]
         return out
+
+
+def interpreter(content: bytes) -> Any:
+    """LiteRT's interpreter of a file's bytes, on one thread, ready to run."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    with quiet():
+        made = Interpreter(model_content=content, num_threads=1)
+        made.allocate_tensors()
+    return made
 
 
 def operators(content: bytes) -> dict[str, int]:

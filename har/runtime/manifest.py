@@ -14,7 +14,8 @@ from pydantic import ConfigDict, Field, model_validator
 from har.contract import Contract, Part, absent
 from har.errors import BundleError, HarError
 from har.files import json_text
-from har.signal import align
+from har.runtime import chain
+from har.runtime.chain import Above0, Count, Positive
 
 SCHEMA: Final = "har-model/1"
 
@@ -22,125 +23,12 @@ STEP = "stream"
 """What `model.json` and the file's name call the step file of a recurrent model."""
 
 Precision = Literal["float32", "dynamic", "float16", "int8"]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-Amount = Annotated[float, Field(ge=0)]
-Above0 = Annotated[float, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 def file_name(variant: str) -> str:
     """`model.tflite` for float32, `model.<variant>.tflite` for the others and the step file."""
     return "model.tflite" if variant == "float32" else f"model.{variant}.tflite"
-
-
-# From the sensor to the answer -------------------------------------------------------------------
-
-
-class Input(Part):
-    name: str
-    shape: tuple[Literal[1], Positive, Literal[3]] = Field(description="1, lead-in and window, 3")
-    dtype: Literal["float32"]
-    unit: Literal["m/s2"]
-    axes: tuple[Literal["x"], Literal["y"], Literal["z"]]
-    convention: Literal["android"] = Field(
-        description="a phone flat on a table, screen up, at rest reads z = +9.81; negate what iOS "
-        "reports"
-    )
-    gravity: Literal["present", "removed"]
-    placements: tuple[str, ...] = Field(description="where the sensor was worn in training")
-
-
-class Output(Part):
-    shape: tuple[Literal[1], Positive]
-    dtype: Literal["float32"]
-    meaning: str
-
-
-class Window(Part):
-    n_samples: Positive = Field(description="without the lead-in")
-    length_s: Above0
-    hop_samples: Positive
-    hop_s: Above0
-
-
-class Filter(Part):
-    kind: Literal["none", "lowpass"]
-    cutoff_hz: float | None = absent()
-    transition_hz: float | None = absent()
-    in_graph: Literal[True] = Field(description="give the model unfiltered samples")
-    taps: tuple[float, ...] = Field(min_length=1)
-    delay_samples: Amount
-
-
-class Resampler(Part):
-    """How samples at the sensor's times become samples at `rate_hz`."""
-
-    kind: Literal["cubic-sinc-1"] = Field(description="har/signal/resampling.py says what it is")
-    max_gap_s: Above0 = Field(
-        description="samples further apart than this are not joined: windows begin anew"
-    )
-    warm_up: Annotated[int, Field(ge=4)] | None = absent(
-        "the sampling period is the median distance of this many first samples (of all, if there "
-        "are fewer)"
-    )
-    too_close: float = Field(description="of the sampling period; nearer samples are left out")
-    faster: float = Field(
-        description="the interpolation grid has k * rate_hz, with the smallest k >= 1 for which "
-        "the source has at most faster * k * rate_hz; for k >= 2 a low-pass takes it down by k"
-    )
-    zero_crossings: int = Field(description="of the low-pass, on each side")
-
-
-class Alignment(Part):
-    """Samples are turned so that upright, as found while the wearer walks, is one way for all."""
-
-    kind: Literal["walking-1"] = Field(description="har/signal/align.py says what it is")
-    seconds: int = Field(
-        ge=align.AT_LEAST,
-        description="of walking, the first ones; their mean acceleration is the reference",
-    )
-    axis: Literal["x", "y", "z", "-x", "-y", "-z"] = Field(
-        description="every sample is turned by the shortest rotation that takes the reference to "
-        "this axis"
-    )
-    moving: float = Field(
-        ge=align.MOVING,
-        le=align.MOVING,
-        description="m/s2: a second moves if the standard deviation of |a| in it is at least this",
-    )
-    around: int = Field(
-        ge=align.AROUND,
-        le=align.AROUND,
-        description="a second counts if it and this many before and after it move",
-    )
-    at_least: int = Field(
-        ge=align.AT_LEAST,
-        le=align.AT_LEAST,
-        description="with fewer seconds that count, samples stay as they are",
-    )
-
-
-class Smoothing(Part):
-    kind: Literal["mean"] = Field(description="of the probabilities of the last n_windows windows")
-    n_windows: Positive
-    delay_s: Amount
-
-
-class Calibration(Part):
-    temperature: Above0
-    folded: Literal[True] = Field(description="into the last layer: do not apply it again")
-    how: str
-
-
-class Abstention(Part):
-    threshold: float = Field(
-        ge=0,
-        le=1,
-        description="of the largest smoothed probability; below it the answer is `answer`",
-    )
-    answer: Literal["unknown"]
-    how: str = Field(description="on which windows it was chosen, and what it costs")
 
 
 # Where the model is from, and how good it is -----------------------------------------------------
@@ -300,15 +188,15 @@ class Description(Contract):
         description="in the order of the output",
         json_schema_extra={"uniqueItems": True},
     )
-    input: Input
-    output: Output
+    input: chain.Input
+    output: chain.Output
     rate_hz: Above0
-    window: Window
+    window: chain.Window
     lead_in_samples: Count = Field(description="extra rows that the filter in the graph needs")
-    filter: Filter
-    resampler: Resampler
-    align: Alignment | None = absent()
-    smoothing: Smoothing
+    filter: chain.Filter
+    resampler: chain.Resampler
+    align: chain.Alignment | None = absent()
+    smoothing: chain.Smoothing
     trained_on: TrainedOn
     score_of: ScoreOf
     withheld: dict[Literal["dynamic", "float16", "int8", "stream"], str] = Field(
@@ -317,8 +205,8 @@ class Description(Contract):
     data: Data
     versions: dict[str, str]
     config_key: str
-    calibration: Calibration | None = absent()
-    abstention: Abstention | None = absent()
+    calibration: chain.Calibration | None = absent()
+    abstention: chain.Abstention | None = absent()
     raw_parity: RawParity | None = absent()
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.quiet import quiet
+from har.runtime.interpreter import interpreter
 from har.runtime.manifest import Step
 
 
@@ -14,12 +14,7 @@ class Stepper:
     """A step file, run as a device runs it."""
 
     def __init__(self, path: Path, about: Step) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        with quiet():
-            self._interpreter = Interpreter(model_path=str(path), num_threads=1)
-            self._interpreter.allocate_tensors()
-            self._run = self._interpreter.get_signature_runner(about.signature)
+        self._run = interpreter(path.read_bytes()).get_signature_runner(about.signature)
         self._about = about
         self.reset()
 

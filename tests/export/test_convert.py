@@ -58,8 +58,9 @@ def test_a_crash_of_the_converter_is_one_variants_reason(converted: dict[str, An
     assert "int8" in result.failed
     assert "converter" in result.failed["int8"]
     assert "int8" in converted["cnn"][1].files
-    with pytest.raises(ExportError, match="There is no int8 model: .*converter"):
-        convert.required(result, "int8")
+    lost = convert.Converted({}, {"float32": result.failed["int8"]})
+    with pytest.raises(ExportError, match="There is no float32 model: .*converter"):
+        convert.required(lost)
 
 
 def test_the_same_bytes_whatever_was_built_before(

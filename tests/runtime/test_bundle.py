@@ -19,7 +19,7 @@ import pytest
 from har.errors import BundleError
 from har.export import c_array, metadata, readme, writer
 from har.runtime.bundle import Bundle
-from har.runtime.manifest import Alignment
+from har.runtime.chain import Alignment
 from har.signal.align import shortest, unit
 from tests import manifests
 

@@ -28,7 +28,7 @@ from har.own_recordings import Table
 from har.recording import Annotation, Recording
 from har.runtime import smoothing
 from har.runtime.bundle import Bundle
-from har.runtime.manifest import Abstention, Alignment
+from har.runtime.chain import Abstention, Alignment
 from har.runtime.predict import predict
 from har.signal.prepare import prepare
 from tests import manifests

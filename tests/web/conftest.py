@@ -19,7 +19,7 @@ from har.phone.site import WEB, build_site
 from har.phone.uploads import Uploads
 from har.recording import Recording
 from har.runtime.bundle import Bundle
-from har.runtime.manifest import Abstention, Alignment
+from har.runtime.chain import Abstention, Alignment
 from tests import manifests
 from tests import small_bundles as small
 from tests.phone.serving import running

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from har.recording import Chunk
 from har.runtime import smoothing, streaming
-from har.runtime.manifest import Abstention
+from har.runtime.chain import Abstention
 from har.runtime.predict import bouts_of
 from har.signal import align, resampling
 from tests import manifests
