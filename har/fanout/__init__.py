@@ -6,34 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from har.fanout.outcome import (
-    ONE_THREAD,
-    Done,
-    Environment,
-    Failed,
-    Kind,
-    Report,
-    Work,
-    cores,
-)
+from har.fanout.outcome import ONE_THREAD, Done, Environment, Failed, Kind, Work, cores
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 CHANGES_NO_RESULT = True
 
-__all__ = [
-    "ONE_THREAD",
-    "Crew",
-    "Done",
-    "Environment",
-    "Failed",
-    "Kind",
-    "Report",
-    "Work",
-    "cores",
-    "run",
-]
+__all__ = ["ONE_THREAD", "Crew", "Done", "Failed", "cores", "run"]
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from har.lectures import drawing, generated_texts
 from har.lectures.comparing import above, exact, not_yet_run
 from har.lectures.networks import body
 from har.lectures.result import Lecture, Result, Row, Setting
-from har.lectures.review_texts import Reviews, from_texts, load, missing
+from har.lectures.review_texts import (
+    FOLDER,
+    NPZ,
+    NPZ_SHA256,
+    Reviews,
+    from_npz,
+    from_texts,
+    load,
+    missing,
+)
 from har.lectures.word_numbers import WORDS
 
 MODELS = ("simple_rnn", "four simple_rnn", "lstm", "cnn")
@@ -53,34 +63,26 @@ def train(name: str, data: Reviews, epochs: int, batch: int) -> dict[str, list[f
 
 
 def fetched(setting: Setting) -> Reviews | None:
-    """From the workspace, else by Keras where the network allows (with its checksum), else None."""
+    """From the workspace, else from Keras' site where the network allows, else None."""
     if setting.quick:
         return None
     if found := load(setting.root, LENGTH):
         return found
-    setting.say("no IMDb in the workspace: asking Keras for it")
-    import socket
+    setting.say("no IMDb in the workspace: asking Keras' site for it")
+    import pooch
 
-    from har.lectures.review_texts import FOLDER, NPZ, NPZ_SHA256, from_npz
-
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(10)
     try:
-        import keras
-
-        path = keras.utils.get_file(
-            NPZ,
-            origin=f"https://storage.googleapis.com/tensorflow/tf-keras-datasets/{NPZ}",
-            file_hash=NPZ_SHA256,
-            cache_dir=str(setting.root / FOLDER.parent),
-            cache_subdir=FOLDER.name,
+        path = pooch.retrieve(
+            f"https://storage.googleapis.com/tensorflow/tf-keras-datasets/{NPZ}",
+            known_hash=NPZ_SHA256,
+            fname=NPZ,
+            path=setting.root / FOLDER,
+            downloader=pooch.HTTPDownloader(timeout=10),
         )
-        return from_npz(setting.root / FOLDER / path.split("/")[-1], LENGTH)
-    except Exception as e:  # Keras raises a bare Exception when a download fails
-        setting.say(f"{missing()} (Keras: {e})")
+    except (OSError, ValueError) as e:  # no network, or another file
+        setting.say(f"{missing()} ({e})")
         return None
-    finally:
-        socket.setdefaulttimeout(before)
+    return from_npz(Path(path), LENGTH)
 
 
 def run(setting: Setting) -> Result:

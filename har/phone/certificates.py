@@ -8,7 +8,6 @@ impersonate any site of the internet to a phone that trusts it.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import ipaddress
 import os
 import socket
@@ -52,9 +51,8 @@ class Certificates:
 
     def fingerprint(self) -> str:
         """SHA-256 of the authority's certificate, as phones show it."""
-        der = ssl.PEM_cert_to_DER_cert(self.authority.read_text())
-        text = hashlib.sha256(der).hexdigest().upper()
-        return ":".join(text[i : i + 2] for i in range(0, len(text), 2))
+        certificate = x509.load_pem_x509_certificate(self.authority.read_bytes())
+        return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def _among(address: str, networks: Sequence[str]) -> bool:

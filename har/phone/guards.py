@@ -21,6 +21,15 @@ from har.phone.intake import Refused
 _HOST = re.compile(r"([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is named by its IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def answer(status: int, value: Any, *, close: bool = False) -> JSONResponse:
     """A JSON answer that is not cached; `close` ends the connection after it."""
     headers = {"Cache-Control": "no-store"} | ({"Connection": "close"} if close else {})
@@ -90,11 +99,8 @@ class KnownHost(Guard):
         if found is None:
             raise Refused(400, "The Host header must be a host name or an address.")
         name = found[1].strip("[]").lower()
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            if name not in self.names:
-                raise Refused(421, f"This server is not {name!r:.80}.") from None
+        if not is_address(name) and name not in self.names:
+            raise Refused(421, f"This server is not {name!r:.80}.")
 
 
 class OwnOrigin(Guard):

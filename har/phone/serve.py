@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import secrets
 from pathlib import Path
 
 from har.files import replace_file
 from har.phone import certificates
+from har.phone.guards import is_address
 from har.phone.server import Server
 from har.phone.site import build_site
 from har.phone.uploads import Uploads
@@ -51,12 +51,12 @@ def make(
     """
     folder = find_bundle(bundle, workspace.reports)
     host = host or (EVERYWHERE if https else LOOPBACK)
-    own_name = [] if _is_address(host) else [host.lower()]
+    own_name = [] if is_address(host) else [host.lower()]
     names = tuple(dict.fromkeys([*certificates.local_names(), *own_name]))
     tls = None
     if https:
         addresses = [LOOPBACK, "::1", *certificates.local_addresses()]
-        if _is_address(host) and host not in {EVERYWHERE, "::", *addresses}:
+        if is_address(host) and host not in {EVERYWHERE, "::", *addresses}:
             addresses.append(host)
         tls = certificates.make(authority_folder, addresses=addresses, names=list(names))
     site = build_site(folder, authority=tls.authority if tls else None)
@@ -86,11 +86,3 @@ def urls(server: Server) -> list[str]:
     end = f"#key={server.key}" if server.key else ""
     shown = [f"[{h}]" if ":" in h else h for h in hosts]
     return [f"{server.scheme}://{h}:{server.port}/{end}" for h in shown]
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -26,36 +26,6 @@ class Batch:
     fresh: bool
 
 
-class Windower:
-    """Uniform samples to windows at a hop; an incomplete tail gives none."""
-
-    def __init__(self, n_raw: int, hop: int) -> None:
-        self._n, self._hop = n_raw, hop
-        self._rows = np.empty((0, 3), np.float32)
-        self._at: int | None = None
-        self._fresh = True
-
-    def push(self, piece: Stretch, ended: bool) -> Batch | None:
-        """More samples; the windows that they complete."""
-        if len(piece.samples) and self._at is None:
-            self._at = piece.start
-        rows = np.concatenate([self._rows, piece.samples])
-        n = (len(rows) - self._n) // self._hop + 1 if len(rows) >= self._n else 0
-        batch = None
-        if n:
-            assert self._at is not None
-            view = np.lib.stride_tricks.sliding_window_view(rows, self._n, axis=0)
-            windows = view[: n * self._hop : self._hop].transpose(0, 2, 1)
-            batch = Batch(self._at, windows, self._fresh)
-            self._fresh = False
-            self._at += n * self._hop
-            rows = rows[n * self._hop :]
-        self._rows = rows.copy()
-        if ended:
-            self._rows, self._at, self._fresh = self._rows[:0], None, True
-        return batch
-
-
 class Aligner:
     """`har.signal.align`, piece by piece: holds everything back until the walking is there.
 
@@ -146,8 +116,16 @@ def batches(
     hop: int,
     aligner: Aligner | None = None,
 ) -> Iterator[Batch]:
-    """From chunks of a recording to a model's windows."""
-    windower = Windower(n_raw, hop)
+    """From chunks of a recording to a model's windows, at a hop of at most their length; an
+    incomplete tail gives none."""
+    rows, start, fresh = np.empty((0, 3), np.float32), 0, True
     for piece, ended in uniform(chunks, rate_hz=rate_hz, max_gap_s=max_gap_s, aligner=aligner):
-        if (batch := windower.push(piece, ended)) is not None:
-            yield batch
+        if len(piece.samples) and not len(rows):
+            start = piece.start
+        rows = np.concatenate([rows, piece.samples])
+        if (n := (len(rows) - n_raw) // hop + 1) > 0:
+            view = np.lib.stride_tricks.sliding_window_view(rows, n_raw, axis=0)
+            yield Batch(start, view[: n * hop : hop].transpose(0, 2, 1), fresh)
+            rows, start, fresh = rows[n * hop :].copy(), start + n * hop, False
+        if ended:
+            rows, fresh = rows[:0], True
