@@ -168,6 +168,13 @@ class Augment(Section):
 
 class Training(Section):
     epochs: int = Field(15, ge=1, le=1_000_000, description="at most")
+    steps: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000_000,
+        description="of the optimiser at most, in place of epochs: small sets train as long as "
+        "large ones. Rounded up to whole epochs",
+    )
     batch_size: int = Field(64, ge=1, le=1_000_000, description="windows of a step")
     learning_rate: float = Field(2e-3, gt=0, description="of Adam, its highest")
     schedule: Literal["cosine", "constant"] = Field(
@@ -182,15 +189,20 @@ class Training(Section):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of a label that is dealt out over all activities"
     )
-    class_weights: Literal["balanced", "none"] = Field(
-        "balanced", description="balanced: every activity weighs the same, however rare"
+    class_weights: Literal["balanced", "sqrt", "none", "focal"] = Field(
+        "balanced",
+        description="balanced: every activity weighs the same, however rare; sqrt: the square "
+        "roots of those weights; focal: none, but windows that are surely right weigh little",
     )
     augment: Augment = Field(Augment(), description="of training windows; all of it off by default")
     calibration: Literal["temperature", "none"] = Field(
         "temperature", description="of the probabilities, on validation people"
     )
     patience: int = Field(
-        5, ge=1, le=1_000_000, description="epochs without a better validation score"
+        5,
+        ge=1,
+        le=1_000_000_000,
+        description="epochs without a better validation score; steps, if the budget is in steps",
     )
     refit: bool = Field(
         False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from har.config import Pipeline
+from har.config import Pipeline, Training
 from har.evaluation import metrics, statistics
 from har.evaluation.numerals import signed, signed_interval
 from har.evaluation.results import Aligned, Comparison, ModelScores, Nested
@@ -68,9 +68,9 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         f"and windows under {w.min_purity:.0%} purity are left out."
     )
     seeds = ", ".join(map(str, training.seeds))
-    budget = (
+    each = (
         f"Every model has the same folds and seeds ({seeds}), every network the same budget "
-        f"(at most {training.epochs} epochs of batches of {training.batch_size}, stopped after "
+        f"(at most {budget(training)} of batches of {training.batch_size}, stopped after "
         f"{training.patience} without a better validation score{_averaged(training.average)}). "
         f"{REFIT if training.refit else ''}"
         + (
@@ -80,13 +80,18 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         )
     )
     scores = "Scores are pooled over the out-of-fold predictions of a seed and averaged over seeds."
-    return " ".join([who, windows, budget, scores])
+    return " ".join([who, windows, each, scores])
 
 
 REFIT = (
     "Once a fold's validation people have chosen the epoch and the temperature, they train too: "
     "each model is trained anew for as many epochs, and tested; its validation score is of before. "
 )
+
+
+def budget(training: Training) -> str:
+    """`15 epochs`, `2,000 steps`."""
+    return f"{training.epochs} epochs" if training.steps is None else f"{training.steps:,} steps"
 
 
 def _averaged(epochs: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.config import ModelConfig
+from har.config import ModelConfig, Training
 from har.errors import ExportError
 from har.evaluation.results import Results, Variant, Withheld
 from har.export.ensemble import Fold
@@ -19,6 +19,7 @@ from har.signal.windows import Windows
 from har.training.job_files import MODEL, Trained, read_about
 from har.training.run import run_tasks
 from har.training.tasks import TaskMaker
+from har.training.workshop import as_long
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,18 @@ class Recipe:
     config: ModelConfig
     folds: tuple[Fold, ...]
 
-    @property
-    def members(self) -> tuple[Member, ...]:
-        """The final fit of each seed: the medians of its folds, half an epoch rounded up."""
+    def members(self, n_train: int, training: Training) -> tuple[Member, ...]:
+        """The final fit of each seed, on so many windows: the medians of its folds, half an epoch
+        rounded up."""
         out = []
         for jobs in zip(*(f.members for f in self.folds), strict=True):
             about = [read_about(j.path) for j in jobs]
-            epochs = np.median([a.best_epoch or 0 for a in about])
+            best = [as_long(a.best_epoch or 0, a.n_train, n_train, training) for a in about]
             temperature = np.median([a.temperature for a in about])
             out.append(
                 Member(
                     seed=jobs[0].seed,
-                    epochs=max(1, int(np.floor(epochs + 0.5))),
+                    epochs=max(1, int(np.floor(np.median(best) + 0.5))),
                     temperature=float(temperature),
                 )
             )
@@ -147,7 +148,9 @@ def refitted(
     ExportError
         If a fit fails.
     """
-    fits = [(r, member) for r in recipes for member in r.members]
+    n_train = int((~np.isin(windows.subjects, exclude)).sum())
+    members = {r.config.key: r.members(n_train, maker.training) for r in recipes}
+    fits = [(r, member) for r in recipes for member in members[r.config.key]]
     tasks = [
         maker.final(r.config, windows, exclude=exclude, **member.model_dump()) for r, member in fits
     ]
@@ -156,7 +159,7 @@ def refitted(
         if job.folder is None:
             raise ExportError(f"The final fit of {r.config.key} failed: {job.reason}")
         files.setdefault(r.config.key, []).append(job.folder / MODEL)
-    return [_shipped(r, files[r.config.key], r.members, subjects) for r in recipes]
+    return [_shipped(r, files[r.config.key], members[r.config.key], subjects) for r in recipes]
 
 
 def first_fold(recipe: Recipe) -> Shipped:

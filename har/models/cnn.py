@@ -38,6 +38,7 @@ SPEC = ModelSpec(
     paper="Wang, Yan and Oates 2017 (FCN), doi:10.1109/IJCNN.2017.7966039; here with pooling",
     body=cnn,
     weights=_weights,
+    shortest=lambda *, blocks, **_: 2 ** (blocks - 1),
     module="har.models.cnn",
     space={
         "channels": CHANNELS,

@@ -40,6 +40,7 @@ SPEC = ModelSpec(
     "pooling and one LSTM instead of four and two",
     body=conv_lstm,
     weights=_weights,
+    shortest=lambda **_: 4,
     module="har.models.conv_lstm",
     space={
         "channels": CHANNELS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from har.models.ranges import KERNEL, RECURRENT, Whole
+from har.models.ranges import CHANNELS, DROPOUT, KERNEL, Choice, Whole
 from har.models.spec import ModelSpec
 
 
@@ -19,11 +19,10 @@ def gru_fcn(
 ) -> Any:
     import keras
 
-    from har.models.cnn import cnn
-    from har.models.recurrent import gru
+    from har.models import cnn, recurrent
 
-    patterns = cnn(x, filters=filters, kernel=kernel, dropout=0.0)
-    order = gru(x, units=units, frame=frame, dropout=0.0)
+    patterns = cnn.cnn(x, filters=filters, kernel=kernel, dropout=0.0)
+    order = recurrent.GRU.body(x, units=units, front="none", frame=frame, dropout=0.0)
     both = keras.layers.Concatenate(name="both")([patterns, order])
     return keras.layers.Dropout(dropout, name="dropout")(both) if dropout else both
 
@@ -43,9 +42,9 @@ def _weights(
     a, of_a = cnn.SPEC.weights(  # type: ignore[misc]
         steps, channels, filters=filters, kernel=kernel, blocks=3, dropout=dropout
     )
-    b, of_b = recurrent.GRU.weights(  # type: ignore[misc]
-        steps, channels, units=units, frame=frame, dropout=dropout
-    )
+    plain = recurrent.GRU.defaults | {"units": units, "frame": frame, "front": "none"}
+    del plain["channels"]
+    b, of_b = recurrent.GRU.weights(steps, channels, **plain)  # type: ignore[misc]
     return a + b, of_a + of_b
 
 
@@ -56,7 +55,15 @@ SPEC = ModelSpec(
     "2018 (GRU-FCN), arXiv:1812.07683; here over frames in place of their transposed input",
     body=gru_fcn,
     weights=_weights,
+    shortest=lambda *, frame, **_: max(4, frame),
     module="har.models.gru_fcn",
-    space={**RECURRENT, "filters": Whole(32, 128, 16), "kernel": KERNEL},
+    space={
+        "channels": CHANNELS,
+        "units": Whole(32, 128, 16),
+        "frame": Choice((1, 2, 4, 8)),
+        "filters": Whole(32, 128, 16),
+        "kernel": KERNEL,
+        "dropout": DROPOUT,
+    },
     faster_on_jax=True,
 )

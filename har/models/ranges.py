@@ -57,6 +57,10 @@ KERNEL = Choice((3, 5, 7, 9, 11))
 RECURRENT: Space = {
     "channels": CHANNELS,
     "units": Whole(32, 128, 16),
+    "layers": Whole(1, 2),
+    "front": Choice(("none", "axes", "joint")),
+    "filters": Whole(12, 32, 4),
     "frame": Choice((1, 2, 4, 8)),
+    "head": Choice(("last", "mean", "max", "mean_max", "attention")),
     "dropout": DROPOUT,
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from har.errors import ConfigError, did_you_mean
-from har.models.ranges import Space
+from har.models.ranges import Choice, Space
 from har.signal.conditioning import N_CHANNELS, check_kind
 
 Body = Callable[..., Any]
@@ -35,6 +35,9 @@ class ModelSpec:
         Its keyword arguments, with their defaults, are the model's parameters.
     weights : callable, optional
         `weights(steps, channels, **params)`: the closed form of (weights of the body, features n).
+    shortest : callable, optional
+        `shortest(**params)`: filtered samples of the shortest window that it can take; 1 if left
+        out.
     module : str
         Where it is, for the code version of its jobs; in another package too.
     classical : bool
@@ -72,6 +75,7 @@ class ModelSpec:
     packages: tuple[str, ...] = ()
     solve: Callable[..., None] | None = None
     layers: str = ""
+    shortest: Callable[..., int] | None = None
     space: Space = field(default_factory=dict)
     faster_on_jax: bool = False
 
@@ -96,7 +100,7 @@ class ModelSpec:
         Raises
         ------
         ConfigError
-            For a parameter that the model does not have.
+            For a parameter that the model does not have, or a value that it cannot take.
         """
         defaults = self.defaults
         for key, value in params.items():
@@ -112,6 +116,14 @@ class ModelSpec:
                     f"models: {self.name}.{key} must be a {wanted.__name__} such as "
                     f"{defaults[key]!r}, got {value!r}."
                 )
+            known = self.space.get(key)
+            if wanted is str and isinstance(known, Choice) and not known.has(value):
+                raise ConfigError(
+                    f"models: {self.name}.{key} must be one of {', '.join(map(str, known.options))}"
+                    f"{did_you_mean(value, map(str, known.options))} Got {value!r}."
+                )
+            if wanted is int and value < 1:
+                raise ConfigError(f"models: {self.name}.{key} must be at least 1, got {value!r}.")
         resolved = {**defaults, **params}
         if not self.classical or self.eats == "windows":
             check_kind(resolved["channels"])
@@ -130,6 +142,28 @@ class ModelSpec:
             raise ConfigError(
                 f"models: {self.name} needs {' and '.join(lacking)}, which this installation does "
                 f"not have. Run: pip install 'har-accelerometer[{self.extra}]'"
+            )
+
+    def check_window(self, steps: int, params: Mapping[str, Any]) -> None:
+        """Refuse windows that are too short for the model.
+
+        Parameters
+        ----------
+        steps : int
+            Filtered samples of a window.
+
+        Raises
+        ------
+        ConfigError
+            With both numbers.
+        """
+        resolved = self.resolve(params)
+        least = self.shortest(**resolved) if self.shortest else 1
+        if steps < least:
+            raise ConfigError(
+                f"models: {self.name} needs windows of {least} samples or more with these "
+                f"parameters, but they have {steps}. Take longer windows (windows.length_s), a "
+                "higher signal.rate_hz, or a smaller model."
             )
 
     def n_parameters(self, steps: int, classes: int, params: Mapping[str, Any]) -> int | None:

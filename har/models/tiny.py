@@ -43,6 +43,7 @@ SPEC = ModelSpec(
     paper="Howard and others 2017 (MobileNets), arXiv:1704.04861, section 3.1",
     body=tiny,
     weights=_weights,
+    shortest=lambda *, blocks, **_: 2**blocks - 1,
     module="har.models.tiny",
     space={
         "channels": CHANNELS,

@@ -9,6 +9,7 @@ import numpy as np
 from har import pipeline
 from har.evaluation import scoring
 from har.evaluation.collect import ModelJobs
+from har.evaluation.protocol import budget
 from har.evaluation.results import Claim, Gap, Optimism, OptimismOf, Shared
 from har.report import gap
 from har.report.stage import OPTIMISM
@@ -117,7 +118,7 @@ def _protocol(finished: Finished) -> str:
     which = "recordings" if finished.same_people else "people"
     return (
         f"Equal on both sides: data, model, seeds ({', '.join(map(str, t.seeds))}), at "
-        f"most {t.epochs} epochs, {f'and in each of {n} folds ' if n > 1 else ''}the number of "
+        f"most {budget(t)}, {f'and in each of {n} folds ' if n > 1 else ''}the number of "
         f"windows that train, validate and test. Only who they are of differs: {which} kept apart, "
         f"or windows at random; both scores are of the {len(_tested(finished))} people whom the "
         "honest one is about. Nothing is chosen by this; the interval is over people, paired."

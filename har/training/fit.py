@@ -17,7 +17,7 @@ from har.config import Training
 from har.models.spec import ModelSpec
 from har.signal.windows import Windows
 from har.training.averaging import Average
-from har.training.workshop import Workshop, steps_per_epoch
+from har.training.workshop import Workshop, epochs_of, most_epochs, steps_per_epoch
 
 PREDICT_BATCH = 512
 PREDICT_SIZES = 64
@@ -46,14 +46,18 @@ class Fitted:
 def class_weights(labels: np.ndarray, n_classes: int, kind: str) -> np.ndarray:
     """The weight of a window by its class, mean 1 over the windows.
 
-    `balanced` is n / (k · count), as scikit-learn defines it; a class without a window gets 0.
+    `balanced` is n / (k · count), as scikit-learn defines it; `sqrt` goes by its square roots. A
+    class without a window gets 0.
     """
-    if kind == "none":
+    if kind in ("none", "focal"):
         return np.ones(n_classes, np.float32)
     counts = np.bincount(labels, minlength=n_classes)
     present = (counts > 0).sum()
     with np.errstate(divide="ignore"):
         weights = np.where(counts > 0, len(labels) / (present * counts), 0.0)
+    if kind == "sqrt":
+        weights = np.sqrt(weights)
+        weights *= len(labels) / (weights @ counts)
     return weights.astype(np.float32)
 
 
@@ -85,8 +89,8 @@ def fit(
     seed : int
         Of weights, shuffling and dropout. The same seed on the same machine gives the same weights.
     epochs : int, optional
-        In place of `training.epochs`; the schedule still runs over `training.epochs`, so that a
-        final fit of n epochs repeats what the folds did in their first n.
+        In place of the budget; the schedule still runs over the budget, so that a final fit of n
+        epochs repeats what the folds did in their first n.
     temperature : float, optional
         Of the probabilities; found on the validation windows if left out and there are any.
     workshop : Workshop, optional
@@ -104,10 +108,11 @@ def fit(
     )
     model, trainer = made.model, made.trainer
     predict = functools.partial(_predict, made.scorer, windows)
-    average = Average(model, trainer, training.average, steps_per_epoch(train, training))
-    watch = _Watch(
-        model, trainer, average, predict, windows.labels, validation, training.patience, on_epoch
-    )
+    average = Average(model, trainer, training.average, steps_per_epoch(len(train), training))
+    patience = training.patience
+    if training.steps is not None:
+        patience = epochs_of(patience, len(train), training)
+    watch = _Watch(model, trainer, average, predict, windows.labels, validation, patience, on_epoch)
     given = arrays(windows, train, training)
     if spec.solve:
         labels, weights = windows.labels[train], given["sample_weight"]
@@ -117,7 +122,7 @@ def fit(
         trainer.fit(
             **given,
             batch_size=training.batch_size,
-            epochs=epochs or training.epochs,
+            epochs=epochs or most_epochs(len(train), training),
             shuffle=True,
             verbose=0,
             callbacks=[watch.callback(), _shuffled_by(seed)],

@@ -26,7 +26,7 @@ from har.training import backend, job_files
 from har.training.classical import fit_classical
 from har.training.fit import Fitted, fit
 from har.training.job_files import About, Predictions, StoredJob
-from har.training.workshop import Workshop
+from har.training.workshop import Workshop, as_long, most_epochs
 
 WORKSHOP = Workshop()
 """Of this process: what one job compiled serves the next of the same model."""
@@ -71,7 +71,10 @@ class Task:
     def backend(self) -> str | None:
         """The Keras backend that its process must have; None for a classical model."""
         windows = len(self.train) + len(self.validation) + len(self.test)
-        passes = windows * self.training.epochs
+        if self.training.steps is None:
+            passes = windows * self.training.epochs
+        else:
+            passes = self.training.steps * self.training.batch_size
         return backend.choose(self.training.backend, self.job.model.name, passes=passes)
 
     @functools.cached_property
@@ -95,6 +98,10 @@ class Task:
             "code": code_version("har.training.job", spec.module),
             **({"packages": versions(spec.packages)} if spec.packages else {}),
         }
+
+    @property
+    def epochs_at_most(self) -> int:
+        return self.epochs or most_epochs(len(self.train), self.training)
 
     @property
     def key(self) -> str:
@@ -230,7 +237,13 @@ def _of_everyone(task: Task, choice: About) -> Task:
         training=task.training.model_copy(update={"refit": False}),
         train=np.union1d(task.train, task.validation),
         validation=np.empty(0, np.int64),
-        epochs=choice.best_epoch,
+        epochs=choice.best_epoch
+        and as_long(
+            choice.best_epoch,
+            len(task.train),
+            len(task.train) + len(task.validation),
+            task.training,
+        ),
         temperature=choice.temperature,
     )
 
@@ -262,7 +275,7 @@ def _fit(task: Task, windows: Windows, report: Callable[[Any], None]) -> Fitted:
     }
     if spec.classical:
         fitted = fit_classical(spec, windows, task.train, task.validation, **how)
-        report({"epoch": task.training.epochs})
+        report({"epoch": task.epochs_at_most})
         return fitted
     import keras
 

@@ -73,7 +73,7 @@ def _train(tasks: Sequence[Task], seconds: float, of: int, crew: fanout.Crew) ->
     where = f" on {crew.dask}" if crew.dask else ""
     about = roughly(seconds / slots)
     console.print(f"  {len(tasks)} jobs{already}; {slots} at a time{where}, about {about}")
-    epochs = [task.epochs or task.training.epochs for task in tasks]
+    epochs = [task.epochs_at_most for task in tasks]
     reached = [0] * len(tasks)
     failed: dict[str, str] = {}
     columns = (
@@ -179,7 +179,7 @@ def estimate(tasks: Iterable[Task]) -> list[float]:
             known[name] = _windows_per_s(task.store, name) or WINDOWS_PER_S
         # What is not trained by epochs passes its windows once.
         once = not registry.get(name).by_epochs
-        epochs = 1 if once else task.epochs or task.training.epochs
+        epochs = 1 if once else task.epochs_at_most
         out.append(len(task.train) * epochs / known[name] + 2)
     return out
 

@@ -31,11 +31,12 @@ def _run(context: Context, writing: Writing) -> None:
     from har.training.tasks import TaskMaker
 
     p = context.pipeline
-    for model in p.models:  # a wrong parameter is refused before anything is trained
-        registry.get(model.name).resolve(model.params)
-        registry.get(model.name).require()
     prepared = context.outputs["prepare"]
-    folds = splits.make(window_files.load(prepared.path), p.split)
+    windows = window_files.load(prepared.path)
+    for model in p.models:  # what cannot be trained is refused before anything is
+        registry.get(model.name).check_window(windows.n_samples, model.params)
+        registry.get(model.name).require()
+    folds = splits.make(windows, p.split)
     tasks = TaskMaker(prepared, context.store, p.training).folds(p.models, folds)
     jobs = run_tasks(tasks, context.crew)
     Trained([fold.people() for fold in folds], jobs).write(writing.path)

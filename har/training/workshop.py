@@ -134,7 +134,7 @@ def _made(
     on_jax = keras.backend.backend() == "jax"
     trainer.compile(
         optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
+        loss=_loss(training),
         weighted_metrics=[],
         # JAX always compiles. TensorFlow's XLA gains nothing beyond the spread of what was measured
         # (reports/training-speed.md). A loop of steps inside the graph does, since a step of a
@@ -148,9 +148,35 @@ def _made(
     return Compiled(model, trainer, keras.Model(trainer.input, trainer.output), at_first)
 
 
-def steps_per_epoch(train: np.ndarray, training: Training) -> int:
+def steps_per_epoch(n_train: int, training: Training) -> int:
     """Batches of an epoch; the last may be smaller."""
-    return -(-len(train) // training.batch_size)
+    return -(-n_train // training.batch_size)
+
+
+def epochs_of(steps: int, n_train: int, training: Training) -> int:
+    """The whole epochs that hold so many steps."""
+    return -(-steps // steps_per_epoch(n_train, training))
+
+
+def most_epochs(n_train: int, training: Training) -> int:
+    """The budget of a training on so many windows."""
+    if training.steps is None:
+        return training.epochs
+    return epochs_of(training.steps, n_train, training)
+
+
+def as_long(epochs: int, of: int, n_train: int, training: Training) -> int:
+    """Epochs on `n_train` windows that are as long as some on `of` windows, in the budget's unit.
+
+    Examples
+    --------
+    >>> as_long(10, 6400, 12800, Training(steps=2000)), as_long(10, 6400, 12800, Training())
+    (5, 10)
+    """
+    if training.steps is None:
+        return epochs
+    steps = epochs * steps_per_epoch(of, training)
+    return max(1, round(steps / steps_per_epoch(n_train, training)))
 
 
 def _built(
@@ -186,8 +212,18 @@ def _on_starts(model: Any, windows: Windows, augment: Augment, seed: int) -> Any
 
 def _schedule(train: np.ndarray, training: Training) -> tuple[int, int]:
     """Steps of a whole training, and those of them in which the rate rises."""
-    total = steps_per_epoch(train, training) * training.epochs
+    total = steps_per_epoch(len(train), training) * most_epochs(len(train), training)
     return total, int(training.warmup * total)
+
+
+def _loss(training: Training) -> Any:
+    """Cross entropy; `focal` as in Lin and others 2017, arXiv:1708.02002, equation 4, γ = 2."""
+    import keras
+
+    smooth = {"label_smoothing": training.label_smoothing}
+    if training.class_weights == "focal":
+        return keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=2.0, **smooth)
+    return keras.losses.CategoricalCrossentropy(**smooth)
 
 
 def _optimizer(training: Training) -> Any:

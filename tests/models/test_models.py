@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from har.errors import ConfigError
 from har.models import registry
@@ -124,6 +125,71 @@ def test_statistics_equal_numpy_on_all_windows(kind):
     np.testing.assert_allclose(std, x.std(axis=(0, 1)), rtol=1e-4, atol=1e-5)
 
 
+FORMS = [
+    ("lstm", {"front": "axes"}),
+    ("gru", {"front": "joint", "frame": 1, "head": "mean_max", "channels": "magnitude"}),
+    ("bilstm", {"head": "attention", "frame": 1}),
+    ("bigru", {"front": "axes", "layers": 2, "head": "max"}),
+    ("peephole_lstm", {"layers": 2, "head": "mean"}),
+]
+
+
+@pytest.mark.parametrize(("name", "params"), FORMS)
+def test_fronts_and_heads_have_the_weights_of_the_closed_form(name, params, keras, rng):
+    spec = registry.get(name)
+    model = spec.build(SHAPE, K, taps=TAPS, params={"units": 8, **params})
+    count = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    assert count == spec.n_parameters(T, K, {"units": 8, **params})
+    p = np.asarray(model(rng.normal(size=(2, *SHAPE)).astype(np.float32)))
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("head", "by_hand"), [
+    ("mean", lambda h, w: h.mean(axis=1)),
+    ("max", lambda h, w: h.max(axis=1)),
+    ("mean_max", lambda h, w: np.hstack([h.mean(axis=1), h.max(axis=1)])),
+    ("attention", lambda h, w: (softmax(np.tanh(h @ w[0] + w[1]), axis=1) * h).sum(axis=1)),
+])  # fmt: skip
+def test_a_head_is_what_its_formula_says(head, by_hand, keras, rng):
+    params = {"units": 5, "frame": 1, "head": head, "dropout": 0.0}
+    model = registry.get("gru").build((T, 3), K, taps=np.ones(1), params=params)
+    states = keras.Model(model.input, model.get_layer("gru").output)
+    features = keras.Model(model.input, model.get_layer("probabilities").input)
+    attention = [np.array(w) for layer in model.layers if layer.name == "attention"
+                 for w in layer.weights]  # fmt: skip
+    x = rng.normal(size=(3, T, 3)).astype(np.float32)
+    expected = by_hand(np.asarray(states(x), np.float64), attention)
+    np.testing.assert_allclose(np.asarray(features(x)), expected, atol=1e-5)
+
+
+def test_convolutions_of_each_axis_do_not_mix_axes(keras, rng):
+    params = {"units": 4, "frame": 1, "front": "axes", "filters": 6}
+    model = registry.get("lstm").build((T, 3), K, taps=np.ones(1), params=params)
+    front = keras.Model(model.input, model.get_layer("together").output)
+    x = rng.normal(size=(2, T, 3)).astype(np.float32)
+    out = np.asarray(front(x))
+    assert out.shape == (2, T // 4, 18)
+    np.testing.assert_allclose(
+        np.asarray(front(x[..., [1, 2, 0]]))[..., :6], out[..., 6:12], atol=1e-5
+    )
+    x[..., 2] = 0
+    np.testing.assert_allclose(np.asarray(front(x))[..., :12], out[..., :12], atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "params", "steps"), [
+    ("lstm", {}, 3), ("gru", {"front": "axes", "frame": 2}, 4), ("cnn", {"blocks": 4}, 7),
+    ("tiny", {}, 6), ("conv_lstm", {}, 3), ("gru_fcn", {"frame": 8}, 7),
+])  # fmt: skip
+def test_a_window_too_short_is_refused_and_the_next_is_not(name, params, steps, keras):
+    spec = registry.get(name)
+    with pytest.raises(
+        ConfigError, match=f"{name} needs windows of {steps + 1} samples .* {steps}"
+    ):
+        spec.check_window(steps, params)
+    spec.check_window(steps + 1, params)
+    assert spec.build((steps + 1, 3), K, taps=np.ones(1), params=params).output_shape == (None, K)
+
+
 def test_stacked_cells_equal_two_layers(keras, rng):
     x = rng.normal(size=(3, *SHAPE)).astype(np.float32)
     one = registry.get("stacked_lstm").build(SHAPE, K, taps=TAPS, params={"frame": 1})
@@ -153,6 +219,10 @@ def test_wrong_parameters_are_refused():
         cnn.resolve({"filtres": 3})
     with pytest.raises(ConfigError, match="cnn.filters must be a int such as 64, got 'many'"):
         cnn.resolve({"filters": "many"})
+    with pytest.raises(ConfigError, match="cnn.filters must be at least 1, got 0"):
+        cnn.resolve({"filters": 0})
+    with pytest.raises(ConfigError, match="lstm.head must be one of last, .* Got 'lats'"):
+        registry.get("lstm").resolve({"head": "lats"})
     with pytest.raises(ConfigError, match="channels must be one of"):
         cnn.resolve({"channels": "rgb"})
     with pytest.raises(ConfigError, match="no model 'ltsm', did you mean 'lstm'"):
