@@ -30,7 +30,11 @@ PARAMS: dict[str, dict[str, Any]] = {
     "cnn": {},
 }
 # Whatever else the registry would let a phone have, in its defaults where nothing smaller is said.
-SMALL = {n: {"units": 8} for n in ("simple_rnn", "stacked_lstm", "peephole_lstm")}
+SMALL: dict[str, dict[str, Any]] = {
+    **{n: {"units": 8} for n in ("simple_rnn", "stacked_lstm", "peephole_lstm")},
+    "bigru": {"units": 8, "front": "axes", "filters": 8, "frame": 1, "head": "attention"},
+    "tinyhar": {"filters": 8},
+}
 OTHERS = {
     n: SMALL.get(n, {}) for n in registry.names() if registry.get(n).exportable and n not in PARAMS
 }
