@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from har import config, fanout, pipeline, tracking
+from har import fanout, pipeline, pipeline_file, tracking
 from har.errors import TrainingError
 from har.models.saved import load_model
 from har.pipeline import Step
@@ -77,7 +77,7 @@ def open_context(
     workspace = Workspace(root.resolve())
     return Context(
         workspace=workspace,
-        pipeline=config.load(name, overrides),
+        pipeline=pipeline_file.load(name, overrides),
         store=Store(workspace.cache),
         jobs=jobs or fanout.cores(),
         console=Console(stderr=True, highlight=False),

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from har.config import Pipeline, parse
+from har.config import Pipeline
 from har.export import convert, writer
 from har.export.description import describe
 from har.models import registry
+from har.pipeline_file import parse
 from har.runtime.interpreter import LiteModel
 from har.runtime.manifest import STEP, Description, ProvenStep, RawParity, TrainedOn
 from har.signal.filters import lowpass_taps

@@ -91,7 +91,7 @@ def test_an_expected_failure_is_a_message_and_exit_1(workspace):
 
 
 def har_pipelines():
-    from har.config import pipeline_names
+    from har.pipeline_file import pipeline_names
 
     return pipeline_names()
 

@@ -1,19 +1,19 @@
 import pytest
 
-from har import config
+from har import pipeline_file
 from har.errors import ConfigError
 from har.own_recordings import Table
 
 SMALL = {"name": "t", "dataset": "watch", "models": ["cnn"]}
 
 
-@pytest.mark.parametrize("name", config.pipeline_names())
+@pytest.mark.parametrize("name", pipeline_file.pipeline_names())
 def test_every_packaged_pipeline_is_valid(name):
-    assert config.load(name).name == name
+    assert pipeline_file.load(name).name == name
 
 
 def test_watch_is_as_documented():
-    p = config.load("watch")
+    p = pipeline_file.load("watch")
     assert [m.name for m in p.models] == ["lstm", "bilstm", "gru", "cnn", "rocket", "extra_trees"]
     assert (p.signal.rate_hz, p.signal.filter.cutoff_hz, p.windows.length_s) == (50, 20, 2.56)
     assert p.training.epochs <= 15
@@ -41,30 +41,34 @@ def test_watch_is_as_documented():
 )
 def test_a_wrong_value_is_refused_and_says_what_is_right(override, message):
     with pytest.raises(ConfigError) as e:
-        config.load("watch", [override])
+        pipeline_file.load("watch", [override])
     assert message in str(e.value)
 
 
 def test_overrides_reach_nested_values():
-    p = config.load("watch", ["training.epochs=3", "signal.filter.kind=none", "models=[cnn]"])
+    p = pipeline_file.load(
+        "watch", ["training.epochs=3", "signal.filter.kind=none", "models=[cnn]"]
+    )
     assert (p.training.epochs, p.signal.filter.kind, len(p.models)) == (3, "none", 1)
-    p = config.load("uci-har", ["split.scheme=subject-folds"])
+    p = pipeline_file.load("uci-har", ["split.scheme=subject-folds"])
     assert (p.split.scheme, p.split.test) == ("subject-folds", ())
 
 
 def test_shorthands_mean_what_they_say():
-    p = config.parse({**SMALL, "models": ["lstm", {"cnn": {"filters": 8}},
+    p = pipeline_file.parse({**SMALL, "models": ["lstm", {"cnn": {"filters": 8}},
                                           {"name": "cnn", "label": "cnn-wide"}]})  # fmt: skip
     assert [(m.key, m.name, m.params) for m in p.models] == [
         ("lstm", "lstm", {}), ("cnn", "cnn", {"filters": 8}), ("cnn-wide", "cnn", {}),
     ]  # fmt: skip
-    p = config.parse({**SMALL, "split": {"subjects": {"test": [2, 4]}}})
+    p = pipeline_file.parse({**SMALL, "split": {"subjects": {"test": [2, 4]}}})
     assert (p.split.scheme, p.split.test) == ("subjects", ("2", "4"))
 
 
 def test_every_problem_is_told_at_once():
     with pytest.raises(ConfigError) as e:
-        config.parse({"name": "t", "dataset": "watch", "modles": [], "windows": {"overlap": 1}})
+        pipeline_file.parse(
+            {"name": "t", "dataset": "watch", "modles": [], "windows": {"overlap": 1}}
+        )
     text = str(e.value)
     assert "modles: unknown key, did you mean 'models'?" in text
     assert "models: is required." in text
@@ -75,35 +79,38 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
     file = tmp_path / "twice.yaml"
     file.write_text("dataset: watch\nmodels: [cnn]\ndataset: motionsense\n")
     with pytest.raises(ConfigError, match="key 'dataset' stands twice, line 3"):
-        config.load(file)
+        pipeline_file.load(file)
 
 
 def test_an_unknown_name_is_met_with_the_known_ones():
     with pytest.raises(ConfigError, match="No pipeline named 'wacth', did you mean 'watch'"):
-        config.load("wacth")
+        pipeline_file.load("wacth")
     with pytest.raises(ConfigError, match="No pipeline file at nowhere.yaml"):
-        config.load("nowhere.yaml")
+        pipeline_file.load("nowhere.yaml")
 
 
 def test_a_pipeline_of_the_workspace_comes_before_the_packaged_one(workspace):
     (workspace / "pipelines").mkdir()
     (workspace / "pipelines" / "watch.yaml").write_text("dataset: mine\nmodels: [cnn]\n")
-    assert config.load("watch").dataset == "mine"
+    assert pipeline_file.load("watch").dataset == "mine"
 
 
 def test_own_recordings_take_the_place_of_a_name():
-    p = config.parse(
+    p = pipeline_file.parse(
         {**SMALL, "dataset": {"path": "my/**/*.csv", "columns": {"x": "ax", "y": "ay", "z": "az"}}}
     )
     assert isinstance(p.dataset, Table)
     assert p.dataset_name == "own"
     with pytest.raises(ConfigError, match="unknown key, did you mean 'time_unit'"):
-        config.parse({**SMALL, "dataset": {"path": "x", "time_units": "s"}})
+        pipeline_file.parse({**SMALL, "dataset": {"path": "x", "time_units": "s"}})
 
 
 def test_the_mean_over_seeds_needs_several():
     with pytest.raises(
         ConfigError, match=r"export.seeds: all .* training.seeds has one.*got \[0\]"
     ):
-        config.load("watch", ["export.seeds=all"])
-    assert config.load("watch", ["export.seeds=all", "training.seeds=[0, 1]"]).export.seeds == "all"
+        pipeline_file.load("watch", ["export.seeds=all"])
+    assert (
+        pipeline_file.load("watch", ["export.seeds=all", "training.seeds=[0, 1]"]).export.seeds
+        == "all"
+    )

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from har import config, pipeline, session
+from har import pipeline, pipeline_file, session
 from har.cli.app import main
 from har.errors import TrainingError
 from har.evaluation.results import Results
@@ -240,7 +240,7 @@ def test_uci_har_windows_are_as_many_as_published(data_mirror, tmp_path, monkeyp
     monkeypatch.setenv("HAR_DATA_MIRROR", str(data_mirror))
     done = session.run(tmp_path, "uci-har", until="prepare")
     windows = window_files.load(done.outputs["prepare"].path)
-    test = set(config.load("uci-har").split.test)
+    test = set(pipeline_file.load("uci-har").split.test)
     is_test = [s in test for s in windows.subjects]
     assert (len(windows) - sum(is_test), sum(is_test)) == (7415, 2996)
     assert windows.n_samples == 128

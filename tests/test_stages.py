@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from har import pipeline
-from har.config import parse
 from har.errors import ConfigError
+from har.pipeline_file import parse
 from har.stages import Context, Stage
 from har.store import Store
 from har.workspace import Workspace

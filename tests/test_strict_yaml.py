@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from har import config, strict_yaml
+from har import pipeline_file, strict_yaml
 from har.cli.app import main
 from har.errors import ConfigError
 
@@ -72,7 +72,7 @@ def test_a_file_of_many_mistakes_names_some(tmp_path):
     wrong = "\n".join(f"  key{i}: 1" for i in range(50))
     path.write_text(f"dataset: watch\nmodels: [cnn]\ntraining:\n{wrong}\n")
     with pytest.raises(ConfigError, match="… and 47 more") as refused:
-        config.load(path)
+        pipeline_file.load(path)
     assert len(str(refused.value).splitlines()) == 5
 
 

@@ -81,9 +81,10 @@ def _run(
 
     `stage` is what the command is about, and may be forced.
     """
-    from har import config
+    from har import pipeline_file
 
-    config.load(pipeline, arguments["overrides"])  # a mistake is told before seconds of imports
+    # A mistake is told before seconds of imports.
+    pipeline_file.load(pipeline, arguments["overrides"])
 
     from har import session
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from har.config import load
 from har.errors import ConfigError, DataError, HarError
 from har.ingest import datasets, discovery, intervals, label_files, resolution
 from har.ingest.datasets.dataset import Dataset
@@ -18,6 +17,7 @@ from har.ingest.formats.format import Head, NotAcceleration
 from har.ingest.raw import Finding, Raw, Source
 from har.ingest.repair import Repaired, repair_source
 from har.own_recordings import Labels, Table
+from har.pipeline_file import load
 
 UNKNOWN = "unknown"
 MIXED = "mixed"

@@ -116,9 +116,9 @@ def find_bundle(name: str, reports: Path) -> Path:
     if (path / MANIFEST).is_file():
         return path
     if path.suffix in {".yaml", ".yml"}:
-        from har import config
+        from har import pipeline_file
 
-        name = config.load(path).name
+        name = pipeline_file.load(path).name
         path = Path(name)
     pipeline, _, model = name.partition("/")
     if model and (reports / pipeline / "bundle" / model / MANIFEST).is_file():

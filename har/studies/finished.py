@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from har import config, fanout, pipeline
+from har import fanout, pipeline, pipeline_file
 from har.config import ModelConfig
 from har.errors import TrainingError, did_you_mean
 from har.evaluation.results import Results
@@ -75,7 +75,7 @@ class Finished:
         values = self.context.pipeline.model_dump(mode="json")
         for section, of_section in changes.items():
             values[section] = {**values[section], **of_section}
-        other = config.parse(values, where=self.name)
+        other = pipeline_file.parse(values, where=self.name)
         return replace(self.context, pipeline=other)
 
 
@@ -105,7 +105,7 @@ def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None 
     """
     workspace = Workspace(root.resolve())
     if name.endswith((".yaml", ".yml")):
-        name = config.load(name).name
+        name = pipeline_file.load(name).name
     then = Results.published(workspace.reports, name)
     context = Context(
         workspace=workspace,

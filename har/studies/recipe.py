@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from har import config, pipeline
+from har import pipeline, pipeline_file
 from har.config import Pipeline
 from har.errors import ConfigError
 from har.evaluation import metrics, scoring, statistics
@@ -106,7 +106,7 @@ def changed(base: Pipeline, change: str) -> Pipeline:
         section, _, rest = text.partition(".")
         if section == "models":
             key, _, _ = rest.partition("=")
-            own = config.values({}, [rest])
+            own = pipeline_file.values({}, [rest])
             takes = [m for m in values["models"] if key in registry.get(m["name"]).defaults]
             if not takes:
                 raise ConfigError(f"No model of {base.name} has a parameter {key!r}; got {text!r}.")
@@ -119,7 +119,7 @@ def changed(base: Pipeline, change: str) -> Pipeline:
                 f"A change of a recipe is training.KEY=VALUE or models.PARAMETER=VALUE; got "
                 f"{text!r}. For the windows see: har study length -h"
             )
-    return config.parse(config.values(values, plain), where=change)
+    return pipeline_file.parse(pipeline_file.values(values, plain), where=change)
 
 
 def _said_of(disturbance: Disturbance | None) -> str:

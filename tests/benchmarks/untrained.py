@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from har.config import parse
 from har.export import convert, writer
 from har.export.description import describe
 from har.models import registry
+from har.pipeline_file import parse
 from har.runtime.interpreter import LiteModel
 from har.runtime.manifest import TrainedOn
 from har.signal.filters import taps_of

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from har.config import Pipeline, parse
+from har.config import Pipeline
 from har.evaluation.results import Results
+from har.pipeline_file import parse
 from har.signal.windows import Windows, sliding_starts
 from har.training import job_files
 from har.training.job_files import JobRecord

@@ -14,12 +14,12 @@ import pytest
 from rich.console import Console
 
 from har import pipeline
-from har.config import parse
 from har.errors import ExportError
 from har.evaluation.results import Results
 from har.export import convert, shipping
 from har.ingest.chunks import of_recording
 from har.models.saved import load_model
+from har.pipeline_file import parse
 from har.runtime.bundle import Bundle
 from har.runtime.predict import predict
 from har.signal import resampling

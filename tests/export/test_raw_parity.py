@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from har import config
+from har import pipeline_file
 from har.config import Signal
 from har.errors import ExportError
 from har.export.raw_parity import phone_windows
@@ -19,7 +19,7 @@ from tests.synthetic import make_recordings
 @pytest.mark.dataset
 @pytest.mark.parametrize("name", ["wisdm-2019-phone", "uci-har"])
 def test_on_published_recordings(data_mirror: Path, name: str) -> None:
-    p = config.load(name)
+    p = pipeline_file.load(name)
     assert isinstance(p.dataset, str)
     dataset = datasets.get(p.dataset)
     if not (data_mirror / p.dataset).is_dir():

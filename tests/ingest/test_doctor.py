@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from har import config
+from har import config, pipeline_file
 from har.cli.app import main
 from har.ingest import datasets, draft
 from har.ingest.check import check
@@ -268,7 +268,7 @@ def test_written_pipeline_file_is_complete_but_for_what_only_the_user_knows(reco
     assert text.count("FILL_IN") == 4  # the comment, subject, convention, placement
     assert "columns: {time: time, x: x, y: y, z: z}" in text
     with pytest.raises(config.ConfigError, match="convention"):
-        config.load("pipelines/mine.yaml")
+        pipeline_file.load("pipelines/mine.yaml")
     filled = yaml.safe_load(text)
     filled["dataset"] |= {"convention": "android", "placement": "pocket"}
     del filled["dataset"]["subject"]

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from har.cli.app import main
-from har.config import parse
 from har.errors import ConfigError, DataError
 from har.ingest import intervals, opening, reading
 from har.ingest.label_files import Labelled
 from har.ingest.raw import Raw
 from har.ingest.stage import STAGE
 from har.own_recordings import Labels, Table
+from har.pipeline_file import parse
 from har.stages import Context
 from har.store import Store
 from har.workspace import Workspace

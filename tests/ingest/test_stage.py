@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from har import config
+from har import pipeline_file
 from har.cli import summary
 from har.errors import ConfigError, DataError, HarError
 from har.files import digest
@@ -30,7 +30,9 @@ def context(root: Path, dataset, *, jobs=1, **pipeline) -> Context:
     workspace = Workspace(root)
     return Context(
         workspace=workspace,
-        pipeline=config.parse({"name": "t", "dataset": dataset, "models": ["cnn"], **pipeline}),
+        pipeline=pipeline_file.parse(
+            {"name": "t", "dataset": dataset, "models": ["cnn"], **pipeline}
+        ),
         store=Store(workspace.cache),
         jobs=jobs,
         console=Console(quiet=True),

@@ -6,10 +6,10 @@ import pytest
 from rich.console import Console
 
 from har import code
-from har.config import parse
 from har.fanout import Crew
 from har.models import registry
 from har.models.saved import load_model
+from har.pipeline_file import parse
 from har.signal import window_files
 from har.store import Output, Store
 from har.training import backend, search, spaces, splits

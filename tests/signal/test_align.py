@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from har.config import Align, Signal, WindowsConfig, load
+from har.config import Align, Signal, WindowsConfig
 from har.errors import WindowError
 from har.ingest import datasets
+from har.pipeline_file import load
 from har.recording import Annotation, Recording
 from har.signal.align import Reference, rotation_of, shortest, turned, unit
 from har.signal.prepare import prepare

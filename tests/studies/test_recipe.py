@@ -5,12 +5,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from har import config
+from har import pipeline_file
 from har.cli.app import main
 from har.errors import ConfigError
 from har.studies import disturbances, recipe
 
-BASE = config.parse(
+BASE = pipeline_file.parse(
     {"name": "own", "dataset": "watch", "models": ["cnn", {"lstm": {"units": 8}}, "extra_trees"]}
 )
 

@@ -6,8 +6,9 @@ import typing
 import numpy as np
 import pytest
 
-from har.config import SplitConfig, parse
+from har.config import SplitConfig
 from har.errors import ConfigError, SplitError
+from har.pipeline_file import parse
 from har.store import Output, Store
 from har.training import leaky, splits
 from har.training.leaky import LeakySplit

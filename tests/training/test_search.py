@@ -10,10 +10,10 @@ import yaml
 from rich.console import Console
 
 from har.cli.search import describe
-from har.config import parse
 from har.errors import ConfigError
 from har.fanout import Crew
 from har.models import registry
+from har.pipeline_file import parse
 from har.signal import window_files
 from har.store import Output
 from har.training import search as searching
