@@ -16,8 +16,9 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from har import config, pipeline_file
+from har import pipeline_file
 from har.cli.app import main
+from har.errors import ConfigError
 from har.ingest import datasets, draft
 from har.ingest.check import check
 from har.ingest.clean import clean
@@ -267,7 +268,7 @@ def test_written_pipeline_file_is_complete_but_for_what_only_the_user_knows(reco
     text = Path("pipelines/mine.yaml").read_text()
     assert text.count("FILL_IN") == 4  # the comment, subject, convention, placement
     assert "columns: {time: time, x: x, y: y, z: z}" in text
-    with pytest.raises(config.ConfigError, match="convention"):
+    with pytest.raises(ConfigError, match="convention"):
         pipeline_file.load("pipelines/mine.yaml")
     filled = yaml.safe_load(text)
     filled["dataset"] |= {"convention": "android", "placement": "pocket"}
