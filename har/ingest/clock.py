@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import dates
+from har.ingest import dates, time_columns
 from har.ingest.decimals import numbers
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """In a unit of time."""
+
+OF_SPREADSHEETS = {**SECONDS, "days": dates.DAY_S}
+"""With the unit in which Excel and MATLAB store a moment."""
 
 RATES_HZ = (3.0, 2000.0)
 """What sensors run at: no two units of time can both give such a rate."""
@@ -25,23 +25,6 @@ EPOCH_S = (946_684_800.0, 4_102_444_800.0)
 
 COUNTERS = (2.0**16, 2.0**24, 2.0**32)
 """Where unsigned counters of devices begin again."""
-
-_UNITS = {
-    "s": "s sec secs second seconds sek sekunden",
-    "ms": "ms msec msecs milli millis millisecond milliseconds",
-    "us": "us usec usecs micro micros microsecond microseconds",
-    "ns": "ns nsec nsecs nano nanos nanosecond nanoseconds",
-}
-UNIT_WORDS = {word: unit for unit, words in _UNITS.items() for word in words.split()}
-TIME_WORDS = {
-    "time", "times", "timestamps", "epoch", "elapsed", "uptime", "realtime", "unixtime", "zeit",
-    "zeitstempel", "temps", "tiempo",
-}  # fmt: skip
-NOT_TIME = {
-    "delta", "dt", "diff", "difference", "interval", "duration", "zone", "gps", "location", "label",
-    "activity", "count", "counter", "window", "rate", "frequency", "offset",
-}  # fmt: skip
-OTHER_SENSOR = re.compile(r"gyr|mag|grav|rot|orient|baro|heart|hr|ecg|ppg|temp(?!s)")
 
 
 class Note(NamedTuple):
@@ -113,54 +96,6 @@ class Clock:
         return out, after, known[added > 0]
 
 
-def column(names: Iterable[str]) -> str | None:
-    """The time column among some names: the accelerometer's, with a unit, or else the first."""
-
-    def rank(name: str) -> tuple[bool, bool, bool]:
-        lower = name.lower()
-        return bool(OTHER_SENSOR.search(lower)), "acc" not in lower, unit_in(name) is None
-
-    return min((n for n in names if is_time(n)), key=rank, default=None)
-
-
-def is_time(name: str) -> bool:
-    """Whether a column's name says that it is a time.
-
-    Examples
-    --------
-    >>> [is_time(n) for n in ("sensor timestamp [ns]", "SampleTimeFine", "t_ms", "time zone")]
-    [True, True, True, False]
-    """
-    words = _words(name)
-    if not words or NOT_TIME & set(words) or words[0] in ("start", "end"):
-        return False
-    stamp = any(pair == ("time", "stamp") for pair in itertools.pairwise(words))
-    return words[0] in ("t", "ts") or stamp or any(_is_time_word(w) for w in words)
-
-
-def _is_time_word(word: str) -> bool:
-    return word in TIME_WORDS or word.endswith(("timestamp", "datetime"))
-
-
-def unit_in(name: str) -> str | None:
-    """The unit of time in a column's name, in whatever place.
-
-    Examples
-    --------
-    >>> [unit_in(n) for n in ("time_us", "epoch (ms)", "seconds_elapsed", "Timestamp")]
-    ['us', 'ms', 's', None]
-    """
-    words = _words(name)
-    if words == ["sample", "time", "fine"]:  # Xsens
-        return "us"
-    return next((UNIT_WORDS[w] for w in reversed(words) if w in UNIT_WORDS), None)
-
-
-def _words(name: str) -> list[str]:
-    plain = name.replace("µ", "u").replace("μ", "u")
-    return [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+", plain)]
-
-
 def seconds(
     column: np.ndarray, name: str, where: str, *, unit: str | None = None,
     clock: Clock | None = None,
@@ -228,12 +163,12 @@ def _learn(
     else:
         known = values[np.isfinite(values)]
         origin = known[0] if len(known) else 0
-        unit = unit or unit_in(name)
+        unit = unit or time_columns.unit_in(name)
         if unit is None:
             unit, note = _tell_unit(known, name, where)
             notes.append(note)
-        clock = Clock(origin, SECONDS[unit])
-        turns_s = tuple(c * SECONDS[unit] for c in COUNTERS if _may_count(known, c))
+        clock = Clock(origin, OF_SPREADSHEETS[unit])
+        turns_s = tuple(c * clock.unit_s for c in COUNTERS if _may_count(known, c))
     _, limit_s = _step(clock.seconds(known))
     return values, replace(clock, turns_s=turns_s, limit_s=limit_s), notes
 
@@ -263,7 +198,7 @@ def _step(time: np.ndarray) -> tuple[float, float]:
 def _tell_unit(known: np.ndarray, name: str, where: str) -> tuple[str, Note]:
     """By the size of a stamp since 1970, else by the rates that sensors have."""
     step, _ = _step((known - known[0]).astype(np.float64) if len(known) else known)
-    rates = {u: 1 / (step * s) for u, s in SECONDS.items()} if step else {}
+    rates = {u: 1 / (step * s) for u, s in OF_SPREADSHEETS.items()} if step else {}
     low, high = RATES_HZ
     likely = next((u for u, hz in rates.items() if low <= hz <= high), None)
     epoch = epoch_unit(known)
@@ -303,6 +238,8 @@ def values_of(column: np.ndarray, name: str, where: str) -> tuple[np.ndarray, da
     """Numbers, or dates where at least half of the texts are dates and no numbers."""
     if np.issubdtype(column.dtype, np.datetime64):
         return _dates(column), None
+    if (form := dates.run_together(column)) is not None:
+        return form.read(column), form
     some = _numbers(column[:: max(1, len(column) // dates.SAMPLE)])
     if column.dtype != object or not len(column) or np.isnan(some).mean() <= 0.5:
         return _numbers(column), None

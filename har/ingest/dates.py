@@ -29,6 +29,12 @@ _DATE = (
 _ZONE = r"(?P<zone>\s?([+-]\d{2}(:?\d{2})?|[A-Z]{1,4}))?(?P<named>\s?\[[^\]]*\])?"
 _STAMP = re.compile(rf"(?:{_DATE}(?P<between>T|_|,?\s))?{_TIME}{_ZONE}")
 
+# 20240501100000, with a fraction or none: a date and a time without signs between.
+_RUN_TOGETHER = re.compile(
+    r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[T_ ]?"
+    r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d(?:[.,]?\d{0,8})?"
+)
+
 SAMPLE = 200
 """Values of a column, spread over it, that tell its form."""
 
@@ -74,6 +80,20 @@ class Form:
             read = pd.to_datetime(column.iloc[left], errors="coerce", format=form, utc=True)
             out[left] = read.dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
         return out
+
+
+def run_together(column: np.ndarray) -> Form | None:
+    """The form of stamps such as 20240501100000.020, be they texts or numbers."""
+    some = [str(v).strip() for v in column[:: max(1, len(column) // SAMPLE)]]
+    if not some or not all(map(_RUN_TOGETHER.fullmatch, some)):
+        return None
+    point = (r"^(\d{8})[T_ ]?(\d{6})[.,]?(\d*)$", r"\1\2.\g<3>0")
+    return Form(("%Y%m%d%H%M%S.%f",), (point,), (HOUR_S,))
+
+
+def is_apart(days: str, times: str) -> bool:
+    """Whether one text is a date alone and another a time of day."""
+    return bool(re.fullmatch(_DATE, days) and re.fullmatch(_TIME + _ZONE, times))
 
 
 def learn(texts: np.ndarray, where: str) -> tuple[Form, np.ndarray]:

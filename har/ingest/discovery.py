@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from har.errors import ConfigError, DataError
-from har.ingest import fields, formats, label_files, text, views
+from har.ingest import content, fields, formats, label_files, views
 from har.ingest.archives import check_zip
 from har.ingest.formats import tables
 from har.ingest.formats.format import HEAD_BYTES, Head, look
@@ -239,7 +239,7 @@ def _walked(folder: Path) -> Iterator[Path]:
 def _heads(path: Path) -> Iterator[tuple[Source, Head]]:
     if path.suffix.lower() == ".zip":
         check_zip(path, path.name)
-        for member in text.members(path):
+        for member in content.members(path):
             if not PurePosixPath(member).name.startswith("."):
                 source = Source(path, member)
                 yield source, head_of(source)
@@ -250,7 +250,7 @@ def _heads(path: Path) -> Iterator[tuple[Source, Head]]:
 def head_of(source: Source) -> Head:
     """The beginning of a source."""
     name = source.member or source.path.as_posix()
-    return look(name.removesuffix(".gz"), text.head(source, HEAD_BYTES))
+    return look(name.removesuffix(".gz"), content.head(source, HEAD_BYTES))
 
 
 def _shown(source: Source, root: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from har.errors import ConfigError, DataError
-from har.ingest import clock, fields, text
+from har.ingest import clock, content, fields, time_columns
 from har.ingest.dates import DAY_S
 from har.ingest.formats import headers, tables
 from har.ingest.formats.format import HEAD_BYTES, Head, decode, look
@@ -93,7 +93,7 @@ def columns(head: Head, said: LabelColumns) -> LabelColumns:
         free = [n for n in names if n not in told.values()]
         told[what] = next((n for n in free if words[n] & known), None)
     if told["start"] is None and told["end"] is None:
-        told["start"] = clock.column(names)
+        told["start"] = time_columns.column(names)
     if not head.columns:  # as Audacity exports them
         told |= dict(zip(("start", "end", "label"), names, strict=False))
     return LabelColumns(**(told | said.model_dump(exclude_none=True)))
@@ -153,7 +153,7 @@ def _absolute(path: str, root: Path) -> str:
 @functools.lru_cache(maxsize=16)
 def _read(path: Path, said: Labels, _changed: int) -> Book:
     source = Source(path)
-    data = text.head(source, HEAD_BYTES)
+    data = content.head(source, HEAD_BYTES)
     head = look(path.as_posix(), data)
     first = headers.names_alone(decode(data).splitlines())
     if not any(map(headers.is_number, first.columns)):  # few numbers are in such a table
@@ -210,14 +210,14 @@ def _times(
             seconds = seconds % DAY_S
     else:
         epoch = clock.epoch_unit(values[np.isfinite(values)])
-        unit = said.time_unit or clock.unit_in(names["start"]) or epoch or "s"
+        unit = said.time_unit or time_columns.unit_in(names["start"]) or epoch or "s"
         seconds, kind = values * clock.SECONDS[unit], "date" if epoch else "elapsed"
     seconds = seconds.reshape(n, len(both)) + said.shift_s
     start_s = seconds[:, 0]
     if "duration" in table:
         lasts = clock.values_of(table["duration"], names["duration"], where)[0]
         return kind, start_s, start_s + lasts * clock.SECONDS[
-            clock.unit_in(names["duration"]) or unit
+            time_columns.unit_in(names["duration"]) or unit
         ]  # fmt: skip
     if len(both) == 2:
         return kind, start_s, seconds[:, 1]

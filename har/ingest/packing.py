@@ -11,8 +11,8 @@ from pathlib import Path
 
 from har.errors import DataError
 from har.ingest.archives import MAX_MEMBERS
+from har.ingest.content import is_tar
 from har.ingest.datasets.dataset import Dataset
-from har.ingest.text import is_tar
 
 
 def unpacked(folder: Path, dataset: Dataset) -> dict[str, Path]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from har.errors import DataError
-from har.ingest import formats, intervals, text
+from har.ingest import content, formats, intervals
 from har.ingest.clock import Clock
 from har.ingest.discovery import head_of
 from har.ingest.examine import timing, values
@@ -50,11 +50,11 @@ def read(source: Source, table: Table, clock: Clock | None = None) -> Iterator[R
 
 def parts(source: Source, table: Table) -> Iterator[Source]:
     """A long text file as sources of some lines each; nothing if it must be read whole."""
-    if source.member or source.path.stat().st_size < LONG_BYTES or text.is_coded(source):
+    if source.member or source.path.stat().st_size < LONG_BYTES or content.is_coded(source):
         return
     head = head_of(source)
     if formats.get(source.extra["format"]).in_parts(head, Hints(table)):
-        yield from text.parts(source, head.header.skip_rows, PART_BYTES)
+        yield from content.parts(source, head.header.skip_rows, PART_BYTES)
 
 
 @dataclass(frozen=True)

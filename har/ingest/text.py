@@ -1,37 +1,18 @@
-"""Bytes of a source, and delimited text to arrays by pyarrow."""
+"""Delimited text to arrays by pyarrow."""
 
 from __future__ import annotations
 
 import re
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from har.errors import DataError
 from har.ingest.decimals import numbers
-from har.ingest.raw import Part, Source
 
-# What zipfile raises for damaged and for encrypted archives.
-BROKEN_ARCHIVE = (
-    zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError,
-)  # fmt: skip
-
-# Text that pyarrow parses at a time.
 BLOCK_BYTES = 1 << 20
-TAIL_BYTES = 4096
-
-GZIP, UTF_16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
-"""What files begin with that are not plain text yet."""
-
-MAX_UNPACKED_BYTES = 4 << 30
-"""A file that unpacks to more is refused."""
+"""Text that pyarrow parses at a time."""
 
 SHOWN_LINES = 3
 
@@ -46,155 +27,6 @@ class Lines(int):
     """
 
     first: tuple[str, ...] = ()
-
-
-def read_bytes(source: Source) -> bytes:
-    """The content of a file or of an archive's member; of a part, its lines below the header.
-
-    What is compressed by gzip is unpacked, and UTF-16 becomes UTF-8.
-
-    Raises
-    ------
-    DataError
-        If the archive is damaged; the CRC of a zip member is checked.
-    """
-    return _plain(_stored(source), source.name)
-
-
-def head(source: Source, size: int) -> bytes:
-    """The first bytes of what `read_bytes` gives."""
-    try:
-        if source.member:
-            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as f:
-                data = f.read(size)
-        else:
-            with source.path.open("rb") as f:
-                data = f.read(size)
-    except BROKEN_ARCHIVE as e:
-        if not source.member:
-            raise
-        raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
-    return _plain(data, source.name, size)
-
-
-def _plain(data: bytes, where: str, size: int | None = None) -> bytes:
-    """Unpacked and decoded; with a size, of the beginning of something."""
-    if data.startswith(GZIP):
-        unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            data = unpack.decompress(data, size or MAX_UNPACKED_BYTES)
-        except zlib.error as e:
-            raise DataError(f"{where}: not a whole gzip file ({e}).") from e
-        if size is None and not unpack.eof:
-            raise DataError(
-                f"{where}: a gzip file that is cut short, or holds more than "
-                f"{MAX_UNPACKED_BYTES >> 30} GB."
-            )
-    if data.startswith(UTF_16):
-        return data.decode("utf-16", "ignore" if size else "replace").encode()
-    return data
-
-
-def _stored(source: Source) -> bytes:
-    if source.part is not None:
-        with source.path.open("rb") as f:
-            header = f.read(source.part.header)
-            f.seek(source.part.start)
-            return header + f.read(source.part.stop - source.part.start)
-    if not source.member:
-        return source.path.read_bytes()
-    if is_tar(source.path):
-        return _from_tar(source)
-    try:
-        with zipfile.ZipFile(source.path) as archive:
-            return archive.read(source.member)
-    except BROKEN_ARCHIVE as e:
-        raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
-
-
-def is_coded(source: Source) -> bool:
-    """Whether `read_bytes` gives other bytes than there are in the file."""
-    with source.path.open("rb") as f:
-        return f.read(2) in (GZIP, *UTF_16)
-
-
-def tail(source: Source) -> bytes:
-    """The last lines of a text."""
-    if source.member or is_coded(source):
-        return read_bytes(source)[-TAIL_BYTES:]
-    with source.path.open("rb") as f:
-        f.seek(max(0, source.path.stat().st_size - TAIL_BYTES))
-        return f.read()
-
-
-def parts(source: Source, header_lines: int, size: int) -> Iterator[Source]:
-    """A text file as sources of whole lines.
-
-    Parameters
-    ----------
-    source : Source
-        A plain file.
-    header_lines : int
-        Lines at its beginning that every part is given, too.
-    size : int
-        Bytes of a part, about.
-    """
-    with source.path.open("rb") as f:
-        for _ in range(header_lines):
-            f.readline()
-        header = start = f.tell()
-        while f.read(1):
-            f.seek(start + size)
-            f.readline()
-            stop = f.tell()
-            yield replace(source, part=Part(header, start, stop))
-            start = stop
-            f.seek(start)
-
-
-def is_tar(path: Path) -> bool:
-    return path.name.endswith((".tar.gz", ".tgz", ".tar"))
-
-
-@contextmanager
-def _tar(path: Path) -> Iterator[tarfile.TarFile]:
-    try:
-        with tarfile.open(path) as archive:
-            yield archive
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as e:
-        raise DataError(
-            f"{path} is not a tar archive that can be read ({e}). Delete it and fetch it again."
-        ) from e
-
-
-def _from_tar(source: Source) -> bytes:
-    with _tar(source.path) as archive:
-        try:
-            content = archive.extractfile(source.member)
-        except KeyError:
-            content = None
-        if content is None:
-            raise DataError(f"{source.name}: not in the archive, or not a file.")
-        return content.read()
-
-
-def members(path: Path, suffix: str = "") -> list[str]:
-    """Names of the files in a zip or tar archive that end in `suffix`, sorted."""
-    if is_tar(path):
-        with _tar(path) as archive:
-            return sorted(m.name for m in archive if m.isfile() and m.name.endswith(suffix))
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError) as e:
-        raise DataError(
-            f"{path} is not a zip archive that can be read ({e}). Delete it and fetch it again."
-        ) from e
-    return sorted(
-        n
-        for n in names
-        if n.endswith(suffix) and not n.endswith("/") and not n.startswith("__MACOSX/")
-    )
 
 
 def read_columns(

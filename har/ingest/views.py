@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from har.ingest import clock, text
+from har.ingest import content, time_columns
 from har.ingest.formats.format import Head, decode
 from har.ingest.raw import Source
 
@@ -61,13 +61,13 @@ def _name(stem: str) -> tuple[str, ...]:
 
 def _span(source: Source, head: Head) -> tuple[float, float] | None:
     """The first and the last value of the time column, in its own unit."""
-    name = clock.column(head.names)
+    name = time_columns.column(head.names)
     if name is None:
         return None
     at = head.names.index(name)
     lines = decode(head.data).splitlines()
     first = _time(lines, at)
-    last = _time(reversed(decode(text.tail(source)).splitlines()), at)
+    last = _time(reversed(decode(content.tail(source)).splitlines()), at)
     return None if first is None or last is None else (first, last)
 
 

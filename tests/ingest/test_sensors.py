@@ -51,6 +51,7 @@ ANY_ORDER = [
     "Shimmer_5E2D_Accel_LN_Z_CAL", "X [m/s^2],Y [m/s^2],Z [m/s^2]", "accelerometerAccelX(m/s2)"
     ",accelerometerAccelY(m/s2),accelerometerAccelZ(m/s2)",
     "a_RS_S_x [m s^-2],a_RS_S_y [m s^-2],a_RS_S_z [m s^-2]", "wrist acc x,wrist acc y,wrist acc z",
+    "AccV,AccML,AccAP", "V,ML,AP", "v0,v1,v2", "values[0],values[1],values[2]", "acc_1,acc_2,acc_3",
     "x,y,z", "Acceleration X (m/s/s),Acceleration Y (m/s/s),Acceleration Z (m/s/s)",
 ]  # fmt: skip
 OTHERS = [
@@ -212,6 +213,27 @@ def test_rows_of_the_accelerometer_are_read(tmp_path, column, acc, gyr, mag, one
     assert any(f"1000 of {gyr}" in f.message for f in repaired.account.findings)
     (one,) = opening.open_path(tmp_path / "a.csv")
     assert sum(len(chunk.samples) for chunk in one.chunks) == len(A)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_dump_of_androids_sensor_events(tmp_path, kind):
+    import pandas as pd
+
+    sensors_of = {1: (A, 0), 4: (TURN, 3_000_000), 2: (FIELD, 7_000_000)}
+    frames = [
+        pd.DataFrame({"timestamp": (T * 1e9).astype(np.int64) + 10**12 + late, "sensorType": number,
+                      **{f"values[{i}]": values[:, i] for i in range(3)}, "accuracy": 3})
+        for number, (values, late) in sensors_of.items()
+    ]  # fmt: skip
+    events = pd.concat(frames).sort_values("timestamp")
+    if kind == "csv":
+        events.to_csv(tmp_path / "a.csv", index=False)
+    else:
+        events.to_parquet(tmp_path / "a.parquet")
+    repaired = only(tmp_path)
+    is_acceleration(repaired)
+    assert repaired.recordings[0].rate_hz == pytest.approx(50)
+    assert dict(repaired.account.rejected) == {ANOTHER_SENSOR: 2 * len(A)}
 
 
 @pytest.mark.parametrize(("column", "gyr", "mag"), [("sensor", "GYR", "MAG"),

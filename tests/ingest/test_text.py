@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from har.errors import DataError
-from har.ingest import opening, text
+from har.ingest import content, opening, text
 from har.ingest.raw import Source
 from har.own_recordings import Table
 
@@ -20,6 +20,8 @@ from exports import walk
 CODED = {
     "utf-16-le": lambda t: ("\ufeff" + t).encode("utf-16-le"),
     "utf-16-be": lambda t: ("\ufeff" + t).encode("utf-16-be"),
+    "utf-16-le without a mark": lambda t: t.encode("utf-16-le"),
+    "utf-16-be without a mark": lambda t: t.encode("utf-16-be"),
     "utf-8-sig": lambda t: t.encode("utf-8-sig"),
     "gzip": lambda t: gzip.compress(t.encode()),
     "gzip of utf-16": lambda t: gzip.compress(t.encode("utf-16")),
@@ -45,7 +47,7 @@ def test_a_gzip_file_that_is_cut_short_is_refused(tmp_path):
     path = tmp_path / "walk.csv.gz"
     path.write_bytes(gzip.compress(table_text()[0].encode())[:-9000])
     with pytest.raises(DataError, match="cut short"):
-        text.read_bytes(Source(path))
+        content.read_bytes(Source(path))
 
 
 @pytest.mark.parametrize(

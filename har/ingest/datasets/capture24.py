@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import clock, text
+from har.ingest import clock, content, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source, runs
 
@@ -26,16 +26,18 @@ _MEMBER = re.compile(r".*(P\d+)\.csv\.gz$")
 
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "capture24")
-    index = text.members(path, "annotation-label-dictionary.csv")
+    index = content.members(path, "annotation-label-dictionary.csv")
     if not index:
         raise DataError(
             f"{path} has no annotation-label-dictionary.csv: not the published archive."
         )
-    rows = csv.DictReader(text.read_bytes(Source(path, index[0])).decode("utf-8-sig").splitlines())
+    rows = csv.DictReader(
+        content.read_bytes(Source(path, index[0])).decode("utf-8-sig").splitlines()
+    )
     labels = {row["annotation"]: row[SCHEME] for row in rows}
     return [
         Source(path, member, placement, {"subject": match[1], "labels": labels})
-        for member in text.members(path, ".csv.gz")
+        for member in content.members(path, ".csv.gz")
         if (match := _MEMBER.match(member))
     ]
 
@@ -44,7 +46,7 @@ def read(source: Source) -> Iterator[Raw]:
     import pandas as pd
 
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         include=["time", "x", "y", "z", "annotation"],
         types={**dict.fromkeys("xyz", "float64"), "annotation": "dictionary"},
         where=source.name,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from har.errors import ConfigError, DataError, did_you_mean
-from har.ingest import repair
+from har.ingest import content, repair
 from har.ingest.raw import Raw, Source
 from har.recording import Recording
 
@@ -122,3 +125,14 @@ def need(path: Path, dataset: str) -> Path:
     if not path.is_file():
         raise DataError(f"{path} is not there. Get it: har data fetch {dataset}.")
     return path
+
+
+def matlab(source: Source, *names: str) -> list[np.ndarray]:
+    """Arrays of a MATLAB file by their names."""
+    from scipy.io import loadmat
+
+    try:
+        found = loadmat(io.BytesIO(content.read_bytes(source)))
+        return [np.asarray(found[name]) for name in names]
+    except (ValueError, KeyError, NotImplementedError, TypeError) as e:
+        raise DataError(f"{source.name} is not the published MATLAB file ({e}).") from e

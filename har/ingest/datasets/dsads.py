@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Finding, Raw, Source
 
@@ -38,7 +38,7 @@ _MEMBER = re.compile(r"(?:.*/)?a(\d+)/p(\d+)/s(\d+)\.txt$")
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "dsads")
     groups: dict[tuple[int, int], list[tuple[int, str]]] = defaultdict(list)
-    for member in text.members(path, ".txt"):
+    for member in content.members(path, ".txt"):
         if match := _MEMBER.match(member):
             activity, person, segment = map(int, match.groups())
             groups[person, activity].append((segment, member))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.ingest import clock, text
+from har.ingest import clock, content, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source, runs
 
@@ -29,7 +29,7 @@ def _sources(name: str, file: str) -> Callable[[Path, str], list[Source]]:
         path = need(folder / file, name)
         return [
             Source(path, member, placement, {"subject": match[1], "dataset": name})
-            for member in text.members(path, ".csv")
+            for member in content.members(path, ".csv")
             if (match := _MEMBER.match(member))
         ]
 
@@ -39,7 +39,7 @@ def _sources(name: str, file: str) -> Callable[[Path, str], list[Source]]:
 def read(source: Source) -> Iterator[Raw]:
     axes = [f"{source.placement.replace('lower ', '')}_{a}" for a in "xyz"]
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         include=["timestamp", *axes, "label"],
         types={**dict.fromkeys(axes, "float64"), "label": "int64"},
         where=source.name,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source, runs
 
@@ -22,12 +22,12 @@ MEMBERS = {"waist": "Phones_accelerometer.csv", "wrist": "Watch_accelerometer.cs
 
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "hhar")
-    return [Source(path, m, placement) for m in text.members(path, MEMBERS[placement])]
+    return [Source(path, m, placement) for m in content.members(path, MEMBERS[placement])]
 
 
 def read(source: Source) -> Iterator[Raw]:
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         include=["Creation_Time", "x", "y", "z", "User", "Device", "gt"],
         types={"Creation_Time": "int64", **dict.fromkeys("xyz", "float64"),
                **dict.fromkeys(["User", "Device", "gt"], "dictionary")},

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source, runs
 
@@ -30,7 +30,7 @@ def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "mhealth")
     found = [
         Source(path, member, placement, {"subject": match[1]})
-        for member in text.members(path, ".log")
+        for member in content.members(path, ".log")
         if (match := _MEMBER.match(member))
     ]
     return sorted(found, key=lambda s: int(s.extra["subject"]))
@@ -40,7 +40,7 @@ def read(source: Source) -> Iterator[Raw]:
     names = [f"c{i}" for i in range(24)]
     axes = names[FIRST[source.placement] :][:3]
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         names=names,
         include=[*axes, "c23"],
         types={**dict.fromkeys(axes, "float64"), "c23": "int64"},

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source
 
@@ -24,7 +24,7 @@ _MEMBER = re.compile(r"(?:.*/)?(dws|ups|wlk|jog|sit|std)_(\d+)/sub_(\d+)\.csv$")
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "motionsense")
     found = []
-    for member in text.members(path, ".csv"):
+    for member in content.members(path, ".csv"):
         if match := _MEMBER.match(member):
             activity, trial, subject = match[1], int(match[2]), int(match[3])
             extra = {"activity": activity, "trial": trial, "subject": subject}
@@ -34,7 +34,7 @@ def sources(folder: Path, placement: str) -> list[Source]:
 
 def read(source: Source) -> Iterator[Raw]:
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         include=AXES,
         types=dict.fromkeys(AXES, "float64"),
         where=source.name,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source, runs
 
@@ -31,7 +31,7 @@ _MEMBER = re.compile(r".*(Protocol|Optional)/subject(\d+)\.dat$")
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "pamap2")
     found = []
-    for member in text.members(path, ".dat"):
+    for member in content.members(path, ".dat"):
         if match := _MEMBER.match(member):
             extra = {"session": match[1].lower(), "subject": match[2]}
             found.append(Source(path, member, placement, extra))
@@ -43,7 +43,7 @@ def read(source: Source) -> Iterator[Raw]:
     names = [f"c{i}" for i in range(54)]
     axes = names[first : first + 3]
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         names=names,
         include=["c0", "c1", *axes],
         types=dict.fromkeys(["c0", "c1", *axes], "float64"),

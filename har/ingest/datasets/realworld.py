@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source
 
@@ -33,7 +33,7 @@ MAX_DEPTH = 3
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "realworld")
     found = []
-    for member in text.members(path, "_csv.zip"):
+    for member in content.members(path, "_csv.zip"):
         if match := _OUTER.match(member):
             extra = {"subject": int(match[1]), "activity": match[2]}
             found.append(Source(path, member, placement, extra))
@@ -54,7 +54,7 @@ def _tables(data: bytes, where: str, depth: int = 0) -> Iterator[tuple[str, byte
 
 def read(source: Source) -> Iterator[Raw]:
     x, number = source.extra, 0
-    for name, data in _tables(text.read_bytes(source), source.name):
+    for name, data in _tables(content.read_bytes(source), source.name):
         match = _INNER.match(name)
         if not match or match[2] != PLACES[source.placement]:
             continue

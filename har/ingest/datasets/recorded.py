@@ -17,7 +17,7 @@ import numpy as np
 
 from har.errors import DataError
 from har.files import sha256_file
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.datasets.dataset import Dataset
 from har.ingest.raw import Raw, Source
 
@@ -83,7 +83,7 @@ def read(source: Source) -> Iterator[Raw]:
             "changed or cut short. Delete both, or put the file back."
         )
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         include=COLUMNS,
         types=dict.fromkeys(COLUMNS, "float64"),
         where=source.name,

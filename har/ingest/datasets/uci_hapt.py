@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source
 
@@ -39,12 +39,12 @@ _MEMBER = re.compile(r".*RawData/acc_exp(\d+)_user(\d+)\.txt$")
 
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "uci-hapt")
-    names = text.members(path, ".txt")
+    names = content.members(path, ".txt")
     index = next((n for n in names if n.endswith("RawData/labels.txt")), None)
     if index is None:
         raise DataError(f"{path} has no RawData/labels.txt: it is not the published archive.")
     notes: dict[int, list[tuple[str, int, int]]] = defaultdict(list)
-    for line in text.read_bytes(Source(path, index)).decode("ascii").splitlines():
+    for line in content.read_bytes(Source(path, index)).decode("ascii").splitlines():
         if line.strip():
             experiment, _user, activity, start, end = map(int, line.split())
             notes[experiment].append((ACTIVITIES[activity - 1], start - 1, end))
@@ -61,7 +61,7 @@ def sources(folder: Path, placement: str) -> list[Source]:
 
 def read(source: Source) -> Iterator[Raw]:
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         names=("x", "y", "z"),
         types=dict.fromkeys("xyz", "float64"),
         delimiter=" ",

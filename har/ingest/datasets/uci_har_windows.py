@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import text
+from har.ingest import content
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source
 
@@ -29,13 +29,13 @@ def sources(folder: Path, placement: str) -> list[Source]:
     return [
         Source(path, member, placement, {"part": part})
         for part in ("train", "test")
-        for member in text.members(path, f"total_acc_x_{part}.txt")
+        for member in content.members(path, f"total_acc_x_{part}.txt")
     ]
 
 
 def _table(source: Source, name: str) -> np.ndarray:
     """A whitespace-separated table of numbers beside the source's member."""
-    data = text.read_bytes(Source(source.path, name))
+    data = content.read_bytes(Source(source.path, name))
     values = np.array(data.split(), np.float64)
     return values.reshape(len(data.strip().splitlines()), -1)
 

@@ -6,15 +6,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from har.errors import DataError
-from har.ingest import text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest import content
+from har.ingest.datasets.dataset import Dataset, PublishedFile, matlab, need
 from har.ingest.raw import Raw, Source
 
 FILE = "UniMiB-SHAR.zip"
@@ -28,25 +26,14 @@ ACTIVITIES = (
 
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "unimib-shar")
-    found = [m for m in text.members(path, "acc_data.mat") if "/data/" in f"/{m}"]
+    found = [m for m in content.members(path, "acc_data.mat") if "/data/" in f"/{m}"]
     return [Source(path, member, placement) for member in found[:1]]
 
 
-def _matrix(source: Source, name: str) -> np.ndarray:
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(io.BytesIO(text.read_bytes(source)))
-    except (ValueError, NotImplementedError, TypeError) as e:
-        raise DataError(f"{source.name} is not the published MATLAB file ({e}).") from e
-    return np.asarray(content[name])
-
-
 def read(source: Source) -> Iterator[Raw]:
-    data = _matrix(source, "acc_data")
-    labels = _matrix(
-        Source(source.path, source.member.replace("acc_data", "acc_labels")), "acc_labels"
-    ).astype(int)
+    (data,) = matlab(source, "acc_data")
+    beside = replace(source, member=source.member.replace("acc_data", "acc_labels"))
+    labels = matlab(beside, "acc_labels")[0].astype(int)
     if data.shape != (len(labels), 3 * N):
         raise DataError(f"{source.name}: {data.shape} values for {len(labels)} labels.")
     windows = data.reshape(-1, 3, N).transpose(0, 2, 1)

@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from har.errors import DataError
-from har.ingest import text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest import content
+from har.ingest.datasets.dataset import Dataset, PublishedFile, matlab, need
 from har.ingest.raw import Raw, Source
 
 FILE = "USC-HAD.zip"
@@ -29,7 +27,7 @@ _MEMBER = re.compile(r".*Subject(\d+)/a(\d+)t(\d+)\.mat$")
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "usc-had")
     found = []
-    for member in text.members(path, ".mat"):
+    for member in content.members(path, ".mat"):
         if match := _MEMBER.match(member):
             subject, activity, trial = map(int, match.groups())
             extra = {"subject": subject, "activity": activity, "trial": trial}
@@ -38,13 +36,7 @@ def sources(folder: Path, placement: str) -> list[Source]:
 
 
 def read(source: Source) -> Iterator[Raw]:
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(io.BytesIO(text.read_bytes(source)))
-        readings = np.asarray(content["sensor_readings"], np.float64)
-    except (ValueError, KeyError, NotImplementedError, TypeError) as e:
-        raise DataError(f"{source.name} is not the published MATLAB file ({e}).") from e
+    (readings,) = matlab(source, "sensor_readings")
     x = source.extra
     activity = ACTIVITIES[x["activity"] - 1]
     yield Raw(
@@ -52,7 +44,7 @@ def read(source: Source) -> Iterator[Raw]:
         subject=str(x["subject"]),
         session=f"a{x['activity']}t{x['trial']}",
         placement=source.placement,
-        acceleration=readings[:, :3],
+        acceleration=readings[:, :3].astype(np.float64),
         unit="g",
         convention="android",
         rate_hz=100.0,

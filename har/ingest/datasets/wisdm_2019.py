@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Finding, Raw, Source, runs
 
@@ -32,7 +32,7 @@ _NAMES = ("subject", "code", "time_ns", "x", "y", "z")
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "wisdm-2019")
     found = []
-    for member in text.members(path, ".txt"):
+    for member in content.members(path, ".txt"):
         match = _MEMBER.match(member)
         if match and match[1] == DEVICES[placement]:
             found.append(Source(path, member, placement, {"subject": match[2]}))
@@ -40,7 +40,7 @@ def sources(folder: Path, placement: str) -> list[Source]:
 
 
 def read(source: Source) -> Iterator[Raw]:
-    data = text.read_bytes(source)
+    data = content.read_bytes(source)
     columns, skipped = text.read_columns(
         data.replace(b";", b""),
         names=_NAMES,

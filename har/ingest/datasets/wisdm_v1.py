@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source, runs
 
@@ -23,11 +23,11 @@ _NAMES = ("user", "activity", "time_ns", "x", "y", "z")
 
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "wisdm-v1.1")
-    return [Source(path, m, placement) for m in text.members(path, MEMBER)]
+    return [Source(path, m, placement) for m in content.members(path, MEMBER)]
 
 
 def read(source: Source) -> Iterator[Raw]:
-    data = text.read_bytes(source).replace(b"\r", b"").replace(b",;", b";")
+    data = content.read_bytes(source).replace(b"\r", b"").replace(b",;", b";")
     columns, skipped = text.read_columns(
         data.replace(b";", b"\n"),
         names=_NAMES,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.decimals import numbers
 from har.ingest.formats import tables
 from har.ingest.formats.format import Format, Head, Hints
@@ -42,7 +42,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     time = _time(head)
     assert time is not None
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         names=head.names,
         include=[time, *axes],
         types=dict.fromkeys([time, *axes], "float64"),

@@ -134,13 +134,12 @@ def beside(source: Source, name: str) -> Source:
 
 def small_table(source: Source) -> list[dict[str, str]]:
     """Rows of a small sidecar file; empty if it is not there."""
-    from har.ingest import text
+    from har.ingest import content
 
     try:
-        content = decode(text.read_bytes(source))
+        lines = decode(content.read_bytes(source)).splitlines()
     except (DataError, FileNotFoundError, NotADirectoryError):
         return []
-    lines = content.splitlines()
     if not lines:
         return []
     delimiter = max(",;\t", key=lines[0].count)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import clock
+from har.ingest import dates, time_columns
 from har.ingest.decimals import numbers
 from har.ingest.formats import long_form, sensors
 from har.ingest.formats.format import Head
@@ -23,16 +23,15 @@ _SUBJECT = re.compile(r"(subject|participant|user|person|who)(_?(id|name|nr|no))
 def columns(head: Head) -> Columns | None:
     """The columns of a table whose header or values name them plainly, or None."""
     try:
-        return told(head, lambda names: beginning(head, names))[0]
+        return told(head)[0]
     except DataError:
         return None
 
 
-def told(
-    head: Head, rows: Callable[[Sequence[str]], np.ndarray], *, linear: bool = False
-) -> tuple[Columns | None, str]:
+def told(head: Head, *, linear: bool = False) -> tuple[Columns | None, str]:
     """The columns of a table, and why they are taken where that is worth saying."""
-    triple, why = sensors.choose(candidates(head), lambda t: rows(t.names), linear=linear)
+    found = candidates(head)
+    triple, why = sensors.choose(found, lambda t: beginning(head, t.names), linear=linear)
     if triple is None:
         return None, ""
 
@@ -40,7 +39,7 @@ def told(
         return next((c for c in head.columns if pattern.fullmatch(c)), None)
 
     x, y, z = triple.names
-    time, label, subject = clock.column(head.columns), first(_LABEL), first(_SUBJECT)
+    time, label, subject = time_columns.column(head.columns), first(_LABEL), first(_SUBJECT)
     return Columns(time=time, x=x, y=y, z=z, label=label, subject=subject), why
 
 
@@ -68,6 +67,16 @@ def unit(named: Columns, head: Head) -> Unit | None:
     units = dict(zip(head.columns, head.header.units, strict=False))
     said = sensors.acceleration_unit(named.x)
     return said or sensors.acceleration_unit(f"({units.get(named.x, '')})")
+
+
+def date_column(head: Head, time: str | None) -> str | None:
+    """The column of the dates whose times of day are in the time column."""
+    if time not in head.names or not head.header.rows:
+        return None
+    row = head.header.rows[0]
+    first = dict(zip(head.names, row, strict=False))
+    named = (c for c in head.columns if time_columns.DATE.fullmatch(c) and c != time)
+    return next((c for c in named if dates.is_apart(first.get(c, ""), first.get(time, ""))), None)
 
 
 def sensor_column(head: Head, named: Columns) -> str | None:

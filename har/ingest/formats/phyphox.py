@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.decimals import numbers
 from har.ingest.formats import tables
 from har.ingest.formats.format import Format, Head, Hints, beside, small_table
@@ -67,7 +67,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     axes = _axes(head)
     wanted = ["Time (s)", axes["x"], axes["y"], axes["z"]]
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         names=head.names,
         include=wanted,
         types=dict.fromkeys(wanted, "float64"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.formats import tables
 from har.ingest.formats.format import Format, Head, Hints
 from har.ingest.raw import Convention, Gravity, Raw, Source, Unit
@@ -36,7 +36,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     axes, unit, gravity = found
     time = head.columns[0]
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         names=head.names,
         include=[time, *axes],
         types=dict.fromkeys(axes, "float64"),

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import clock, text
+from har.ingest import clock, content, text
 from har.ingest.decimals import numbers
 from har.ingest.formats import sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, beside, small_table
@@ -75,7 +75,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     names = {c.lower(): c for c in head.columns}
     axes = [names[a] for a in "xyz"]
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         names=head.names,
         include=[names["time"], names["seconds_elapsed"], *axes],
         types={names["seconds_elapsed"]: "float64", **dict.fromkeys(axes, "float64")},
@@ -152,7 +152,7 @@ def _gravity(source: Source, time_s: np.ndarray) -> np.ndarray | None:
     beside_it = beside(source, "Gravity.csv")
     try:
         columns, _ = text.read_columns(
-            text.read_bytes(beside_it),
+            content.read_bytes(beside_it),
             include=["seconds_elapsed", "x", "y", "z"],
             types=dict.fromkeys(["seconds_elapsed", "x", "y", "z"], "float64"),
             where=beside_it.name,
@@ -201,7 +201,7 @@ def is_wrist(head: Head) -> bool:
 def read_wrist(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     """`WristMotion.csv`: acceleration and gravity apart, in g and iOS's sign, or standardised."""
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         names=head.names,
         include=["seconds_elapsed", *_WRIST],
         types=dict.fromkeys(["seconds_elapsed", *_WRIST], "float64"),

@@ -39,6 +39,8 @@ _BY_UNIT = [(u, re.compile(rf"(?<![a-z])({p})(?![a-z])", re.IGNORECASE)) for u, 
 _G = re.compile(r"[(\[{]\s*gs?\s*[)\]}]|(?<=[xyz])[-_. ]gs?$", re.IGNORECASE)
 _LINEAR = re.compile(r"lin[a-z]*|[a-z]*user[a-z]*|free[a-z]*|without|removed|lacc", re.IGNORECASE)
 _PLAIN = {"axis", "value", "values", "data", "sensor", "imu", "raw"}
+_AXES = (("x", "y", "z"), ("v", "ml", "ap"), ("0", "1", "2"), ("1", "2", "3"))
+"""Names of x, y and z: also vertical, mediolateral and anteroposterior, and numbers."""
 # What two ranges or treatments of one sensor differ by. Left and right, or 1 and 2, are two.
 _VARIANT = re.compile(
     r"ln|wr|low|wide|high|noise|range|raw|un?cal[a-z]*|filtered|total|including|gravity|\d+g|g|acc"
@@ -124,46 +126,55 @@ def triples(names: Sequence[str], units: Sequence[str] = ()) -> list[Triple]:
     units : sequence of str, optional
         Of each column, from a line of their own.
     """
-    groups: dict[tuple[int, str], dict[str, int]] = {}
+    groups: dict[tuple[int, int, str], dict[str, int]] = {}
     for i, name in enumerate(names):
-        for level, at in _axis_places(name):
-            template = f"{name[:at]}\0{name[at + 1 :]}".lower()
-            groups.setdefault((level, template), {}).setdefault(name[at].lower(), i)
+        for level, of, start, end in _axis_places(name):
+            template = f"{name[:start]}\0{name[end:]}".lower()
+            axes = groups.setdefault((level, of, template), {})
+            axes.setdefault(name[start:end].lower(), i)
     found: dict[int, Triple] = {}
     taken: set[int] = set()
-    for (_, template), axes in sorted(groups.items(), key=lambda g: g[0][0]):
-        if len(axes) < 3 or taken & set(axes.values()):
+    for (_, of, template), axes in sorted(groups.items(), key=lambda g: g[0][:2]):
+        numbered = _AXES[of][1].isdigit()
+        if axes.keys() != set(_AXES[of]) or taken & set(axes.values()):
             continue
-        taken |= set(axes.values())
-        x = axes["x"]
+        x, y, z = (axes[a] for a in _AXES[of])
         unit = unit_in(names[x]) or (unit_in(f"({units[x]})") if x < len(units) else None)
         said = words(_without_unit(template, names[x]))
+        if numbered:
+            said = tuple("value" if w in {"v", "val"} else w for w in said)
         kind = kind_of(said)
         if unit is not None and kind is None:
             kind = OTHER if unit == "other" else ACCELERATION
-        columns = (names[x], names[axes["y"]], names[axes["z"]])
         known: Unit | None = unit if unit != "other" else None  # type: ignore[assignment]
-        found[min(axes.values())] = Triple(columns, said, kind, known)
+        triple = Triple((names[x], names[y], names[z]), said, kind, known)
+        if numbered and kind is None and not (said and triple.plain):
+            continue  # of anything
+        taken |= set(axes.values())
+        found[min(axes.values())] = triple
     return [found[i] for i in sorted(found)]
 
 
-def _axis_places(name: str) -> Iterable[tuple[int, int]]:
-    """Where an axis may stand: as a word of its own, last in a word, first in a word."""
+def _axis_places(name: str) -> Iterable[tuple[int, int, int, int]]:
+    """Where an axis may stand: as a word of its own, last in a word, first in a word.
+
+    With its rank, the place of its kind in `_AXES`, and its ends.
+    """
     for match in _WORD.finditer(name):
-        word = match[0].lower()
-        if word in {"x", "y", "z"}:
-            yield 0, match.start()
-            continue
-        if word[-1] in "xyz":
-            yield 1, match.end() - 1
-        if word[0] in "xyz":
-            yield 2, match.start()
+        word, (start, end) = match[0].lower(), match.span()
+        for of, axes in enumerate(_AXES):
+            if word in axes or (word.isdigit() and axes[1].isdigit()):
+                yield of, of, start, end
+        if len(word) > 1 and word[-1] in "xyz":
+            yield 4, 0, end - 1, end
+        if len(word) > 1 and word[0] in "xyz":
+            yield 5, 0, start, start + 1
 
 
 def _without_unit(template: str, name: str) -> str:
     """The names' common part with its words told apart as in one of them."""
-    at = template.index("\0")
-    rest = f"{name[:at]} {name[at + 1 :]}"
+    before, after = template.split("\0")
+    rest = f"{name[: len(before)]} {name[len(name) - len(after) :]}"
     for _, pattern in _BY_UNIT:
         rest = pattern.sub(" ", rest)
     return _G.sub(" ", rest)

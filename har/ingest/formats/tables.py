@@ -5,18 +5,18 @@ from __future__ import annotations
 import io
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from har.errors import DataError, did_you_mean
-from har.ingest import clock, text
+from har.ingest import clock, content, text
 from har.ingest.decimals import numbers
 from har.ingest.formats import guess, long_form, sensors
 from har.ingest.formats.format import Format, Head, Hints
-from har.ingest.formats.headers import Header
+from har.ingest.formats.headers import LOOKED_AT, Header
 from har.ingest.raw import (
     ANOTHER_SENSOR,
     REPEATED_HEADER,
@@ -55,16 +55,19 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     whole = None
     if head.data[:4] == b"PAR1":
         whole = _parquet(source)
-        head = replace(head, header=Header(columns=tuple(whole)))
+        first = (map(str, column[:LOOKED_AT]) for column in whole.values())
+        rows = tuple(zip(*first, strict=True))
+        head = replace(head, header=Header(tuple(whole), n_fields=len(whole), rows=rows))
     findings: list[Finding] = []
     linear = hints.table.gravity == "removed"
     columns = hints.columns
     if columns is None:
-        columns, why = _told(source, head, whole, linear=linear)
+        columns, why = _told(source, head, linear=linear)
         if why:
             findings.append(Finding("sensor", "info", "fixed", why, source.name))
-    sensor = None if whole else guess.sensor_column(head, columns)
-    table, rejected = (whole, {}) if whole else _delimited(source, head, columns, sensor)
+    sensor = guess.sensor_column(head, columns)
+    days = guess.date_column(head, columns.time)
+    table, rejected = (whole, {}) if whole else _delimited(source, head, columns, sensor, days)
     axes = [columns.x, columns.y, columns.z]
     for wanted in (*axes, columns.time, columns.label, columns.subject):
         if wanted is not None and wanted not in table:
@@ -72,6 +75,8 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
                 f"{source.name}: no column {wanted!r}{did_you_mean(wanted, table)} "
                 f"It has: {', '.join(head.names)}."
             )
+    if days is not None and columns.time is not None:
+        table[columns.time] = _texts(table[days]) + " " + _texts(table[columns.time])
     if sensor is not None:
         table, found = _one_sensor(source, table, sensor, axes, linear=linear)
         findings += found
@@ -99,18 +104,10 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     )  # fmt: skip
 
 
-def _told(
-    source: Source, head: Head, whole: dict[str, np.ndarray] | None, *, linear: bool
-) -> tuple[Columns, str]:
+def _told(source: Source, head: Head, *, linear: bool) -> tuple[Columns, str]:
     """The columns that the header or the values name, and why they are taken."""
-
-    def rows(names: Sequence[str]) -> np.ndarray:
-        if whole is None:
-            return guess.beginning(head, names)
-        return np.column_stack([numbers(whole[n]) for n in names])
-
     try:
-        columns, why = guess.told(head, rows, linear=linear)
+        columns, why = guess.told(head, linear=linear)
     except DataError as e:
         raise DataError(f"{source.name}: {e}") from e
     if columns is None:
@@ -213,13 +210,17 @@ def stretches(
 
 
 def _delimited(
-    source: Source, head: Head, columns: Columns, sensor: str | None
+    source: Source, head: Head, columns: Columns, sensor: str | None, days: str | None
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     names = head.names
-    wanted = [c for c in dict.fromkeys((*columns.model_dump().values(), sensor)) if c in names]
+    wanted = [
+        c for c in dict.fromkeys((*columns.model_dump().values(), sensor, days)) if c in names
+    ]
     types = {c: "dictionary" for c in (columns.label, columns.subject, sensor) if c}
     types |= dict.fromkeys((columns.x, columns.y, columns.z), "float64")
-    data, repeated = _without_headers(text.read_bytes(source), head.header)
+    if days is not None and columns.time is not None:
+        types |= {days: "string", columns.time: "string"}
+    data, repeated = _without_headers(content.read_bytes(source), head.header)
     table, skipped = text.read_columns(
         data,
         names=names,
@@ -240,7 +241,7 @@ def texts(source: Source, head: Head) -> tuple[dict[str, np.ndarray], int]:
         return {name: _texts(column) for name, column in _parquet(source).items()}, 0
     h = head.header
     table, skipped = text.read_columns(
-        text.read_bytes(source), names=head.names, types=dict.fromkeys(head.names, "string"),
+        content.read_bytes(source), names=head.names, types=dict.fromkeys(head.names, "string"),
         delimiter=h.delimiter, decimal=h.decimal, skip_rows=h.skip_rows, where=source.name,
     )  # fmt: skip
     return {name: _texts(column) for name, column in table.items()}, skipped
@@ -263,7 +264,7 @@ def _parquet(source: Source) -> dict[str, np.ndarray]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(io.BytesIO(text.read_bytes(source)), use_threads=False)
+        table = pq.read_table(io.BytesIO(content.read_bytes(source)), use_threads=False)
     except (pa.ArrowInvalid, OSError) as e:
         raise DataError(f"{source.name}: not a whole Parquet file ({e}).") from e
     return {n: table[n].to_numpy(zero_copy_only=False) for n in table.column_names}

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import text
+from har.ingest import content, text
 from har.ingest.formats import cwa, geneactiv, sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, NotAcceleration, decode
 from har.ingest.raw import Finding, Raw, Source, runs
@@ -81,7 +81,7 @@ def is_cwa(head: Head) -> bool:
 
 def read_cwa(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
     """Damaged blocks are left out; the whole ones on either side become recordings of their own."""
-    data = text.read_bytes(source)
+    data = content.read_bytes(source)
     whole, fields = cwa.blocks(data)
     if not whole.any():
         raise DataError(f"{source.name}: not one whole block of data in it.")
@@ -114,7 +114,7 @@ def is_geneactiv(head: Head) -> bool:
 
 def read_geneactiv(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
     """Pages of 300 samples; those that are damaged or broke off are left out."""
-    data = text.read_bytes(source)
+    data = content.read_bytes(source)
     header, found = geneactiv.pages(data)
     whole = sum(page is not None for page in found)
     if not whole:
@@ -180,7 +180,7 @@ def read_gt3x(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
         from pygt3x.reader import FileReader
     except ImportError as e:
         raise DataError(f"{source.name} needs pygt3x. {_INSTALL}") from e
-    data = text.read_bytes(source)
+    data = content.read_bytes(source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -237,7 +237,7 @@ def read_actigraph_csv(source: Source, head: Head, hints: Hints) -> Iterator[Raw
     if len(axes) != 3:
         raise DataError(f"{source.name}: no three axes in it; its columns are {', '.join(names)}.")
     columns, skipped = text.read_columns(
-        text.read_bytes(source),
+        content.read_bytes(source),
         names=names,
         include=axes,
         types=dict.fromkeys(axes, "float64"),
