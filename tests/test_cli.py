@@ -112,6 +112,21 @@ def test_models_prints_the_registry_exactly():
     assert lines[-1].startswith("Parameters for windows of 128 samples and 6 activities")
 
 
+def test_a_models_card_shows_what_can_be_set():
+    from har.models import registry
+    from har.models.ranges import MEANING
+
+    result = CliRunner().invoke(main, ["models", "lstm"])
+    assert result.exit_code == 0, result.output
+    assert "units       64         size of the recurrent state" in result.output
+    assert "searched: last, mean, max, mean_max, attention" in result.output
+    assert max(map(len, result.output.splitlines()[2:])) <= 80
+    result = CliRunner().invoke(main, ["models", "lsmt"])
+    assert result.exit_code == 1
+    assert "did you mean 'lstm'?" in result.stderr
+    assert {p for n in registry.names() for p in registry.get(n).defaults} <= set(MEANING)
+
+
 def test_a_dry_run_says_what_would_run_and_does_nothing(workspace):
     result = CliRunner().invoke(main, ["run", "watch", "--dry-run"])
     assert result.exit_code == 0, result.output

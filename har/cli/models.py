@@ -13,21 +13,42 @@ STEPS, CLASSES = 128, 6
 
 
 @click.command()
+@click.argument("name", required=False)
 @options.as_json
-def models(as_json: bool) -> None:
-    """List the models that a pipeline can name, with their parameter counts.
+def models(name: str | None, as_json: bool) -> None:
+    """List the models that a pipeline can name; of NAME, the parameters that it has.
 
     \b
     Example:
-      har models --json
+      har models
+      har models lstm
     """
     from har.models import registry
 
-    rows = registry.rows(STEPS, CLASSES)
+    if name is not None:
+        registry.get(name)  # an unknown one is refused, with the nearest that exists
+    rows = [r for r in registry.rows(STEPS, CLASSES) if name in (None, r["name"])]
     if as_json:
         output.echo_json(rows)
     else:
-        click.echo(table(rows))
+        click.echo(table(rows) if name is None else card(rows[0]))
+
+
+def card(row: Mapping[str, Any]) -> str:
+    """A model's parameters with their defaults, and how a pipeline file gives them."""
+    from har.models.ranges import MEANING
+
+    count = f"{row['parameters']:,} weights for" if row["parameters"] else "its size follows"
+    lines = [f"{row['name']}: {row['summary']}", row["paper"], "",
+             f"{'parameter':<11} {'default':<10} meaning"]  # fmt: skip
+    for name, default in row["defaults"].items():
+        lines.append(f"{name:<11} {default!s:<10} {MEANING.get(name, '')}".rstrip())
+        if name in row["space"]:
+            lines.append(f"{'':<22} searched: {row['space'][name]}")
+    name, default = list(row["defaults"].items())[-1]
+    lines += ["", f"In a pipeline file: models: [{{{row['name']}: {{{name}: {default}}}}}]",
+              f"With these defaults {count} windows of {STEPS} samples and {CLASSES} activities."]  # fmt: skip
+    return "\n".join(lines)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:

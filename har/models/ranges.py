@@ -22,6 +22,9 @@ class Choice:
     def has(self, value: Any) -> bool:
         return value in self.options
 
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.options))
+
 
 @dataclass(frozen=True)
 class Whole:
@@ -33,6 +36,9 @@ class Whole:
 
     def has(self, value: Any) -> bool:
         return self.low <= value <= self.high and (value - self.low) % self.step == 0
+
+    def __str__(self) -> str:
+        return f"{self.low} to {self.high}"
 
 
 @dataclass(frozen=True)
@@ -46,10 +52,33 @@ class Real:
     def has(self, value: Any) -> bool:
         return self.low <= value <= self.high
 
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g}"
+
 
 Range = Choice | Whole | Real
 Space = Mapping[str, Range]
 """By parameter."""
+
+MEANING = {
+    "channels": "what the network sees of x, y and z",
+    "units": "size of the recurrent state",
+    "layers": "recurrent layers on top of each other",
+    "front": "convolutions below: of each channel (axes) or of all (joint)",
+    "filters": "of each convolution",
+    "frame": "samples, or outputs of the front, that are one step",
+    "head": "what is made of the states of all steps",
+    "kernel": "steps that a convolution sees",
+    "blocks": "convolutions, each of which halves time",
+    "dropout": "share of the features that is left out while training",
+    "shares": "features of each of the 84 kernels",
+    "modules": "inception modules",
+    "bottleneck": "channels before each module",
+    "trees": "in the forest",
+    "min_leaf": "windows in a leaf, at least",
+    "kernels": "random convolutions",
+}
+"""Of the parameters, in a line, for `har models`."""
 
 CHANNELS = Choice(tuple(N_CHANNELS))
 DROPOUT = Real(0.0, 0.6)

@@ -103,6 +103,7 @@ def rows(steps: int, classes: int) -> list[dict[str, Any]]:
             "summary": spec.summary,
             "paper": spec.paper,
             "defaults": spec.defaults,
+            "space": {name: str(values) for name, values in spec.space.items()},
         }
         for spec in map(get, names())
     ]
