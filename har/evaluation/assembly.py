@@ -106,7 +106,9 @@ def assemble(
             folds=len(folds),
             fold_sizes=[len(f["validation"]) for f in folds],
         ),
-        headline=protocol.headline(pipeline, selected, entries, comparisons, each_fold),
+        headline=protocol.headline(
+            pipeline, selected, entries, comparisons, each_fold, untrained(pipeline, windows, folds)
+        ),
         statistics=protocol.cautions(len(tested), len(comparisons), pipeline)
         + ([protocol.nested(each_fold)] if each_fold else [])
         + ([protocol.aligned(aligned)] if aligned else []),
@@ -128,6 +130,24 @@ def assemble(
         critical_difference=diagram,
         leakage=Leakage.model_validate({"ok": proof["ok"], "folds": proof["folds"]}),
     )
+
+
+def untrained(
+    pipeline: Pipeline, windows: Windows, folds: Sequence[Mapping[str, Sequence[str]]]
+) -> dict[str, list[str]]:
+    """Activities of people in whose fold nobody trains them."""
+    if pipeline.split.scheme == "sessions":  # people are in all parts
+        return {}
+    trains = ("train", "validation") if pipeline.training.refit else ("train",)
+    found: dict[str, list[str]] = {}
+    for fold in folds:
+        known = windows.labels[np.isin(windows.subjects, [s for p in trains for s in fold[p]])]
+        tested = np.isin(windows.subjects, list(fold["test"]))
+        alone = tested & ~np.isin(windows.labels, known)
+        for label in np.unique(windows.labels[alone]):
+            people = np.unique(windows.subjects[alone & (windows.labels == label)])
+            found.setdefault(windows.activities[label], []).extend(people.tolist())
+    return found
 
 
 def _aligned(windows: Windows, people: Sequence[str]) -> Aligned | None:

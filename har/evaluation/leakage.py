@@ -7,7 +7,6 @@ carries is held against statistics recomputed from the training windows of its f
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from har.errors import LeakageError
+from har.evaluation import repeats
 from har.evaluation.scaler import Moments, Scaler, difference
 from har.signal.windows import Windows
 
@@ -101,89 +101,6 @@ def _covered(spans: np.ndarray) -> int:
     return int(np.maximum(ends - np.maximum(spans[:, 0], before), 0).sum())
 
 
-@dataclass(frozen=True)
-class Content:
-    """Hashes of stretches of raw signal, one window long.
-
-    windows : uint64, shape (n_windows,), of each window; 0 where the signal does not vary.
-    runs : uint64, shape (n_runs,), of stretches that begin where the signal itself says, and
-    rows : int64, shape (n_runs,), where in the stored samples they begin. A copy of a recording
-    that begins a little earlier or later has the same runs, though no equal window.
-    """
-
-    windows: np.ndarray
-    runs: np.ndarray
-    rows: np.ndarray
-    starts: np.ndarray
-    length: int
-
-    def seen_by(self, index: np.ndarray) -> np.ndarray:
-        """Hashes of all stretches inside the windows of one part."""
-        n = int(max(self.starts.max(initial=0), self.rows.max(initial=0))) + self.length + 1
-        edges = np.zeros(n + 1, dtype=np.int64)
-        np.add.at(edges, self.starts[index], 1)
-        np.add.at(edges, self.starts[index] + self.length, -1)
-        outside = np.concatenate([[0], np.cumsum(np.cumsum(edges[:-1]) == 0)])
-        inside = outside[self.rows + self.length] == outside[self.rows]
-        return np.unique(np.concatenate([self.windows[index], self.runs[inside]]))
-
-
-def content(samples: np.ndarray, starts: np.ndarray, length: int) -> Content:
-    """Hash windows and stretches of raw signal by what is in them.
-
-    Parameters
-    ----------
-    samples : ndarray of float32, shape (N, 3)
-    starts : ndarray of int64, shape (n_windows,)
-    length : int
-        Of a window, lead-in included, in samples.
-    """
-    samples = np.ascontiguousarray(samples, dtype=np.float32)
-    change = np.zeros(len(samples) + 1, dtype=np.int64)
-    if len(samples) > 1:
-        change[2:] = np.cumsum((samples[1:] != samples[:-1]).any(axis=1))
-
-    def hashed(rows: np.ndarray) -> np.ndarray:
-        out = np.zeros(len(rows), dtype=np.uint64)
-        for i, row in enumerate(rows.tolist()):
-            # a sensor that is stuck looks alike on everybody: that is no sign of a copy
-            if change[row + length] - change[row + 1] > 0:
-                digest = hashlib.blake2b(samples[row : row + length].data, digest_size=8).digest()
-                out[i] = int.from_bytes(digest, "little") | 1
-        return out
-
-    rows = _anchors(samples)
-    rows = rows[rows + length <= len(samples)]
-    return Content(hashed(starts), hashed(rows), rows, np.asarray(starts), length)
-
-
-def _anchors(samples: np.ndarray) -> np.ndarray:
-    """About one row in 32, chosen by the values around it alone."""
-    if len(samples) < 4:
-        return np.zeros(0, dtype=np.int64)
-    bits = samples.view(np.uint32).astype(np.uint64)
-    mixed = bits @ np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
-    mixed ^= mixed >> np.uint64(29)
-    gram = mixed[:-3] * np.uint64(3) + mixed[1:-2] * np.uint64(5) + mixed[2:-1] * np.uint64(7)
-    gram = (gram + mixed[3:]) * np.uint64(0xBF58476D1CE4E5B9)
-    return np.flatnonzero((gram >> np.uint64(59)) == 0)
-
-
-def duplicate_windows(seen: Sequence[np.ndarray]) -> int:
-    """Window-long stretches of signal that occur in more than one part.
-
-    Parameters
-    ----------
-    seen : sequence of ndarray of uint64
-        From `Content.seen_by`, one per part.
-    """
-    total = 0
-    for a, b in combinations(seen, 2):
-        both = np.intersect1d(a, b, assume_unique=True)
-        total += int((both != 0).sum())
-    return total
-
-
 # The proof -------------------------------------------------------------------------------------
 
 
@@ -208,11 +125,13 @@ def prove(
         no model of the fold has one)), `problems` (sentences).
     """
     _, recording = np.unique(windows.recordings, return_inverse=True)
-    hashes = content(windows.samples, windows.starts, windows.n_raw)
+    hashes = repeats.content(windows.samples, windows.starts, windows.n_raw)
+    near = repeats.near_copies(windows)
     folds, problems = [], []
     for fold in sorted({j.fold for j in jobs}):
         mine = [j for j in jobs if j.fold == fold]
         people: set[str] = set()
+        copied: set[tuple[str, str]] = set()
         samples = duplicates = 0
         # Jobs of a fold use the same windows, unless something is wrong: look at each distinct use.
         distinct = {tuple(j.part(p).tobytes() for p in PARTS): j for j in mine}
@@ -221,7 +140,11 @@ def prove(
             samples = max(
                 samples, shared_samples([(recording[i], windows.spans[i]) for i in parts])
             )
-            duplicates = max(duplicates, duplicate_windows([hashes.seen_by(i) for i in parts]))
+            duplicates = max(
+                duplicates, repeats.duplicate_windows([hashes.seen_by(i) for i in parts])
+            )
+            seen = [set(windows.recordings[i].tolist()) for i in parts] if near else []
+            copied |= {pair for pair in near if repeats.apart(pair, seen)}
             people |= set(shared_subjects(windows.subjects[i].tolist() for i in parts))
         for job in mine:
             for names in (job.subjects, job.record):
@@ -239,12 +162,16 @@ def prove(
             "fold": fold,
             "shared_subjects": sorted(people),
             "shared_samples": samples,
-            "duplicate_windows": duplicates,
+            "duplicate_windows": max([duplicates, *(near[pair] for pair in copied)]),
             "scaler_max_abs_diff": max(scalers, default=None),
             "early_stopping_max_abs_diff": max((abs(a - b) for a, b, _ in stopping), default=None),
         }
         folds.append(row)
         problems += _problems(row, same_people) + _chosen_elsewhere(mine)
+        problems += [
+            f"fold {fold}: {a} and {b} hold the same movement, in two parts."
+            for a, b in sorted(copied)
+        ]
     return {"ok": not problems, "folds": folds, "problems": problems}
 
 

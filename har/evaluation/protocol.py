@@ -178,6 +178,7 @@ def headline(
     models: Mapping[str, ModelScores],
     comparisons: Sequence[Comparison],
     each_fold: Nested | None,
+    untrained: Mapping[str, Sequence[str]],
 ) -> list[str]:
     """The first lines of the report: what to ship, and what speaks against it.
 
@@ -190,6 +191,8 @@ def headline(
     comparisons : sequence of Comparison
         Of the selected model.
     each_fold : Nested or None
+    untrained : mapping
+        Activities that some people are tested on whose fold has nobody to train them.
     """
     if selected is None:
         return ["No model is selected: none that can be exported finished all of its jobs."]
@@ -233,6 +236,12 @@ def headline(
             + (" ({:.3f} to {:.3f})." if over else ".").format(*over or ())
         )
     lines.append(text)
+    if untrained:
+        who = "; ".join(f"{name} ({', '.join(people)})" for name, people in untrained.items())
+        lines.append(
+            f"Nobody who trains in the fold that tests them does what these people do: {who}. "
+            "Its recall there is 0, and macro-F1 counts it as it counts the other activities."
+        )
     if sessions:
         lines.append("These are other recordings of the same people: nothing is said of others.")
     failed = {n: len(m.failed_jobs) for n, m in models.items() if m.failed_jobs}

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from har.config import WindowsConfig
 from har.errors import ConfigError, DataError, HarError
 from har.ingest import datasets, discovery, intervals, label_files, resolution
 from har.ingest.datasets.dataset import Dataset
-from har.ingest.examine import labels, timing
+from har.ingest.examine import timing
+from har.ingest.examine.corpus import Corpus
 from har.ingest.examine.treat import FALLBACK_RATE_HZ
 from har.ingest.formats.format import Head, NotAcceleration
 from har.ingest.raw import Finding, Raw, Source
 from har.ingest.repair import Repaired, repair_source
 from har.own_recordings import Labels, Table
 from har.pipeline_file import load
+
+WINDOWS = WindowsConfig()
+"""Into which recordings are cut if no pipeline file says otherwise."""
 
 UNKNOWN = "unknown"
 MIXED = "mixed"
@@ -83,6 +88,8 @@ class Report:
     activities: dict[str, set[str]]
     head: Head | None = None
     """The beginning of a plain table, read or not, with the header that most of them have."""
+    window_s: float = 0.0
+    """A length of windows that suits the bouts."""
     labels: str = ""
     """`dataset.labels.path` for files of labelled intervals that nothing was said of."""
 
@@ -132,10 +139,10 @@ def check(
     if path.suffix in {".yaml", ".yml"}:
         pipeline = load(path)
         if isinstance(pipeline.dataset, Table):
-            return _own(pipeline.dataset, root, path.as_posix(), on_progress)
+            return _own(pipeline.dataset, root, path.as_posix(), on_progress, pipeline.windows)
         known = datasets.get(pipeline.dataset)
         return _published(known, known.folder(root / "data" / "raw"), pipeline.placement,
-                          path.as_posix(), on_progress)  # fmt: skip
+                          path.as_posix(), on_progress, pipeline.windows)  # fmt: skip
     if not path.exists():
         raise ConfigError(f"There is nothing at {path}.")
     if found := published_at(path):
@@ -168,18 +175,21 @@ def published_at(path: Path) -> tuple[Dataset, Path] | None:
 
 def _published(
     dataset: Dataset, folder: Path, placement: str | None, shown: str,
-    on_progress: Callable[[int, int], None],
+    on_progress: Callable[[int, int], None], windows: WindowsConfig = WINDOWS,
 ) -> Report:  # fmt: skip
     sources = dataset.sources(folder, dataset.placement(placement))
     read = _reading(sources, dataset.read, lambda _s: dataset.name, lambda s: s.name, on_progress)
-    report = _report(shown, read, [], [], None)
+    report = _report(shown, read, [], [], None, windows)
     if missing := dataset.missing(sources):
         message = f"Not in this copy: {', '.join(missing)}."
         report.whole.findings.append(Finding("missing", "info", "none", message, dataset.name))
     return report
 
 
-def _own(table: Table, root: Path, shown: str, on_progress: Callable[[int, int], None]) -> Report:
+def _own(
+    table: Table, root: Path, shown: str, on_progress: Callable[[int, int], None],
+    windows: WindowsConfig = WINDOWS,
+) -> Report:  # fmt: skip
     found = discovery.find(table, root)
     resolved = resolution.resolve(table, found.sources)
     used = []
@@ -193,7 +203,7 @@ def _own(table: Table, root: Path, shown: str, on_progress: Callable[[int, int],
         found.sources, read_one, lambda s: s.extra["format"], lambda s: s.extra["shown"],
         on_progress,
     )  # fmt: skip
-    report = _report(shown, read, found.rejected, found.not_used, table)
+    report = _report(shown, read, found.rejected, found.not_used, table, windows)
     if table.labels:
         files = [s.extra["labels"] for s in found.sources]
         report.whole.findings += intervals.left_over(files, table.labels, used)
@@ -229,12 +239,10 @@ def _reading(
 
 def _report(
     shown: str, read: Read, rejected: list[tuple[str, str]], not_used: list[tuple[str, str]],
-    table: Table | None,
+    table: Table | None, windows: WindowsConfig,
 ) -> Report:  # fmt: skip
     files: list[Checked] = []
-    people: dict[str, set[str]] = defaultdict(set)
-    subjects: set[str] = set()
-    hashes: dict[str, list[str]] = defaultdict(list)
+    corpus = Corpus(windows)
     for name, reason in rejected:
         finding = Finding("unreadable-file", "warning", "rejected", reason, name)
         files.append(Checked(name, findings=[finding]))
@@ -247,27 +255,21 @@ def _report(
             files.append(checked)
             continue
         for repaired in repair_source(outcome, SUPPOSED):
-            _examine(repaired, checked, people, hashes)
-            subjects.add(repaired.raw.subject)
+            _examine(repaired, checked, corpus)
         files.append(checked)
     whole = _together(shown, files)
-    whole.findings += labels.names(people)
-    whole.findings += labels.coverage(people, subjects - {""})
-    whole.findings += labels.twins(hashes)
+    whole.findings += corpus.findings()
     if not any(f.recordings for f in files):
         message = "No recording could be read here."
         whole.findings.insert(0, Finding("nothing", "error", "none", message, shown))
-    elif not people:
+    elif not corpus.people:
         message = "No activity is named anywhere: enough to predict on, not to train on."
         whole.findings.append(Finding("no-labels", "info", "none", message, shown))
-    return Report(whole, files, not_used, table, subjects - {""}, people)
+    subjects = corpus.subjects - {""}
+    return Report(whole, files, not_used, table, subjects, corpus.people, window_s=corpus.window_s)
 
 
-def _examine(
-    repaired: Repaired, checked: Checked, people: dict[str, set[str]], hashes: dict[str, list[str]]
-) -> None:
-    import hashlib
-
+def _examine(repaired: Repaired, checked: Checked, corpus: Corpus) -> None:
     raw, account = repaired.raw, repaired.account
     rate = timing.rate_hz(raw)
     _merge(checked, "unit", raw.unit)
@@ -275,16 +277,14 @@ def _examine(
     _merge(checked, "convention", raw.convention)
     if rate is not None and checked.rate_hz is None:
         checked.rate_hz = rate
-    for label, _, _ in raw.notes:
-        people[label].add(raw.subject)
+    corpus.subjects.add(raw.subject)
     checked.findings += account.findings
     checked.recordings += len(repaired.recordings)
     checked.samples_in += account.samples_in
     checked.kept += account.kept
     checked.rejected.update(account.rejected)
     for r in repaired.recordings:
-        key = hashlib.sha256(r.acceleration.tobytes()).hexdigest()
-        hashes[key].append(f"{raw.source}" if r.session == raw.session else f"{raw.source}~")
+        corpus.add(r, raw.source if r.session == raw.session else f"{raw.source}~")
 
 
 def _merge(checked: Checked, name: str, value: str | None) -> None:

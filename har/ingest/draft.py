@@ -39,11 +39,14 @@ def pipeline(report: Report, *, path: str) -> str:
             "split: {scheme: sessions, folds: 2}   # fewer than 3 people: says nothing of others"
         )
     known = f"   # found: {', '.join(activities)}" if activities else ""
+    short = any(f.code == "short-bouts" for f in report.findings())
+    why = "   # as short as bouts are" if short else ""
+    cut = f"{{length_s: {report.window_s:g}, overlap: 0.5, within: recording, label: majority, "
     return f"""# Written by `har data check`. Complete what says {FILL_IN}; then: har run FILE
 {dataset}activities: all{known}
 signal:
   rate_hz: {rate}
-windows: {{length_s: 2.56, overlap: 0.5, within: recording, label: majority, min_purity: 0.8}}
+windows: {cut}min_purity: 0.8}}{why}
 {split}
 models: [lstm, bilstm, gru, cnn]
 training: {{epochs: 15, batch_size: 64, seeds: [0], patience: 5}}

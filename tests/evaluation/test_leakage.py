@@ -325,3 +325,23 @@ def test_the_scaler_of_a_model_that_keras_saved(tmp_path):
     assert saved.kind == "raw"
     np.testing.assert_array_equal(saved.mean, mean)
     np.testing.assert_array_equal(saved.std, std)
+
+
+def test_a_near_copy_under_two_names(stored):
+    """Resampled and rounded, so that no sample is equal to another."""
+    w, folds, records = stored
+    trained, tested = folds[0]["train"][0], folds[0]["test"][0]
+    rng = np.random.default_rng(3)
+    t = np.arange(900) / 50
+    a = sum(rng.normal(0, 1, 3) * np.sin(2 * np.pi * f * t[:, None] + rng.uniform(0, 6, 3))
+            for f in np.arange(0.3, 3, 0.1))  # fmt: skip
+    samples, names, starts = np.array(w.samples), w.recordings.astype(object), w.starts.copy()
+    samples = np.concatenate([samples, a, np.round(a[200:], 1)]).astype(np.float32)
+    for who, begin in ((tested, len(w.samples)), (trained, len(w.samples) + 900)):
+        mine = np.flatnonzero(w.recordings == f"{who}/1/wrist")
+        starts[mine] = begin + np.linspace(0, 650, len(mine)).astype(int)
+    for record in records:
+        (record.folder / "model.keras").unlink()
+    w = dataclasses.replace(w, samples=samples, starts=starts, recordings=names.astype(str))
+    proof = fails(prove(w, folds, records), f"{trained}/1/wrist", "hold the same movement")
+    assert proof["folds"][0]["duplicate_windows"] >= 3

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from importlib import resources
 
@@ -300,7 +301,7 @@ def test_the_first_line_says_no_more_than_the_interval(tmp_path, difference, ci9
 
     def first(difference, ci95):
         other = row.model_copy(update={"difference": difference, "ci95": ci95})
-        return protocol.headline(r.config, r.selected, r.models, [other], r.nested)[0]
+        return protocol.headline(r.config, r.selected, r.models, [other], r.nested, {})[0]
 
     said = first(difference, ci95)
     assert said.startswith(f"extra_trees cannot be exported and {how} cnn")
@@ -319,6 +320,18 @@ def test_a_model_without_epochs_that_is_as_good_is_preferred_even_if_it_ships(tm
     assert solved.headline[0].startswith("rocket is selected")
     networks, _ = compare(tmp_path / "d", made.windows(), {"cnn": 0.72, "gru": 0.7})
     assert networks.headline[0].startswith("cnn is selected")
+
+
+def test_the_headline_says_of_an_activity_that_only_one_person_has_that_nobody_trained_it(tmp_path):
+    w = made.windows()
+    labels = w.labels.copy()
+    labels[(labels == 2) & (w.subjects != "4")] = 1  # only person 4 jumps
+    r, _ = compare(tmp_path, dataclasses.replace(w, labels=labels), {"cnn": 0.9})
+    assert any(
+        "does what these people do: jump (4). Its recall there is 0" in x for x in r.headline
+    )
+    sound, _ = compare(tmp_path / "b", w, {"cnn": 0.9})
+    assert not any("Nobody who trains" in x for x in sound.headline)
 
 
 def test_the_first_line_names_the_selected_where_it_is_better(compared):

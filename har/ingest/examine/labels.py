@@ -1,4 +1,4 @@
-"""What only a whole data set tells: names that differ by a slip, classes that few have, twins."""
+"""What only a whole data set tells: slips in names, classes that few have, short bouts, twins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
+from har.config import WindowsConfig
 from har.ingest.raw import Finding
+
+SHORTEST_S = 0.5
+"""Windows shorter than this are not proposed."""
 
 
 def names(labels: Iterable[str]) -> list[Finding]:
@@ -67,9 +73,62 @@ def coverage(people_of: Mapping[str, set[str]], subjects: set[str]) -> list[Find
             f"{label!r}: {len(people)} of {len(subjects)} people have it "
             f"(not {', '.join(absent[:6])}{' …' if len(absent) > 6 else ''})."
         )
+        if len(people) == 1:
+            message += (
+                " In the fold that tests them nobody in training has it: its recall is 0, and "
+                "macro-F1 counts it. Record it of others, or leave it out of activities."
+            )
         severity: Any = "warning" if few else "info"
         found.append(Finding("class-people", severity, "kept", message, "labels", len(absent)))
     return found
+
+
+def fills_s(bout_s: float, windows: WindowsConfig, *, alone_s: float | None = None) -> float:
+    """The longest window that a bout is sure to give, wherever the windows happen to start.
+
+    Parameters
+    ----------
+    bout_s : float
+    windows : WindowsConfig
+        Overlap and purity; the length is not used.
+    alone_s : float, optional
+        The length of the recording, if the bout begins with it, as the first window does.
+    """
+    purity = windows.min_purity
+    if windows.within == "annotation":
+        return bout_s
+    if alone_s is not None:
+        return min(bout_s / purity, alone_s)
+    # Starts of pure enough windows span bout − (2 purity − 1) length: at least a hop.
+    return bout_s / max(purity, 2 * purity - windows.overlap)
+
+
+def short_bouts(
+    filled_s: Mapping[str, list[float]], windows: WindowsConfig
+) -> tuple[list[Finding], float]:
+    """Activities of which most bouts give no window, and a length at which half of each do.
+
+    Parameters
+    ----------
+    filled_s : mapping
+        `fills_s` of each bout of each activity.
+    windows : WindowsConfig
+    """
+    half = {label: sorted(bouts)[len(bouts) // 2] for label, bouts in filled_s.items() if bouts}
+    short = sorted((s, label) for label, s in half.items() if s < windows.length_s)
+    if not short:
+        return [], windows.length_s
+    fitting_s = max(SHORTEST_S, np.floor(10 * short[0][0]) / 10)
+    named = ", ".join(f"{label!r} (windows of up to {s:.2g} s)" for s, label in short[:4])
+    message = (
+        f"At least half of the bouts of {named}{' …' if len(short) > 4 else ''} are too short to "
+        f"be sure of a window of {windows.length_s:g} s. windows.length_s: {fitting_s:g} suits "
+        "half of all activities' bouts."
+    )
+    lost = [label for s, label in short if s < fitting_s]
+    if lost:
+        message += f" Except {', '.join(map(repr, lost))}: leave them out of activities."
+    return [Finding("short-bouts", "warning", "kept", message, "labels", len(short))], fitting_s
 
 
 def twins(hashes: Mapping[str, list[str]]) -> list[Finding]:
@@ -83,3 +142,17 @@ def twins(hashes: Mapping[str, list[str]]) -> list[Finding]:
             )
             found.append(Finding("twin", "warning", "kept", message, "recordings", len(group)))
     return found
+
+
+def near_copies(pairs: Mapping[tuple[str, str], int]) -> list[Finding]:
+    """Recordings with the same movement: trimmed, rounded or resampled copies."""
+    return [
+        Finding(
+            "near-copy", "warning", "kept",
+            f"{a} and {b} hold the same movement ({n} peaks are alike): one recording under two "
+            "names, trimmed, rounded or resampled. Leave one out: a run refuses to train on the "
+            "one and test on the other.",
+            "recordings", 2,
+        )
+        for (a, b), n in pairs.items()
+    ]  # fmt: skip
