@@ -46,8 +46,11 @@ def card(row: Mapping[str, Any]) -> str:
         if name in row["space"]:
             lines.append(f"{'':<22} searched: {row['space'][name]}")
     name, default = list(row["defaults"].items())[-1]
-    lines += ["", f"In a pipeline file: models: [{{{row['name']}: {{{name}: {default}}}}}]",
-              f"With these defaults {count} windows of {STEPS} samples and {CLASSES} activities."]  # fmt: skip
+    lines += [
+        "",
+        f"In a pipeline file: models: [{{{row['name']}: {{{name}: {default}}}}}]",
+        f"With these defaults {count} windows of {STEPS} samples and {CLASSES} activities.",
+    ]
     return "\n".join(lines)
 
 

@@ -64,7 +64,7 @@ MEANING = {
     "channels": "what the network sees of x, y and z",
     "units": "size of the recurrent state",
     "layers": "recurrent layers on top of each other",
-    "front": "convolutions below: of each channel (axes) or of all (joint)",
+    "front": "convolutions below, of each channel or of all",
     "filters": "of each convolution",
     "frame": "samples, or outputs of the front, that are one step",
     "head": "what is made of the states of all steps",
