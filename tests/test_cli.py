@@ -119,7 +119,7 @@ def test_a_models_card_shows_what_can_be_set():
     result = CliRunner().invoke(main, ["models", "lstm"])
     assert result.exit_code == 0, result.output
     assert "units       64         size of the recurrent state" in result.output
-    assert "searched: last, mean, max, mean_max, attention" in result.output
+    assert "tried: last, mean, max, mean_max, attention" in result.output
     assert max(map(len, result.output.splitlines()[2:])) <= 80
     result = CliRunner().invoke(main, ["models", "lsmt"])
     assert result.exit_code == 1

@@ -44,7 +44,7 @@ def card(row: Mapping[str, Any]) -> str:
     for name, default in row["defaults"].items():
         lines.append(f"{name:<11} {default!s:<10} {MEANING.get(name, '')}".rstrip())
         if name in row["space"]:
-            lines.append(f"{'':<22} searched: {row['space'][name]}")
+            lines.append(f"{'':<22} tried: {row['space'][name]}")
     name, default = list(row["defaults"].items())[-1]
     lines += [
         "",
