@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from har.errors import did_you_mean
 
@@ -72,6 +72,15 @@ class Labels(Section):
         return path
 
 
+def _three(value: dict[str, Any]) -> dict[str, Any]:
+    if set(value) != {"x", "y", "z"}:
+        raise ValueError(f"needs x, y and z, got {', '.join(value) or 'none'}")
+    return value
+
+
+SixPositions = Annotated[dict[str, tuple[float, float]], AfterValidator(_three)]
+
+
 class Table(Section):
     """A user's own recordings, in place of the name of a data set."""
 
@@ -86,6 +95,14 @@ class Table(Section):
     rate_hz: float | None = Field(None, gt=0, description="for tables without a time column")
     unit: Literal["m/s2", "g", "mg"] | None = None
     counts_per_g: float | None = Field(None, gt=0, description="for raw counts, in place of unit")
+    zero: float | tuple[float, float, float] | None = Field(
+        None, description="counts that 0 g reads, where it is not 0: one number, or for x, y and z"
+    )
+    six_positions: SixPositions | None = Field(
+        None,
+        description="in place of counts_per_g and zero: for x, y and z the counts that an axis "
+        "reads when it points up (+1 g) and when it points down (−1 g)",
+    )
     gravity: Literal["present", "removed"] | None = None
     convention: Literal["android", "ios"] | None = None
     placement: str | None = None
@@ -94,9 +111,24 @@ class Table(Section):
     labels: Labels | None = Field(None, description="in place of labels beside the samples")
     null_label: Literal["drop", "keep"] = "drop"
 
-    @field_validator("counts_per_g")
-    @classmethod
-    def _one_scale(cls, value: float | None, info: ValidationInfo) -> float | None:
-        if value is not None and info.data.get("unit") is not None:
-            raise ValueError("counts_per_g takes the place of unit: give one of them")
-        return value
+    @model_validator(mode="after")
+    def _one_scale(self) -> Table:
+        given = [n for n in ("unit", "counts_per_g", "six_positions") if getattr(self, n)]
+        if len(given) > 1:
+            raise ValueError(f"{given[1]} takes the place of {given[0]}: give one of them")
+        if self.zero is not None and self.counts_per_g is None:
+            raise ValueError("zero is in counts: give counts_per_g, too")
+        if self.six_positions and any(up == down for up, down in self.six_positions.values()):
+            raise ValueError("six_positions: an axis reads the same up and down")
+        return self
+
+    @property
+    def scale(self) -> tuple[list[float], list[float]] | None:
+        """Counts per g and counts at 0 g, for x, y and z."""
+        if (six := self.six_positions) is not None:
+            ends = [six[axis] for axis in ("x", "y", "z")]
+            return [(up - down) / 2 for up, down in ends], [(up + down) / 2 for up, down in ends]
+        if self.counts_per_g is None:
+            return None
+        zero = self.zero or 0.0
+        return [self.counts_per_g] * 3, [*zero] if isinstance(zero, tuple) else [zero] * 3

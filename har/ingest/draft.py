@@ -15,8 +15,8 @@ FILL_IN = "FILL_IN"
 """What only the user knows."""
 
 SAID = (
-    "name", "pattern", "sidecar", "time_unit", "rate_hz", "counts_per_g", "subject", "activity",
-    "null_label",
+    "name", "pattern", "sidecar", "time_unit", "rate_hz", "counts_per_g", "zero", "six_positions",
+    "subject", "activity", "null_label",
 )  # fmt: skip
 """What a pipeline file that was examined may say, and goes on in the draft as it is."""
 
@@ -86,7 +86,7 @@ def _table_lines(report: Report, path: str) -> str:
     ):
         if value == MIXED:
             lines.append(f"  # {name}: differs from file to file, and each file says which")
-        elif name == "unit" and table.counts_per_g:
+        elif name == "unit" and table.scale:
             continue
         elif value == UNKNOWN:
             lines.append(f"  {name}: {FILL_IN}   # {choices}")

@@ -104,8 +104,9 @@ def open_path(
 def _as_trained(path: Path, said: Table, trained: Table) -> Table:
     """What is known of the tables of a path, if a model was trained on their like."""
     known = {**trained.model_dump(exclude_defaults=True), **said.model_dump(exclude_defaults=True)}
-    if said.unit or said.counts_per_g:  # the one takes the place of the other
-        known |= {"unit": said.unit, "counts_per_g": said.counts_per_g}
+    if said.unit or said.scale:  # the one takes the place of the other
+        scale = {"unit", "counts_per_g", "zero", "six_positions"}
+        known |= said.model_dump(include=scale)
     table = Table.model_validate({**known, "path": str(path.resolve())})
     sources = discovery.find(table, path.parent).sources if path.exists() else []
     if not sources or any(s.extra["format"] != tables.FORMAT.name for s in sources):

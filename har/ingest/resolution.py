@@ -93,7 +93,7 @@ def resolve(table: Table, sources: list[Source]) -> Resolved:
     by_format: dict[str, list[Source]] = defaultdict(list)
     for source in sources:
         by_format[source.extra["format"]].append(source)
-    told = table.gravity and (table.unit or table.counts_per_g)
+    told = table.gravity and (table.unit or table.scale)
     groups = {} if told else {name: group for name, group in by_format.items() if len(group) > 1}
     answers: dict[str, tuple[Unit | None, Gravity | None]] = {}
     for name, group in groups.items():

@@ -82,6 +82,10 @@ class Tables(Part):
     rate_hz: Above0 | None = absent()
     unit: Literal["m/s2", "g", "mg"] | None = absent()
     counts_per_g: Above0 | None = absent()
+    zero: float | tuple[float, float, float] | None = absent("counts at 0 g")
+    six_positions: dict[str, tuple[float, float]] | None = absent(
+        "counts at +1 g and at −1 g of each axis"
+    )
     gravity: Literal["present", "removed"] | None = absent()
     convention: Literal["android", "ios"] | None = absent()
 

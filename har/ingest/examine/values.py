@@ -30,6 +30,10 @@ STUCK_S = 1.0
 MIN_CLIPPED = 10
 AT_REST = 0.05  # standard deviation of an axis, in g
 MIN_DROPOUT = 2
+COUNTS = (
+    "dataset.counts_per_g, and dataset.zero where 0 g does not read 0 (or dataset.six_positions, "
+    "the readings at +1 g and −1 g of each axis)"
+)
 NEAR_ZERO = 0.25
 """With gravity, 95 of 100 samples are longer than this share of their median."""
 
@@ -93,12 +97,12 @@ def guess_unit(m: Measure) -> tuple[str | None, str]:
         if SURE[0] <= m.in_g("mg") <= SURE[1]:
             return None, (
                 f"at rest it reads {m.length:.0f}: mg, or raw counts. "
-                f"Set dataset.unit: mg, or dataset.counts_per_g"
+                f"Set dataset.unit: mg, or {COUNTS}"
             )
         if m.length > 20:
             return None, (
-                f"at rest it reads {m.length:.4g}: raw counts. Set dataset.counts_per_g "
-                f"(about {_round(m.length)} here; see the sensor's data sheet)"
+                f"at rest it reads {m.length:.4g}: raw counts. Set {COUNTS}; about "
+                f"{_round(m.length)} counts per g if 0 g reads 0, see the sensor's data sheet"
             )
     return None, (
         f"the mean over {WINDOW_S:g} s is {m.length:.3g}, which is neither 9.8 nor 1: gravity may "
@@ -155,7 +159,10 @@ def examine(raw: Raw, rate_hz: float) -> list[Finding]:
         g = m.in_g(raw.unit)
         if not PLAUSIBLE[0] <= g <= PLAUSIBLE[1] and m.steady:
             other, why = guess_unit(m)
-            if other is not None and other != raw.unit:
+            if "counts_per_g" in raw.provenance:
+                say("unit", "error", "none", f"By the counts per g that were set it reads {g:.3g} "
+                    f"g at rest. Correct {COUNTS}.")  # fmt: skip
+            elif other is not None and other != raw.unit:
                 say("unit", "error", "none", f"Said to be in {raw.unit}, but {why}. "
                     f"Set dataset.unit: {other}.")  # fmt: skip
             elif g > 4:

@@ -156,9 +156,10 @@ def stretches(
     """`Raw`s of a table: what the user said, over what the format knows, per subject."""
     table, fields = hints.table, source.extra.get("fields", {})
     provenance = dict(provenance or {})
-    if table.counts_per_g is not None:
-        acceleration, unit = acceleration / table.counts_per_g, "g"
-        provenance["counts_per_g"] = table.counts_per_g
+    if table.scale is not None:
+        per_g, zero = table.scale
+        acceleration, unit = (acceleration - zero) / per_g, "g"
+        provenance |= {"counts_per_g": per_g, "zero": zero}
     findings = list(findings or [])
     bounds = [(0, len(acceleration))]
     if subject is not None:
