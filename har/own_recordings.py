@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from har.errors import did_you_mean
 
@@ -72,15 +72,6 @@ class Labels(Section):
         return path
 
 
-def _three(value: dict[str, Any]) -> dict[str, Any]:
-    if set(value) != {"x", "y", "z"}:
-        raise ValueError(f"needs x, y and z, got {', '.join(value) or 'none'}")
-    return value
-
-
-SixPositions = Annotated[dict[str, tuple[float, float]], AfterValidator(_three)]
-
-
 class Table(Section):
     """A user's own recordings, in place of the name of a data set."""
 
@@ -98,7 +89,7 @@ class Table(Section):
     zero: float | tuple[float, float, float] | None = Field(
         None, description="counts that 0 g reads, where it is not 0: one number, or for x, y and z"
     )
-    six_positions: SixPositions | None = Field(
+    six_positions: dict[str, tuple[float, float]] | None = Field(
         None,
         description="in place of counts_per_g and zero: for x, y and z the counts that an axis "
         "reads when it points up (+1 g) and when it points down (−1 g)",
@@ -111,16 +102,29 @@ class Table(Section):
     labels: Labels | None = Field(None, description="in place of labels beside the samples")
     null_label: Literal["drop", "keep"] = "drop"
 
-    @model_validator(mode="after")
-    def _one_scale(self) -> Table:
-        given = [n for n in ("unit", "counts_per_g", "six_positions") if getattr(self, n)]
-        if len(given) > 1:
-            raise ValueError(f"{given[1]} takes the place of {given[0]}: give one of them")
-        if self.zero is not None and self.counts_per_g is None:
-            raise ValueError("zero is in counts: give counts_per_g, too")
-        if self.six_positions and any(up == down for up, down in self.six_positions.values()):
-            raise ValueError("six_positions: an axis reads the same up and down")
-        return self
+    @field_validator("counts_per_g", "six_positions")
+    @classmethod
+    def _one_scale(cls, value: Any, info: ValidationInfo) -> Any:
+        others = (n for n in ("unit", "counts_per_g") if n != info.field_name and info.data.get(n))
+        if value is not None and (other := next(others, None)):
+            raise ValueError(f"{info.field_name} takes the place of {other}: give one of them")
+        return value
+
+    @field_validator("zero")
+    @classmethod
+    def _of_counts(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None and info.data.get("counts_per_g") is None:
+            raise ValueError("is in counts: give counts_per_g, too")
+        return value
+
+    @field_validator("six_positions")
+    @classmethod
+    def _all_axes(cls, value: dict[str, tuple[float, float]] | None) -> Any:
+        if value is not None and set(value) != {"x", "y", "z"}:
+            raise ValueError(f"needs x, y and z, got {', '.join(value) or 'none'}")
+        if value and any(up == down for up, down in value.values()):
+            raise ValueError("an axis reads the same up and down")
+        return value
 
     @property
     def scale(self) -> tuple[list[float], list[float]] | None:

@@ -68,7 +68,7 @@ def test_the_error_names_both_and_does_not_contradict_what_was_set(tmp_path):
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ({"zero": 3}, "zero is in counts: give counts_per_g, too"),
+        ({"zero": 3}, "zero: is in counts: give counts_per_g, too"),
         ({"unit": "g", "counts_per_g": 3}, "counts_per_g takes the place of unit"),
         ({"counts_per_g": 3, "six_positions": {"x": [1, 2], "y": [1, 2], "z": [1, 2]}},
          "six_positions takes the place of counts_per_g"),

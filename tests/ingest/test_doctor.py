@@ -69,7 +69,7 @@ def test_milli_g_and_counts_are_named_not_guessed():
     assert r.unit is None
     r = raw(t, a * 4096 / exports.G, unit=None)
     assert codes(r)["unit"] == ("error", "none")
-    assert "about 4096 here" in r.findings[0].message
+    assert "about 4096 counts per g" in r.findings[0].message
 
 
 def test_wrong_unit_is_an_error_with_what_to_set():
