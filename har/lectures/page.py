@@ -20,7 +20,7 @@ from har.errors import StoreError, TrackingError
 from har.files import read_json, replace_file, write_json
 from har.lectures import catalogue
 from har.lectures.result import Lecture, Result, Setting
-from har.report import html
+from har.report import rendering
 from har.workspace import Workspace
 
 QUICK = "quick run: small, short, on built-in or generated data; not the lecture's numbers"
@@ -84,4 +84,4 @@ def stored(out: Path, name: str) -> dict[str, Any] | None:
 def render(out: Path, quick: bool) -> str:
     """The page, from what is stored in its folder."""
     lectures = [(lecture, stored(out, lecture.name)) for lecture in catalogue.lectures()]
-    return html.page("lectures.md", lectures=lectures, quick=QUICK if quick else "")
+    return rendering.page("lectures.md", lectures=lectures, quick=QUICK if quick else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from har.ingest.check import Report
 from har.ingest.raw import SEVERITIES
-from har.report import html
+from har.report import rendering
 
 
 def render(report: Report, *, strict: bool = False) -> str:
@@ -18,7 +18,7 @@ def render(report: Report, *, strict: bool = False) -> str:
     findings = sorted(
         report.findings(), key=lambda f: (SEVERITIES.index(f.severity), f.code, f.where)
     )
-    return html.page(
+    return rendering.page(
         "check.html",
         report=report,
         findings=findings,

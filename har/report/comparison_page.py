@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from har.evaluation.results import Results
-from har.report import figures, gap, html
+from har.report import figures, gap, rendering
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +34,7 @@ def render(results: Results, curves: Mapping[str, Sequence[History]]) -> str:
              for name in ("people", "curves", "ranks")}  # fmt: skip
     by_selected = sorted(results.ranked, key=lambda name: name != results.selected)
     by_model = matrices(results)
-    return html.page(
+    return rendering.page(
         "comparison.html",
         results=results,
         gap=gap,

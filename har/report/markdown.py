@@ -10,7 +10,7 @@ import functools
 from pathlib import Path
 
 from har.evaluation.results import Results
-from har.report import comparison_page, figures, gap, html
+from har.report import comparison_page, figures, gap, rendering
 
 MEANING = "## What it means"
 
@@ -43,7 +43,7 @@ def write(folder: Path, results: Results, *, command: str | None = None) -> list
     page, data = folder / f"{name}.md", folder / f"{name}.results.json"
     old = page.read_text(encoding="utf-8") if page.is_file() else ""
     _, _, meaning = old.partition(MEANING + "\n")
-    text = html.page(
+    text = rendering.page(
         "results.md",
         results=results,
         gap=gap,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from har.errors import BundleError
 from har.evaluation.results import Results
-from har.report import html, pareto
+from har.report import pareto, rendering
 from har.runtime.bundle import Bundle
 
 BEGIN = "<!-- made by har study phone; what is between the marks is written anew -->"
@@ -46,7 +46,7 @@ def write(folder: Path, page: Path, *, command: str) -> list[Path]:
     picture.parent.mkdir(parents=True, exist_ok=True)
     pareto.draw(results, picture)
     before = page.read_text(encoding="utf-8") if page.is_file() else "# On the phone\n"
-    section = html.page("phone.md", manifests=[b.manifest for b in bundles], command=command)
+    section = rendering.page("phone.md", manifests=[b.manifest for b in bundles], command=command)
     part = f"{BEGIN}\n{section}{END}"
     if BEGIN in before and END in before:
         head, _, rest = before.partition(BEGIN)

@@ -19,11 +19,11 @@ and may come again."""
 
 
 def _inputs(context: Context) -> dict[str, Any]:
-    from har.report import html
+    from har.report import rendering
 
     study = _folder(context) / f"{OPTIMISM}.json"
     found = {OPTIMISM: sha256_file(study)} if study.is_file() else {}
-    return {"studies": found, "templates": html.version()}
+    return {"studies": found, "templates": rendering.version()}
 
 
 def _run(context: Context, writing: Writing) -> None:
