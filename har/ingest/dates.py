@@ -135,7 +135,7 @@ def learn(texts: np.ndarray, where: str) -> tuple[Form, np.ndarray]:
 
 
 def _refuse_cut(matches: list[re.Match[str]], where: str) -> None:
-    shown = matches[0][0]
+    shown = matches[0][0][:40]
     if any(m["s"] for m in matches):
         return
     if all(m["f"] and len(m["f"]) == 1 and not m["a"] for m in matches):

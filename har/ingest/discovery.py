@@ -16,6 +16,7 @@ from har.ingest import content, fields, formats, label_files, views
 from har.ingest.archives import check_zip
 from har.ingest.formats import tables
 from har.ingest.formats.format import HEAD_BYTES, Head, look
+from har.ingest.formats.headers import listed
 from har.ingest.raw import Source
 from har.own_recordings import Table
 
@@ -196,10 +197,10 @@ def _is_table(head: Head) -> bool:
 def _unknown(head: Head) -> str:
     if not head.data or b"\0" in head.data:
         return _no_table(head)
-    have = ", ".join(c for c in head.columns[:12] if c)
+    have = listed(head.columns)
     if not have:
         rows = head.header.rows
-        first = f"; its first row is {', '.join(rows[0][:12])}" if rows else ""
+        first = f"; its first row is {listed(rows[0])}" if rows else ""
         return (
             f"not a format that is known (no header line with three columns or more{first}). If it "
             "is a table, its columns are called _0, _1, … in dataset.columns"

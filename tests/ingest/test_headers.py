@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,23 @@ def test_a_table_of_words_has_names():
         "- x",
     ]
     assert headers.read(numbers) == headers.Header()
+
+
+ENDLESS = {
+    "a pattern": "acceleration " + "_.- " * 4000, "dates": "1/1/1 " * 2500, "spaces": " " * 16_000,
+    "words": "accel_x" * 2000, "units": "x (" + "m/s " * 3000, "signs": "[(" * 6000,
+    "letters": "aB" * 7500, "names": ",".join(f"x{i},y{i},z{i}" for i in range(700)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_endless_name_is_told_of_at_once(tmp_path, kind):
+    (tmp_path / "a.csv").write_text("\n".join([f"{ENDLESS[kind]},x,y,z", *ROWS]) + "\n")
+    (tmp_path / "b.csv").write_text("\n".join(["time,x,y,z", f"{ENDLESS[kind]},1,2,3"] * 30) + "\n")
+    began = time.process_time()
+    report = check(tmp_path, root=tmp_path)
+    assert time.process_time() - began < 3
+    assert max(len(f.message) for f in report.findings()) < 700
 
 
 FIELD = st.one_of(

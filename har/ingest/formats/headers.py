@@ -10,11 +10,13 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 LOOKED_AT = 200
 """Lines at the beginning of a file among which its data must begin."""
+
+SHOWN_NAMES, LONG_NAME = 12, 40
 
 DELIMITERS = ";\t|, "
 
@@ -59,6 +61,12 @@ class Header:
     n_fields: int = 0
     rows: tuple[tuple[str, ...], ...] = ()
     line: str = ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first names of columns as a message has them, in a length that can be read."""
+    names = [n if len(n) <= LONG_NAME else f"{n[:LONG_NAME]}…" for n in names if n]
+    return ", ".join(names[:SHOWN_NAMES]) + (", …" if len(names) > SHOWN_NAMES else "")
 
 
 def is_number(text: str) -> bool:

@@ -49,6 +49,10 @@ _VARIANT = re.compile(
 )
 
 
+LONGEST_NAME = 200
+"""What is longer is no name of a column."""
+
+
 @dataclass(frozen=True)
 class Triple:
     """Three columns that differ by their axis alone.
@@ -128,6 +132,8 @@ def triples(names: Sequence[str], units: Sequence[str] = ()) -> list[Triple]:
     """
     groups: dict[tuple[int, int, str], dict[str, int]] = {}
     for i, name in enumerate(names):
+        if len(name) > LONGEST_NAME:
+            continue
         for level, of, start, end in _axis_places(name):
             template = f"{name[:start]}\0{name[end:]}".lower()
             axes = groups.setdefault((level, of, template), {})

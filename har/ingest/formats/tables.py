@@ -16,7 +16,7 @@ from har.ingest import clock, content, text
 from har.ingest.decimals import numbers
 from har.ingest.formats import guess, long_form, sensors
 from har.ingest.formats.format import Format, Head, Hints
-from har.ingest.formats.headers import LOOKED_AT, Header
+from har.ingest.formats.headers import LOOKED_AT, Header, listed
 from har.ingest.raw import (
     ANOTHER_SENSOR,
     REPEATED_HEADER,
@@ -73,7 +73,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         if wanted is not None and wanted not in table:
             raise DataError(
                 f"{source.name}: no column {wanted!r}{did_you_mean(wanted, table)} "
-                f"It has: {', '.join(head.names)}."
+                f"It has: {listed(head.names)}."
             )
     if days is not None and columns.time is not None:
         table[columns.time] = _texts(table[days]) + " " + _texts(table[columns.time])
@@ -112,7 +112,7 @@ def _told(source: Source, head: Head, *, linear: bool) -> tuple[Columns, str]:
         raise DataError(f"{source.name}: {e}") from e
     if columns is None:
         raise DataError(
-            f"{source.name}: no columns that are plainly x, y, z; it has {', '.join(head.names)}. "
+            f"{source.name}: no columns that are plainly x, y, z; it has {listed(head.names)}. "
             "Name them in dataset.columns."
         )
     return columns, why

@@ -24,6 +24,7 @@ from har.errors import DataError
 from har.ingest import content, text
 from har.ingest.formats import cwa, geneactiv, sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, NotAcceleration, decode
+from har.ingest.formats.headers import listed
 from har.ingest.raw import Finding, Raw, Source, runs
 from har.quiet import STDOUT, quiet
 
@@ -235,7 +236,7 @@ def read_actigraph_csv(source: Source, head: Head, hints: Hints) -> Iterator[Raw
     named = (t for t in sensors.triples(names) if t.kind != sensors.OTHER)
     axes = [*next((t.names for t in named), names[-3:])]
     if len(axes) != 3:
-        raise DataError(f"{source.name}: no three axes in it; its columns are {', '.join(names)}.")
+        raise DataError(f"{source.name}: no three axes in it; its columns are {listed(names)}.")
     columns, skipped = text.read_columns(
         content.read_bytes(source),
         names=names,
