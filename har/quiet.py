@@ -1,4 +1,4 @@
-"""Libraries' C and C++ parts, which write past Python's streams: kept quiet."""
+"""C++ libraries that write to stderr, whatever their log level: kept quiet."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from collections.abc import Iterator
 
 CHANGES_NO_RESULT = True
 
-STDOUT, STDERR = 1, 2
-
 
 @contextlib.contextmanager
-def quiet(stream: int = STDERR) -> Iterator[None]:
-    """Nothing that C or C++ code writes to a stream comes out, whatever its log level."""
-    (sys.stdout if stream == STDOUT else sys.stderr).flush()
-    kept = os.dup(stream)
+def quiet() -> Iterator[None]:
+    """The libraries' C++ parts write to stderr, whatever the log level."""
+    sys.stderr.flush()
+    kept = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), stream)
+            os.dup2(nowhere.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, stream)
+        os.dup2(kept, 2)
         os.close(kept)

@@ -126,7 +126,7 @@ def test_opening_a_recording_needs_no_more_than_the_runtime():
     formats = [m for m in MODULES if m.startswith("har.ingest.formats.")]
     reached = _reached(["har.ingest.opening", *formats])
     needs = {m: _third_party(m) - RUNTIME_NEEDS for m in reached}
-    assert needs.pop("har.ingest.formats.wearables") <= {"skdh", "pygt3x"}
+    assert needs.pop("har.ingest.formats.wearables") <= {"pygt3x"}
     assert not any(needs.values()), {m: n for m, n in needs.items() if n}
 
 

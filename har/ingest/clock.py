@@ -247,7 +247,8 @@ def values_of(column: np.ndarray, name: str, where: str) -> tuple[np.ndarray, da
     if np.isnat(values).mean() > 0.5:
         raise DataError(
             f"{where}: column {name!r} is neither a number nor a date, as in "
-            f"{str(column[0])[:40]!r}. Name the column of times (dataset.columns, dataset.labels.columns)."
+            f"{str(column[0])[:40]!r}. "
+            "Name the column of times (dataset.columns, dataset.labels.columns)."
         )
     return values, form
 

@@ -6,15 +6,19 @@ No `.gt3x` sample is at hand: that reader is proven on files written here in the
 
 from __future__ import annotations
 
+import io
+import warnings
 import zipfile
 from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from har.errors import DataError
 from har.ingest import discovery, resolution
-from har.ingest.formats import cwa, geneactiv
+from har.ingest.check import check
 from har.ingest.formats.format import NotAcceleration
 from har.ingest.repair import repair
 from har.own_recordings import Table
@@ -37,18 +41,18 @@ def read(path, **settings):
 
 @pytest.mark.dataset
 @pytest.mark.parametrize(
-    ("sample", "reference"),
-    [("ax3_sample.cwa", "ax3_data"), ("ax6_sample.cwa", "ax6_data"),
-     ("gnactv_sample.bin", "gnactv_data")],
+    ("sample", "reference", "within_s"),  # a block of `.cwa` says its time to a sample
+    [("ax3_sample.cwa", "ax3_data", 0.015), ("ax6_sample.cwa", "ax6_data", 0.015),
+     ("gnactv_sample.bin", "gnactv_data", 2e-4)],
 )  # fmt: skip
-def test_decodes_are_the_references(data_mirror, sample, reference):
-    pytest.importorskip("skdh")
+def test_decodes_are_the_references(data_mirror, sample, reference, within_s):
+    """Those of scikit-digital-health."""
     folder = data_mirror / "device-samples" / "skdh"
     (got,), rejected = read(folder / sample)
     with np.load(folder / f"{reference}.npz") as known:
         np.testing.assert_allclose(got.acceleration / G, known["accel"], atol=6e-5)
         elapsed = known["time"] - known["time"][0]
-        np.testing.assert_allclose(got.time_s, elapsed, atol=2e-4)  # 4 decimals there
+        np.testing.assert_allclose(got.time_s, elapsed, atol=within_s)
     assert not rejected
     assert got.placement == "wrist"
 
@@ -56,42 +60,31 @@ def test_decodes_are_the_references(data_mirror, sample, reference):
 @pytest.mark.dataset
 def test_at_rest_they_read_one_g(data_mirror):
     """Specific force: its length at rest is +1 g, and the axis that points up is positive."""
-    pytest.importorskip("skdh")
     (got,), _ = read(data_mirror / "device-samples" / "skdh" / "ax3_sample.cwa")
     still = np.median(np.linalg.norm(got.acceleration, axis=1))
     assert still == pytest.approx(G, rel=0.1)
 
 
 @pytest.mark.dataset
-@pytest.mark.parametrize("name", ["ax3_testfile", "ax6_testfile"])
-def test_own_block_decoder_is_the_librarys(data_mirror, name):
-    pytest.importorskip("skdh")
-    path = data_mirror / "device-samples" / "GGIRread" / f"{name}.cwa"
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [("GGIRread/ax3_testfile.cwa", "ReadCwa"), ("GGIRread/ax6_testfile.cwa", "ReadCwa"),
+     ("skdh/gnactv_sample.bin", "ReadBin")],
+)  # fmt: skip
+def test_whole_files_are_decoded_as_by_a_library(data_mirror, name, reader):
+    decoders = pytest.importorskip("skdh.io")
+    path = data_mirror / "device-samples" / name
     (got,), _ = read(path)
-    data = path.read_bytes()
-    whole, _ = cwa.blocks(data)
-    assert whole.all()
-    time, acceleration = cwa.decode(data, 0, len(whole))
-    np.testing.assert_allclose(acceleration, got.acceleration / G, atol=1e-6)
-    np.testing.assert_allclose(time - time[0], got.time_s, atol=0.025)
-
-
-@pytest.mark.dataset
-def test_own_page_decoder_is_the_librarys(data_mirror):
-    pytest.importorskip("skdh")
-    path = data_mirror / "device-samples" / "skdh" / "gnactv_sample.bin"
-    (got,), _ = read(path)
-    header, pages = geneactiv.pages(path.read_bytes())
-    assert geneactiv.is_whole(header, pages)
-    time, acceleration = geneactiv.decode(header, pages)
-    np.testing.assert_allclose(acceleration, got.acceleration / G, atol=1e-6)
-    np.testing.assert_allclose(time - time[0], got.time_s, atol=1e-6)
+    with warnings.catch_warnings():  # of local times without a zone
+        warnings.simplefilter("ignore")
+        known = getattr(decoders, reader)().predict(file=str(path))
+    np.testing.assert_allclose(got.acceleration / G, known["accel"], atol=1e-6)
+    np.testing.assert_allclose(got.time_s, known["time"] - known["time"][0], atol=0.025)
 
 
 @pytest.mark.dataset
 def test_damaged_cwa_gives_its_whole_blocks(data_mirror):
     """Blocks 0, 13, 14, 142, 143 and 144 are damaged: 12 + 127 blocks of 120 samples are not."""
-    pytest.importorskip("skdh")
     folder = data_mirror / "device-samples" / "GGIRread"
     name = "ax3_testfile_corrupt_blocks_0_13_14_142_143_144.cwa"
     found, rejected = read(folder / name)
@@ -104,7 +97,6 @@ def test_damaged_cwa_gives_its_whole_blocks(data_mirror):
 
 @pytest.mark.dataset
 def test_geneactiv_that_broke_off_gives_its_whole_pages(data_mirror):
-    pytest.importorskip("skdh")
     (got,), rejected = read(data_mirror / "device-samples" / "GGIRread" / "GENEActiv_testfile.bin")
     assert got.n_samples == 16 * 300
     assert rejected == {"damaged page": 300}
@@ -172,6 +164,89 @@ def test_gt3x_with_damaged_seconds(tmp_path):
     assert rejected == {"damaged record": 60}
     assert got.n_samples == 18 * 30
     assert np.diff(got.time_s).max() == pytest.approx(2 + 1 / 30, abs=1e-3)
+
+
+# Damaged ----------------------------------------------------------------------------------------
+
+
+def summed(block):
+    """A block of `.cwa` whose words sum to zero again."""
+    rest = int(np.frombuffer(block[:510], "<u2").astype(np.uint32).sum()) % 65536
+    return block[:510] + ((65536 - rest) % 65536).to_bytes(2, "little")
+
+
+def spoilt_bytes(draw, data):
+    """Bytes changed, pieces cut off, left out or put in twice."""
+    at = draw(st.integers(0, len(data) - 1))
+    until = at + draw(st.integers(1, 600))
+    return draw(st.sampled_from([
+        data[:at], data[:at] + data[until:], data[:until] + data[at:],
+        data[:at] + draw(st.binary(min_size=1, max_size=4)) + data[at + 1 :],
+    ]))  # fmt: skip
+
+
+def spoilt_cwa(draw, data):
+    """A field or a sample of a block changed, and the block's sum with it."""
+    at = 1024 + 512 * draw(st.integers(0, len(data) // 512 - 3))
+    block = bytearray(data[at : at + 512])
+    block[draw(st.integers(2, 40))] = draw(st.integers(0, 255))
+    return data[:at] + summed(bytes(block)) + data[at + 512 :]
+
+
+def spoilt_text(draw, data):
+    """A number in the lines of a `.bin` changed, or a line left out or moved."""
+    lines = data.split(b"\n")
+    i, j = (draw(st.integers(0, len(lines) - 1)) for _ in "ij")
+    name, _, _ = lines[i].partition(b":")
+    odd = st.sampled_from([b"", b"0", b"-1", b"9" * 30, b"1e9", b"nan", b"3.5", b"."])
+    lines[i] = draw(st.sampled_from([name + b":" + draw(odd), lines[j]]))
+    return b"\n".join(lines)
+
+
+def spoilt_gt3x(draw, data):
+    """A record changed and its checksum with it, a line of the description changed, one lost."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    log, size = files["log.bin"], 9 + 180
+    at = size * draw(st.integers(0, len(log) // size - 1))
+    record = bytearray(log[at : at + size - 1])
+    record[draw(st.integers(0, 12))] = draw(st.integers(0, 255))
+    checksum = (~int(np.bitwise_xor.reduce(np.frombuffer(bytes(record), np.uint8)))) & 0xFF
+    files["log.bin"] = log[:at] + bytes(record) + bytes([checksum]) + log[at + size :]
+    if draw(st.booleans()):
+        files["info.txt"] = spoilt_text(draw, files["info.txt"])
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, part in files.items():
+            archive.writestr(name, part)
+    return out.getvalue()
+
+
+@pytest.mark.dataset
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [("GGIRread/ax3_testfile.cwa", spoilt_cwa), ("skdh/ax6_sample.cwa", spoilt_cwa),
+     ("skdh/gnactv_sample.bin", spoilt_text), ("a.gt3x", spoilt_gt3x)],
+)  # fmt: skip
+def test_a_damaged_file_gives_recordings_or_a_reason(
+    data_mirror, tmp_path_factory, name, spoil, data
+):
+    pytest.importorskip("pygt3x")
+    folder = tmp_path_factory.mktemp("damaged")
+    sample = data_mirror / "device-samples" / name
+    if name == "a.gt3x":
+        sample = gt3x(folder / name, signal())
+    content = sample.read_bytes()[: 1024 + 16 * 512]
+    content = sample.read_bytes() if name == "a.gt3x" else content
+    for _ in range(data.draw(st.integers(1, 3))):
+        content = spoil(data.draw, content)
+    if data.draw(st.booleans()):
+        content = spoilt_bytes(data.draw, content)
+    (folder / sample.name).write_bytes(content)
+    report = check(folder, root=folder)
+    assert all(f.samples_in == f.kept + f.rejected.total() for f in report.files)
 
 
 ACTIGRAPH = """\

@@ -1,22 +1,19 @@
 """Research wearables: Axivity `.cwa`, GENEActiv `.bin`, ActiGraph `.gt3x` and raw CSV.
 
-Binary files are decoded by maintained libraries of the extra `wearables`: scikit-digital-health for
-Axivity and GENEActiv (C, no Java), pygt3x for ActiGraph. All of them report specific force in g:
-a device flat on a table, face up, reads +1 g along the axis that points up.
+ActiGraph's binary files are decoded by pygt3x, of the extra `wearables`. All devices report
+specific force in g: flat on a table, face up, they read +1 g along the axis that points up.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 import re
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,46 +23,21 @@ from har.ingest.formats import cwa, geneactiv, sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, NotAcceleration, decode
 from har.ingest.formats.headers import listed
 from har.ingest.raw import Finding, Raw, Source, runs
-from har.quiet import STDOUT, quiet
 
 _INSTALL = "Install the extra: pip install 'har-accelerometer[wearables]'"
 
 
-@contextmanager
-def _as_file(name: str, data: bytes) -> Iterator[Path]:
-    """A path for libraries that read only files."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(name).name
-        path.write_bytes(data)
-        yield path
-
-
-def _decode(name: str, data: bytes, reader: str) -> dict[str, Any]:
-    try:
-        from skdh import io as decoders
-    except ImportError as e:
-        raise DataError(f"{name} needs scikit-digital-health. {_INSTALL}") from e
-    with _as_file(name, data) as path, quiet(STDOUT), warnings.catch_warnings():
-        # Local times without a zone: we keep relative time only.
-        warnings.simplefilter("ignore")
-        try:
-            decoded: dict[str, Any] = getattr(decoders, reader)().predict(file=str(path))
-        except Exception as e:
-            raise DataError(
-                f"{name}: cannot be decoded ({type(e).__name__}: {e}). Is the file whole?"
-            ) from e
-    return decoded
-
-
 def _yield(
-    source: Source, hints: Hints, decoded: dict[str, Any], device: str, findings: list[Finding],
-    rejected: dict[str, int], suffix: str = "",
+    source: Source, hints: Hints, time: np.ndarray, acceleration: np.ndarray, device: str,
+    findings: list[Finding], rejected: dict[str, int], suffix: str = "",
 ) -> Iterator[Raw]:  # fmt: skip
-    acceleration = np.asarray(decoded["accel"], np.float64)
-    time = np.asarray(decoded["time"], np.float64)
-    start = datetime.fromtimestamp(float(time[0]), UTC).replace(tzinfo=None) if len(time) else None
+    time = np.where(np.isfinite(time), time, np.nan)
+    begin = next(iter(time[np.isfinite(time)].tolist()), 0.0)
+    start = None
+    with contextlib.suppress(OverflowError, ValueError):  # a damaged stamp
+        start = datetime.fromtimestamp(begin, UTC).replace(tzinfo=None)
     for raw in tables.stretches(
-        source, hints, acceleration, time_s=time - time[0] if len(time) else time, unit="g",
+        source, hints, acceleration, time_s=time - begin, unit="g",
         convention="android", gravity="present", rejected=rejected, findings=findings,
         provenance={"recorder": device}, start_time=start,
     ):  # fmt: skip
@@ -86,23 +58,17 @@ def read_cwa(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
     whole, fields = cwa.blocks(data)
     if not whole.any():
         raise DataError(f"{source.name}: not one whole block of data in it.")
-    if whole.all():
-        decoded = _decode(source.name, data, "ReadCwa")
-        missing = int(fields["n"].sum()) - len(decoded["accel"])
-        rejected = {"not decoded": missing} if missing > 0 else {}
-        yield from _yield(source, hints, decoded, "Axivity", [], rejected)
-        return
-    lost = int((~whole).sum())
-    samples = lost * int(np.median(fields["n"][whole]))
-    message = f"{lost} of {len(whole)} blocks are damaged ({samples} samples)."
-    findings = [Finding("corrupt", "warning", "rejected", message, source.name, lost)]
-    rejected = {"damaged block": samples}
-    stretches = [(a, b) for a, b in runs(whole) if whole[a]]
-    for number, (a, b) in enumerate(stretches):
+    findings: list[Finding] = []
+    rejected: dict[str, int] = {}
+    if lost := int((~whole).sum()):
+        samples = lost * int(np.median(fields["n"][whole]))
+        message = f"{lost} of {len(whole)} blocks are damaged ({samples} samples)."
+        findings = [Finding("corrupt", "warning", "rejected", message, source.name, lost)]
+        rejected = {"damaged block": samples}
+    for number, (a, b) in enumerate((a, b) for a, b in runs(whole) if whole[a]):
         time, acceleration = cwa.decode(data, a, b)
-        decoded = {"accel": acceleration, "time": time}
         name = "" if number == 0 else f"~{number + 1}"
-        yield from _yield(source, hints, decoded, "Axivity", findings, rejected, name)
+        yield from _yield(source, hints, time, acceleration, "Axivity", findings, rejected, name)
         findings, rejected = [], {}
 
 
@@ -120,25 +86,19 @@ def read_geneactiv(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
     whole = sum(page is not None for page in found)
     if not whole:
         raise DataError(f"{source.name}: not one whole page of data in it.")
+    try:
+        time, acceleration = geneactiv.decode(header, found)
+    except ValueError as e:
+        raise DataError(f"{source.name}: cannot be decoded ({e}).") from e
+    lost = len(found) - whole
+    rejected = {"damaged page": lost * geneactiv.PAGE_SAMPLES} if lost else {}
+    named = re.search(rb"\nNumber of Pages:(\d{1,9})\s", header)
+    said = int(named[1]) if named else len(found)
     findings: list[Finding] = []
-    rejected: dict[str, int] = {}
-    if geneactiv.is_whole(header, found):
-        decoded = _decode(source.name, data, "ReadBin")
-        missing = whole * geneactiv.PAGE_SAMPLES - len(decoded["accel"])
-        rejected = {"not decoded": missing} if missing > 0 else {}
-    else:
-        try:
-            time, acceleration = geneactiv.decode(header, found)
-        except ValueError as e:
-            raise DataError(f"{source.name}: cannot be decoded ({e}).") from e
-        decoded = {"accel": acceleration, "time": time}
-        if lost := len(found) - whole:
-            rejected = {"damaged page": lost * geneactiv.PAGE_SAMPLES}
-        named = re.search(rb"\nNumber of Pages:(\d+)", header)
-        said = int(named[1]) if named else len(found)
+    if lost or said != whole:
         message = f"{whole} whole pages of {said} named in the header, {lost} damaged."
         findings = [Finding("corrupt", "warning", "rejected", message, source.name, lost)]
-    yield from _yield(source, hints, decoded, "GENEActiv", findings, rejected)
+    yield from _yield(source, hints, time, acceleration, "GENEActiv", findings, rejected)
 
 
 # ActiGraph -------------------------------------------------------------------------------------
@@ -182,6 +142,7 @@ def read_gt3x(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
     except ImportError as e:
         raise DataError(f"{source.name} needs pygt3x. {_INSTALL}") from e
     data = content.read_bytes(source)
+    logging.getLogger("pygt3x").setLevel(logging.CRITICAL)  # what it finds damaged is counted here
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -193,6 +154,8 @@ def read_gt3x(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
             raise DataError(
                 f"{source.name}: cannot be decoded ({type(e).__name__}: {e}). Is the file whole?"
             ) from e
+    if not rate > 0:
+        raise DataError(f"{source.name}: its info.txt has a sample rate of {rate:g}. Is it whole?")
     findings: list[Finding] = []
     asleep = (
         frame["IdleSleepMode"].to_numpy(bool) if "IdleSleepMode" in frame else np.zeros(0, bool)
@@ -206,8 +169,8 @@ def read_gt3x(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
         message = f"{damaged} records (of 1 s) have a wrong checksum."
         findings.append(Finding("corrupt", "warning", "rejected", message, source.name, damaged))
     xyz = frame[["X", "Y", "Z"]].to_numpy(np.float64)
-    decoded = {"accel": xyz, "time": np.asarray(frame.index, np.float64)}
-    for raw in _yield(source, hints, decoded, "ActiGraph", findings, rejected):
+    time = np.asarray(frame.index, np.float64)
+    for raw in _yield(source, hints, time, xyz, "ActiGraph", findings, rejected):
         raw.rate_hz = rate
         yield raw
 
