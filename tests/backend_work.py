@@ -1,4 +1,4 @@
-"""Importable work for the tests of two backends: each runs in a process that has one of them."""
+"""Importable work for the tests of two backends: a process has one of them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from unittest import mock
 
 import numpy as np
 
+from har import fanout
 from har.config import Training
 from har.models import registry
 from har.training import fit
 from har.training.workshop import Workshop
+from tests import small_networks
 from tests.synthetic import make_windows
 
 RATE = 0.1
 
 
-def of_backend(item):
-    from har.fanout import ONE_THREAD
-
-    return ONE_THREAD | {"KERAS_BACKEND": item["backend"]}
+def run(function, item):
+    """Here on TensorFlow, which this process has; in a process of its own on JAX."""
+    if item["backend"] == "tensorflow":
+        return function(item, lambda _message: None)
+    env = fanout.ONE_THREAD | {"KERAS_BACKEND": item["backend"]}
+    [(_, outcome)] = fanout.run(function, [item], jobs=1, env=env)
+    assert isinstance(outcome, fanout.Done), outcome
+    return outcome.value
 
 
 def one_step(item, report):
@@ -35,7 +41,7 @@ def one_step(item, report):
     training = Training(batch_size=len(batch), label_smoothing=0.1)
     out = {}
     for name in item["names"]:
-        params = {"channels": "split_magnitude"}
+        params = {"channels": "split_magnitude", **small_networks.params(name)}
         if not registry.get(name).solve:
             params["dropout"] = 0.0
         made = Workshop().get(
@@ -63,7 +69,7 @@ def one_step(item, report):
     return out
 
 
-def augmented(item, report):
+def augmented(_item, report):
     """A batch with every augmentation, twice from one seed and once from another; and the loss of
     a compiled training step without and with them."""
     import keras
@@ -102,7 +108,7 @@ def averaged(_item, report):
 
     from har.training.averaging import Average
 
-    windows = make_windows(subjects=6)
+    windows = make_windows(subjects=2)
     train = np.arange(len(windows))
 
     class Watched(Average):
@@ -119,7 +125,7 @@ def averaged(_item, report):
             fitted = fit.fit(
                 registry.get("cnn"), windows, train, train[:8],
                 params={"filters": 8, "blocks": 2}, seed=0, temperature=1.0,
-                training=Training(epochs=3, batch_size=2, average=reach),
+                training=Training(epochs=3, batch_size=4, average=reach),
             )  # fmt: skip
         losses.append(fitted.history["loss"])
     moved = [
@@ -131,7 +137,7 @@ def averaged(_item, report):
 def kept(item, report):
     """What jobs of each network come to, one after the other in a workshop; the last of those with
     one network also what they come to alone."""
-    windows = make_windows(subjects=6)
+    windows = make_windows(subjects=3)
     everyone = np.arange(len(windows))
     out = {}
     for name, params in item["models"].items():

@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from tests.in_process import run as in_process_run
+from tests.in_process import instead as instead_of_processes
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("HAR_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -25,6 +25,9 @@ pytest_plugins = ["tests.small_bundles"]
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# As in the processes of a run; and the workers of pytest share the cores.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 settings.register_profile("har", deadline=None)  # a busy machine is no failure
 settings.load_profile("har")
 
@@ -68,9 +71,8 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def in_process() -> Iterator[None]:
-    """Nothing of this module that asks for it starts a process of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("har.fanout.local.run", in_process_run)
+    """What this module runs, it runs in this process, which imports TensorFlow once."""
+    with instead_of_processes():
         yield
 
 

@@ -7,9 +7,20 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from har.fanout.outcome import Done, Environment, Failed, Work, attempt, environment_of
+
+
+@contextmanager
+def instead() -> Iterator[None]:
+    """No process is started for a job, a conversion or a file that is read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("har.fanout.local.run", run)
+        yield
 
 
 def run(

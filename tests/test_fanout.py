@@ -19,6 +19,11 @@ def test_every_item_comes_back_once(jobs):
     assert out == {i: fanout.Done(x * x) for i, x in enumerate([1, 2, 3, 4])}
 
 
+@pytest.fixture(autouse=True)
+def no_threads_of_the_parent(monkeypatch):
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+
+
 def test_a_process_that_dies_fails_its_item_and_no_other():
     items = ["a", "die", "b", "raise", "exit", "har", "c"]
     reports = []
@@ -45,8 +50,7 @@ def test_stopping_early_ends_the_workers():
     assert not psutil.pid_exists(done.value)
 
 
-def test_the_environment_of_the_parent_is_left_alone(monkeypatch):
-    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+def test_the_environment_of_the_parent_is_left_alone():
     list(fanout.run(fanout_work.square, [1], jobs=1))
     assert "TF_NUM_INTRAOP_THREADS" not in os.environ
 

@@ -17,6 +17,7 @@ from har.training.job_files import MODEL as MODEL_FILE
 from har.training.run import run_tasks
 from har.training.tasks import TaskMaker
 from har.workspace import Workspace
+from tests import in_process
 from tests.synthetic import make_windows
 
 MODEL = """
@@ -98,6 +99,7 @@ def test_it_is_counted_as_its_module_says(outside):
     assert registry.get("outside").n_parameters(64, 3, {}) == PARAMETERS
 
 
+@pytest.mark.tensorflow
 @pytest.mark.skipif(not backend.jax_installed(), reason="jax is not installed")
 def test_it_is_trained_on_jax(outside, prepared, tmp_path):
     assert backend.choose("auto", "outside") == "jax"
@@ -112,13 +114,16 @@ def test_it_is_trained_on_jax(outside, prepared, tmp_path):
     assert about.parameters == PARAMETERS
 
 
+@pytest.mark.tensorflow
 def test_it_is_searched(outside, prepared, tmp_path):
     pytest.importorskip("optuna", reason="the extra search is not installed")
     assert {"model.units", "training.learning_rate"} <= spaces.space("outside").keys()
-    found = search.search(
-        parse({**PIPELINE, "split": {"subjects": {"test": ["1"]}}}), "outside", prepared=prepared,
-        workspace=Workspace(tmp_path), crew=Crew(1, Console(quiet=True)), trials=1,
-    )  # fmt: skip
+    with in_process.instead():
+        found = search.search(
+            parse({**PIPELINE, "split": {"subjects": {"test": ["1"]}}}), "outside",
+            prepared=prepared, workspace=Workspace(tmp_path), crew=Crew(1, Console(quiet=True)),
+            trials=1,
+        )  # fmt: skip
     assert found.model.params["units"] == 4  # the pipeline's own values come first
     assert found.score == found.first
 

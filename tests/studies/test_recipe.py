@@ -10,6 +10,8 @@ from har.cli.app import main
 from har.errors import ConfigError
 from har.studies import disturbances, recipe
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 BASE = pipeline_file.parse(
     {"name": "own", "dataset": "watch", "models": ["cnn", {"lstm": {"units": 8}}, "extra_trees"]}
 )

@@ -26,6 +26,8 @@ from har.signal import window_files
 from har.studies import people as learning
 from har.studies import robustness
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 PEOPLE, ACTIVITIES, LEVEL = 7, ("sit", "stand", "lie"), 3.0
 PIPELINE = {
     "name": "own",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from har import fanout
 from har.config import SplitConfig, Training
 from har.models import registry
 from har.training import backend
@@ -150,10 +149,8 @@ def test_a_final_fit_keeps_the_average_of_its_last_epoch():
 @pytest.mark.tensorflow
 @pytest.mark.skipif(not backend.jax_installed(), reason="jax is not installed")
 def test_on_jax_too_training_goes_on_as_ever():
-    env = {**fanout.ONE_THREAD, "KERAS_BACKEND": "jax"}
-    ((_, outcome),) = fanout.run(backend_work.averaged, [None], jobs=1, env=env)
-    assert isinstance(outcome, fanout.Done), outcome
-    used, without, averaged, same = outcome.value
+    out = backend_work.run(backend_work.averaged, {"backend": "jax"})
+    used, without, averaged, same = out
     assert used == "jax"
     assert without == averaged
     assert same

@@ -32,12 +32,8 @@ def outcomes():
         item = {
             "backend": name, "names": NETWORKS, "weights": weights, "taps": lowpass_taps(50, 15, 10)
         }  # fmt: skip
-        [(_, outcome)] = fanout.run(
-            backend_work.one_step, [item], jobs=1, env=backend_work.of_backend
-        )
-        assert isinstance(outcome, fanout.Done), outcome
-        out[name] = outcome.value
-        weights = {n: r["weights"] for n, r in outcome.value.items()}
+        out[name] = backend_work.run(backend_work.one_step, item)
+        weights = {n: r["weights"] for n, r in out[name].items()}
     return out
 
 
@@ -60,10 +56,8 @@ def test_both_backends_answer_and_learn_alike(outcomes, name):
 @pytest.mark.tensorflow
 @needs_jax
 def test_augmentation_runs_on_jax():
-    item = {"backend": "jax"}
-    [(_, outcome)] = fanout.run(backend_work.augmented, [item], jobs=1, env=backend_work.of_backend)
-    assert isinstance(outcome, fanout.Done), outcome
-    name, x, (a, again, other), (plain, changed) = outcome.value
+    out = backend_work.run(backend_work.augmented, {"backend": "jax"})
+    name, x, (a, again, other), (plain, changed) = out
     assert name == "jax"
     assert np.isfinite(a).all()
     assert a.shape == x.shape

@@ -24,6 +24,8 @@ from tests.synthetic import make_windows
 
 optuna = pytest.importorskip("optuna", reason="the extra search is not installed")
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 PIPELINE = {
     "name": "made-up",
     "dataset": {"path": "none/*.csv"},

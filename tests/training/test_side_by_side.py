@@ -20,6 +20,7 @@ from har.training import job, run
 from har.training.job import Job, Task, run_job
 from har.training.job_files import read_about
 from har.training.splits import make
+from tests import in_process
 from tests.synthetic import make_windows
 
 CNN = ModelConfig(name="cnn", params={"filters": 4, "blocks": 1})
@@ -116,9 +117,10 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.mark.tensorflow
 def test_jobs_over_a_cluster_equal_those_of_this_machine(cluster, prepared, tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
-    near, cloud = Crew(2, QUIET), Crew(1, QUIET, cluster)
+    near, cloud = Crew(1, QUIET), Crew(1, QUIET, cluster)
     local, far = tasks(prepared, here, seeds=(0,)), tasks(prepared, there, seeds=(0,))
-    assert all(record.folder for record in run.run_tasks(local, near))
+    with in_process.instead():
+        assert all(record.folder for record in run.run_tasks(local, near))
     assert all(record.folder for record in run.run_tasks(far, cloud))
     for a, b in zip(local, far, strict=True):
         assert a.key == b.key
