@@ -16,13 +16,17 @@ from tests import small_networks
 from tests.synthetic import make_windows
 
 RATE = 0.1
+QUICK_TO_COMPILE = {
+    "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+}
+"""For JAX, which spends more on compiling a small network than on training it."""
 
 
 def run(function, item):
     """Here on TensorFlow, which this process has; in a process of its own on JAX."""
     if item["backend"] == "tensorflow":
         return function(item, lambda _message: None)
-    env = fanout.ONE_THREAD | {"KERAS_BACKEND": item["backend"]}
+    env = fanout.ONE_THREAD | {"KERAS_BACKEND": item["backend"]} | QUICK_TO_COMPILE
     [(_, outcome)] = fanout.run(function, [item], jobs=1, env=env)
     assert isinstance(outcome, fanout.Done), outcome
     return outcome.value

@@ -17,7 +17,7 @@ from har.training.job_files import MODEL as MODEL_FILE
 from har.training.run import run_tasks
 from har.training.tasks import TaskMaker
 from har.workspace import Workspace
-from tests import in_process
+from tests import backend_work, in_process
 from tests.synthetic import make_windows
 
 MODEL = """
@@ -101,7 +101,9 @@ def test_it_is_counted_as_its_module_says(outside):
 
 @pytest.mark.tensorflow
 @pytest.mark.skipif(not backend.jax_installed(), reason="jax is not installed")
-def test_it_is_trained_on_jax(outside, prepared, tmp_path):
+def test_it_is_trained_on_jax(outside, prepared, tmp_path, monkeypatch):
+    for name, value in backend_work.QUICK_TO_COMPILE.items():
+        monkeypatch.setenv(name, value)
     assert backend.choose("auto", "outside") == "jax"
     pipeline = parse({**PIPELINE, "training": {**PIPELINE["training"], "backend": "jax"}})
     folds = splits.make(window_files.load(prepared.path), pipeline.split)[:1]

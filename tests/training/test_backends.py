@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from har.signal.filters import lowpass_taps
 from har.store import Store
 from har.training import backend, job, run
 from har.training.splits import make
-from tests import backend_work
+from tests import backend_work, in_process
 from tests.synthetic import make_windows
 
 NETWORKS = [n for n in registry.names() if not registry.get(n).classical]
@@ -86,8 +87,10 @@ def task(prepared, store, name="gru", params=None, on="auto", **changes):
 
 @pytest.mark.tensorflow
 @needs_jax
-def test_jobs_of_both_backends_in_one_run(prepared, tmp_path, capsys):
+def test_jobs_of_both_backends_in_one_run(prepared, tmp_path, monkeypatch):
     """Each in a process that has its own; a seed gives the same twice; TensorFlow reads all."""
+    for name, value in backend_work.QUICK_TO_COMPILE.items():
+        monkeypatch.setenv(name, value)
     import keras
     from rich.console import Console
 
@@ -96,13 +99,15 @@ def test_jobs_of_both_backends_in_one_run(prepared, tmp_path, capsys):
     small = {"units": 8, "frame": 8}
     windows = window_files.load(prepared)
     kept = []
-    for store in (tmp_path / "a", tmp_path / "b"):
+    for store, where in ((tmp_path / "a", nullcontext()), (tmp_path / "b", in_process.instead())):
         tasks = [
             task(prepared, store, params=small, on="jax"),
             task(prepared, store, params=small, on="tensorflow"),
             task(prepared, store, name="extra_trees", params={"trees": 5}, on="jax"),
         ]
-        assert all(r.folder for r in run.run_tasks(tasks, fanout.Crew(1, Console(quiet=True))))
+        with where:
+            records = run.run_tasks(tasks, fanout.Crew(1, Console(quiet=True)))
+        assert all(r.folder for r in records)
         assert len({t.key for t in tasks}) == 3
         found = []
         for t in tasks:
