@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             i.path for i in items if {"tensorflow", "browser"} & {m.name for m in i.iter_markers()}
         }
         items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_runtest_setup() -> None:
+    """Once TensorFlow is there: its objects take no part in garbage collections, of which Keras
+    asks for one whenever a session is cleared."""
+    if "tensorflow" in sys.modules and not gc.get_freeze_count():
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")
