@@ -94,6 +94,10 @@ class Table(Section):
         description="in place of counts_per_g and zero: for x, y and z the counts that an axis "
         "reads when it points up (+1 g) and when it points down (−1 g)",
     )
+    autocalibrate: bool = Field(
+        False,
+        description="find a recording's offset and gain by gravity at rest (hours of a wearable)",
+    )
     gravity: Literal["present", "removed"] | None = None
     convention: Literal["android", "ios"] | None = None
     placement: str | None = None

@@ -95,10 +95,14 @@ def data_fetch(workspace: Workspace, name: str, source: Path | None) -> None:
     "--labels", metavar="FILE",
     help="File of labelled intervals; for one per recording such as '{folder}/{name}_labels.csv'.",
 )  # fmt: skip
+@click.option(
+    "--autocalibrate", is_flag=True,
+    help="Calibrate each recording to gravity at rest, and say its error before and after.",
+)  # fmt: skip
 @click.pass_obj
 def data_check(
     workspace: Workspace, path: Path, pipeline_file: Path | None, strict: bool, as_json: bool,
-    page: Path | None, placement: str | None, labels: str | None,
+    page: Path | None, placement: str | None, labels: str | None, autocalibrate: bool,
 ) -> None:  # fmt: skip
     """Examine a file, a folder or a pipeline file's data: format, rate, unit, sign, what is wrong.
 
@@ -114,6 +118,7 @@ def data_check(
     with output.stderr().status(f"reading {path}") as status:
         report = check.check(
             path, root=workspace.root, placement=placement, labels=labels,
+            autocalibrate=autocalibrate,
             on_progress=lambda n, of: status.update(f"reading {path}: {n} of {of} files"),
         )  # fmt: skip
     if as_json:

@@ -194,5 +194,5 @@ def _data(pipeline: Pipeline, results: Results) -> manifest.Data:
 def _tables(dataset: str | Table) -> manifest.Tables | None:
     if isinstance(dataset, str):
         return None
-    said = dataset.model_dump(exclude_none=True, include=set(manifest.Tables.model_fields))
+    said = dataset.model_dump(exclude_defaults=True, include=set(manifest.Tables.model_fields))
     return manifest.Tables.model_validate(said) if said else None

@@ -110,7 +110,7 @@ class Report:
 
 def check(
     path: Path, *, root: Path, placement: str | None = None, dataset: Dataset | None = None,
-    labels: str | None = None,
+    labels: str | None = None, autocalibrate: bool = False,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Report:  # fmt: skip
     """Examine a file, a folder, a published data set's folder, or a pipeline file's data.
@@ -125,7 +125,9 @@ def check(
     dataset : Dataset, optional
         What lies at `path`, if it is known.
     labels : str, optional
-        `dataset.labels.path` of files without a pipeline file, relative to the working folder.
+        `dataset.labels.path`, relative to the working folder.
+    autocalibrate : bool
+        As of a pipeline file's dataset.
     on_progress : callable
         `(files done, files in all)`.
 
@@ -134,27 +136,33 @@ def check(
     HarError
         If there is nothing at `path` that can be examined.
     """
+    own: dict[str, Any] = {"autocalibrate": True} if autocalibrate else {}
+    if labels:
+        within = labels if labels.startswith("{") else str(Path.cwd() / labels)
+        own["labels"] = Labels(path=within)
+
+    def published(known: Dataset, folder: Path, *more: Any) -> Report:
+        if own:
+            raise ConfigError(
+                f"{known.name} is read as it was published: leave out {', '.join(own)}."
+            )
+        return _published(known, folder, *more)
+
     if dataset is not None:
-        return _published(dataset, path, placement, dataset.name, on_progress)
+        return published(dataset, path, placement, dataset.name, on_progress)
     if path.suffix in {".yaml", ".yml"}:
         pipeline = load(path)
         if isinstance(pipeline.dataset, Table):
-            return _own(pipeline.dataset, root, path.as_posix(), on_progress, pipeline.windows)
+            table = pipeline.dataset.model_copy(update=own)
+            return _own(table, root, path.as_posix(), on_progress, pipeline.windows)
         known = datasets.get(pipeline.dataset)
-        return _published(known, known.folder(root / "data" / "raw"), pipeline.placement,
-                          path.as_posix(), on_progress, pipeline.windows)  # fmt: skip
+        return published(known, known.folder(root / "data" / "raw"), pipeline.placement,
+                         path.as_posix(), on_progress, pipeline.windows)  # fmt: skip
     if not path.exists():
         raise ConfigError(f"There is nothing at {path}.")
     if found := published_at(path):
-        known, folder = found
-        return _published(known, folder, placement, path.as_posix(), on_progress)
-    said = (
-        Labels(path=labels if labels.startswith("{") else str(Path.cwd() / labels))
-        if labels
-        else None
-    )
-    table = Table(path=str(path.resolve()), labels=said)
-    return _own(table, root, path.as_posix(), on_progress)
+        return published(*found, placement, path.as_posix(), on_progress)
+    return _own(Table(path=str(path.resolve()), **own), root, path.as_posix(), on_progress)
 
 
 def published_at(path: Path) -> tuple[Dataset, Path] | None:

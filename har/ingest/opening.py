@@ -110,7 +110,7 @@ def _as_trained(path: Path, said: Table, trained: Table) -> Table:
     table = Table.model_validate({**known, "path": str(path.resolve())})
     sources = discovery.find(table, path.parent).sources if path.exists() else []
     if not sources or any(s.extra["format"] != tables.FORMAT.name for s in sources):
-        return said
+        return said.model_copy(update={"autocalibrate": table.autocalibrate})
     if (columns := table.columns) is None:
         return table
     heads = [discovery.head_of(s) for s in sources]

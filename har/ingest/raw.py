@@ -84,6 +84,8 @@ class Raw:
         Rows of the source that are not in `acceleration`, by reason.
     findings : list of Finding
         What the reader itself saw.
+    autocalibrate : bool
+        Whether it is to be calibrated to gravity.
     """
 
     dataset: str
@@ -103,6 +105,7 @@ class Raw:
     rejected: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
+    autocalibrate: bool = False
 
     @property
     def n_in(self) -> int:

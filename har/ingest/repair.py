@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from har.errors import DataError
+from har.ingest import calibration
 from har.ingest.clean import Account, clean
 from har.ingest.examine.treat import FLAT, treat
 from har.ingest.raw import ANOTHER_SENSOR, REPEATED_HEADER, Finding, Raw
@@ -100,7 +101,8 @@ def repair(raw: Raw, suppose: Mapping[str, Any] = NOTHING) -> Repaired:
         account.rejected[NOT_READ] = raw.n_in
         return Repaired([], account, raw, problems)
     supposed = {name: value for name, value in suppose.items() if not getattr(raw, name)}
-    recordings, account = clean(replace(raw, **supposed))
+    known = replace(raw, **supposed)
+    recordings, account = clean(calibration.calibrated(known) if raw.autocalibrate else known)
     return Repaired(recordings, account, raw, problems, supposed)
 
 

@@ -50,7 +50,12 @@ def read(source: Source, table: Table, clock: Clock | None = None) -> Iterator[R
 
 def parts(source: Source, table: Table) -> Iterator[Source]:
     """A long text file as sources of some lines each; nothing if it must be read whole."""
-    if source.member or source.path.stat().st_size < LONG_BYTES or content.is_coded(source):
+    if (
+        table.autocalibrate
+        or source.member
+        or source.path.stat().st_size < LONG_BYTES
+        or content.is_coded(source)
+    ):
         return
     head = head_of(source)
     if formats.get(source.extra["format"]).in_parts(head, Hints(table)):

@@ -86,6 +86,7 @@ class Tables(Part):
     six_positions: dict[str, tuple[float, float]] | None = absent(
         "counts at +1 g and at −1 g of each axis"
     )
+    autocalibrate: bool | None = absent("whether recordings were calibrated to gravity at rest")
     gravity: Literal["present", "removed"] | None = absent()
     convention: Literal["android", "ios"] | None = absent()
 

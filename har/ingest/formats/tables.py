@@ -207,6 +207,7 @@ def stretches(
             rejected=dict(rejected or {}) if number == 0 else {},
             findings=findings if number == 0 else [],
             provenance=dict(provenance),
+            autocalibrate=table.autocalibrate,
         )
 
 
