@@ -18,6 +18,7 @@ from har.ingest.examine import labels
 from har.ingest.raw import Raw
 from har.ingest.repair import repair
 from har.recording import Recording
+from har.studies import strange_files
 from har.studies.defects import defects
 
 
@@ -95,15 +96,23 @@ def run(
     declared = [replace(_copy(p), unit="m/s2", gravity="present") for p in plain]
     untouched = [look(_copy(p)) for p in declared]
     rows = []
-    tried = defects()
+    tried, strange = defects(), strange_files.files()
+    of = len(tried) + len(strange)
     for number, defect in enumerate(tried):
         if on_progress:
-            on_progress(number, len(tried))
+            on_progress(number, of)
         found = 0
         for raw in plain:
             found += defect.found(*look(defect.inject(_copy(raw), rng)))
         alarms = sum(defect.found(r, codes) for r, codes in untouched) if defect.rate else None
         rows.append(Row(defect.name, defect.strength, len(plain), found, alarms))
+    tables = [strange_files.beginning(raw) for raw in plain]
+    known = [strange_files.written_and_read(strange_files.write_plain, t) for t in tables]
+    for number, file in enumerate(strange, len(tried)):
+        if on_progress:
+            on_progress(number, of)
+        found = sum(map(strange_files.survives, [file] * len(tables), tables, known))
+        rows.append(Row(file.name, file.strength, len(tables), found, None))
     return rows + _over_all(recordings)
 
 
@@ -149,6 +158,8 @@ def as_markdown(rows: list[Row], recordings: list[Recording], command: str) -> s
             "a plain table that says nothing of itself; each defect put into each of them. "
             "*Found* is the share in which the finding that names the defect is there; *false "
             "alarms* are the same recordings before anything was put in, declared as they are. "
+            "Of strange files, from the gyroscope's columns to two exports, *found* is the share "
+            "whose first minute is read with the samples, values and rate of a plain file. "
             f"Errors in untouched recordings: {errors} of {n}.",
             "",
             "| defect | strength | recordings | found | false alarms |",

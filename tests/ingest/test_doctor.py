@@ -27,7 +27,7 @@ from har.ingest.examine.treat import treat
 from har.ingest.raw import Raw
 from har.ingest.summary import Tally
 from har.report import check_page
-from har.studies import defects, detection
+from har.studies import defects, detection, strange_files
 
 sys.path.insert(0, str(Path(__file__).parent))
 import exports
@@ -412,3 +412,12 @@ def test_hours_count_samples_not_gaps():
     tally.add(recording)
     assert tally.seconds == pytest.approx(20)
     assert tally.seconds_of == {"walk": pytest.approx(10)}
+
+
+@pytest.mark.parametrize("file", strange_files.files(), ids=lambda f: f"{f.name}, {f.strength}")
+def test_a_strangers_file_is_read_as_a_plain_one(file):
+    table = strange_files.beginning(raw())
+    plain = strange_files.written_and_read(strange_files.write_plain, table)
+    assert [r.n_samples for r in plain] == [len(table)]
+    assert strange_files.survives(file, table, plain)
+    assert not strange_files.survives(file, table * 1.01, plain)
