@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.blocks import averaged, convolved
 from har.models.ranges import CHANNELS, DROPOUT, KERNEL, Whole
 from har.models.spec import ModelSpec
 
@@ -11,23 +12,17 @@ from har.models.spec import ModelSpec
 def cnn(
     x: Any, *, filters: int = 64, kernel: int = 7, blocks: int = 3, dropout: float = 0.3
 ) -> Any:
-    import keras
+    from keras.layers import Conv1D
 
-    layers = keras.layers
     for i in range(blocks):
-        x = layers.Conv1D(filters, kernel, padding="same", use_bias=False, name=f"conv_{i}")(x)
-        x = layers.BatchNormalization(momentum=0.9, name=f"norm_{i}")(x)
-        x = layers.ReLU(name=f"relu_{i}")(x)
-        if i < blocks - 1:
-            x = layers.MaxPooling1D(2, name=f"pool_{i}")(x)
-    x = layers.GlobalAveragePooling1D(name="average")(x)
-    return layers.Dropout(dropout, name="dropout")(x) if dropout else x
+        conv = Conv1D(filters, kernel, padding="same", use_bias=False, name=f"conv_{i}")
+        x = convolved(x, conv, i, halve=i < blocks - 1)
+    return averaged(x, dropout)
 
 
 def _weights(
-    steps: int, channels: int, *, filters: int, kernel: int, blocks: int, dropout: float
+    _steps: int, channels: int, *, filters: int, kernel: int, blocks: int, **_others: Any
 ) -> tuple[int, int]:
-    del steps, dropout
     convolutions = kernel * filters * (channels + (blocks - 1) * filters)
     return convolutions + blocks * 2 * filters, filters  # 2: scale and shift of the normalisation
 

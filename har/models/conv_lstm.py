@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.blocks import convolved, dropped
 from har.models.ranges import CHANNELS, DROPOUT, KERNEL, Whole
 from har.models.spec import ModelSpec
 
@@ -11,24 +12,19 @@ from har.models.spec import ModelSpec
 def conv_lstm(
     x: Any, *, filters: int = 48, kernel: int = 7, units: int = 64, dropout: float = 0.3
 ) -> Any:
-    import keras
+    from keras.layers import LSTM, Conv1D, Dropout
 
-    layers = keras.layers
     for i in range(2):
-        x = layers.Conv1D(filters, kernel, padding="same", use_bias=False, name=f"conv_{i}")(x)
-        x = layers.BatchNormalization(momentum=0.9, name=f"norm_{i}")(x)
-        x = layers.ReLU(name=f"relu_{i}")(x)
-        x = layers.MaxPooling1D(2, name=f"pool_{i}")(x)
+        conv = Conv1D(filters, kernel, padding="same", use_bias=False, name=f"conv_{i}")
+        x = convolved(x, conv, i)
     if dropout:
-        x = layers.Dropout(dropout, name="dropout_patterns")(x)
-    x = layers.LSTM(units, name="lstm")(x)
-    return layers.Dropout(dropout, name="dropout")(x) if dropout else x
+        x = Dropout(dropout, name="dropout_patterns")(x)
+    return dropped(LSTM(units, name="lstm")(x), dropout)
 
 
 def _weights(
-    steps: int, channels: int, *, filters: int, kernel: int, units: int, dropout: float
+    _steps: int, channels: int, *, filters: int, kernel: int, units: int, **_others: Any
 ) -> tuple[int, int]:
-    del steps, dropout
     convolutions = kernel * filters * (channels + filters) + 2 * 2 * filters
     return convolutions + 4 * units * (filters + units + 1), units
 

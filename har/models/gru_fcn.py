@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models import cnn, recurrent
+from har.models.blocks import dropped
 from har.models.ranges import CHANNELS, DROPOUT, KERNEL, Choice, Whole
 from har.models.spec import ModelSpec
 
@@ -17,34 +19,22 @@ def gru_fcn(
     frame: int = 4,
     dropout: float = 0.3,
 ) -> Any:
-    import keras
-
-    from har.models import cnn, recurrent
+    from keras.layers import Concatenate
 
     patterns = cnn.cnn(x, filters=filters, kernel=kernel, dropout=0.0)
     order = recurrent.GRU.body(x, units=units, front="none", frame=frame, dropout=0.0)
-    both = keras.layers.Concatenate(name="both")([patterns, order])
-    return keras.layers.Dropout(dropout, name="dropout")(both) if dropout else both
+    return dropped(Concatenate(name="both")([patterns, order]), dropout)
 
 
 def _weights(
-    steps: int,
-    channels: int,
-    *,
-    filters: int,
-    kernel: int,
-    units: int,
-    frame: int,
-    dropout: float,
+    steps: int, channels: int, *, units: int, frame: int, **of_cnn: Any
 ) -> tuple[int, int]:
-    from har.models import cnn, recurrent
-
-    a, of_a = cnn.SPEC.weights(  # type: ignore[misc]
-        steps, channels, filters=filters, kernel=kernel, blocks=3, dropout=dropout
-    )
+    assert cnn.SPEC.weights is not None
+    assert recurrent.GRU.weights is not None
+    a, of_a = cnn.SPEC.weights(steps, channels, blocks=3, **of_cnn)
     plain = recurrent.GRU.defaults | {"units": units, "frame": frame, "front": "none"}
     del plain["channels"]
-    b, of_b = recurrent.GRU.weights(steps, channels, **plain)  # type: ignore[misc]
+    b, of_b = recurrent.GRU.weights(steps, channels, **plain)
     return a + b, of_a + of_b
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.blocks import averaged
 from har.models.ranges import CHANNELS, DROPOUT, Whole
 from har.models.spec import ModelSpec
 
@@ -17,12 +18,10 @@ KERNELS = (5, 11, 21)
 def inception(
     x: Any, *, filters: int = 24, modules: int = 3, bottleneck: int = 24, dropout: float = 0.4
 ) -> Any:
-    import keras
+    from keras import layers
 
-    layers = keras.layers
     for i in range(modules):
         name = f"module_{i}"
-        shortcut = x
         narrow = layers.Conv1D(bottleneck, 1, use_bias=False, name=f"{name}_narrow")(x)
         scales = [
             layers.Conv1D(filters, k, padding="same", use_bias=False, name=f"{name}_k{k}")(narrow)
@@ -32,19 +31,17 @@ def inception(
         scales.append(layers.Conv1D(filters, 1, use_bias=False, name=f"{name}_pooled")(pooled))
         y = layers.Concatenate(name=f"{name}_scales")(scales)
         y = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(y)
-        shortcut = layers.Conv1D(4 * filters, 1, use_bias=False, name=f"{name}_shortcut")(shortcut)
+        shortcut = layers.Conv1D(4 * filters, 1, use_bias=False, name=f"{name}_shortcut")(x)
         shortcut = layers.BatchNormalization(momentum=0.9, name=f"{name}_shortcut_norm")(shortcut)
         x = layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([y, shortcut]))
         if i < modules - 1:
             x = layers.MaxPooling1D(2, name=f"{name}_halve")(x)
-    x = layers.GlobalAveragePooling1D(name="average")(x)
-    return layers.Dropout(dropout, name="dropout")(x) if dropout else x
+    return averaged(x, dropout)
 
 
 def _weights(
-    steps: int, channels: int, *, filters: int, modules: int, bottleneck: int, dropout: float
+    _steps: int, channels: int, *, filters: int, modules: int, bottleneck: int, **_others: Any
 ) -> tuple[int, int]:
-    del steps, dropout
     total, inputs, outputs = 0, channels, 4 * filters
     for _ in range(modules):
         total += inputs * bottleneck + sum(KERNELS) * bottleneck * filters + inputs * filters

@@ -22,7 +22,7 @@ class FIR(keras.layers.Layer):
     """
 
     def __init__(self, taps: Any, **kwargs: Any) -> None:
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**{"trainable": False, **kwargs})
         self.taps = [float(t) for t in taps]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -38,9 +38,7 @@ class FIR(keras.layers.Layer):
         return (shape[0], shape[1] - len(self.taps) + 1, shape[2])
 
     def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), "taps": self.taps}
-        config.pop("trainable", None)
-        return config
+        return {**super().get_config(), "taps": self.taps}
 
 
 @keras.saving.register_keras_serializable("har")
@@ -87,9 +85,6 @@ class Standardize(keras.layers.Layer):
     Keras' own `Normalization` stores a variance and is adapted on arrays held whole in memory.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(trainable=False, **kwargs)
-
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         shape = (input_shape[-1],)
         self.mean = self.add_weight(shape=shape, initializer="zeros", name="mean", trainable=False)
@@ -97,11 +92,6 @@ class Standardize(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         return (x - self.mean) / self.std
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.pop("trainable", None)
-        return config
 
 
 @keras.saving.register_keras_serializable("har")

@@ -40,12 +40,13 @@ class Kernels(keras.layers.Layer):
     """
 
     def __init__(self, shares: int, **kwargs: Any) -> None:
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**{"trainable": False, **kwargs})
         self.shares = int(shares)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         steps, channels = input_shape[1:]
         assert steps is not None
+        assert channels is not None
         # Of each dilation every other kernel takes zeros beyond the window, and of the next
         # dilation the others, as MiniRocket does.
         self.groups = [
@@ -58,16 +59,12 @@ class Kernels(keras.layers.Layer):
         self.thresholds: list[Any] = []
         for g, (d, padding, of) in enumerate(self.groups):
             n = len(range(g // 2, self.shares, n_dilations))
-            for owner, name, shape in (
-                (self.kernels, "kernels", (LENGTH, channels, len(of))),
-                (self.thresholds, "thresholds", (len(of), n)),
-            ):
-                owner.append(
-                    self.add_weight(
-                        shape=shape, name=f"{name}_{d}_{padding}", initializer="zeros",
-                        trainable=False,
-                    )
-                )  # fmt: skip
+            where = f"{d}_{padding}"
+            self.kernels.append(self._fixed(f"kernels_{where}", LENGTH, channels, len(of)))
+            self.thresholds.append(self._fixed(f"thresholds_{where}", len(of), n))
+
+    def _fixed(self, name: str, *shape: int) -> Any:
+        return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
 
     def adapt(self, x: np.ndarray, seed: int) -> None:
         """Draw channels and thresholds.
@@ -122,6 +119,4 @@ class Kernels(keras.layers.Layer):
         return (shape[0], 84 * self.shares)
 
     def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), "shares": self.shares}
-        config.pop("trainable", None)
-        return config
+        return {**super().get_config(), "shares": self.shares}

@@ -59,21 +59,13 @@ class MiniRocket:
         )
 
     def decide(self, inputs: Any, batch: int = 512) -> np.ndarray:
-        """Decisions of the ridge, shape (n, classes)."""
-        return np.concatenate(
-            [
-                self._ridge.decide(self.transform(inputs[a : a + batch]))
-                for a in range(0, len(inputs), batch)
-            ]
-        )
+        """Decisions of the ridge: float64, shape (n, classes)."""
+        starts = range(0, len(inputs), batch)
+        batches = (self.transform(inputs[a : a + batch]) for a in starts)
+        return np.concatenate([self._ridge.decide(x) for x in batches])
 
     def predict_proba(self, inputs: Any, batch: int = 512) -> np.ndarray:
-        return np.concatenate(
-            [
-                self._ridge.probabilities(self.transform(inputs[a : a + batch]))
-                for a in range(0, len(inputs), batch)
-            ]
-        )
+        return self._ridge.probabilities(self.decide(inputs, batch))
 
 
 def _as_library(x: np.ndarray) -> np.ndarray:
@@ -85,8 +77,7 @@ def minirocket(*, channels: str = "split_magnitude", kernels: int = 9996) -> Min
     return MiniRocket(kernels)
 
 
-def _weights(steps: int, channels: int, *, kernels: int) -> tuple[int, int]:
-    del steps, channels
+def _weights(_steps: int, _channels: int, *, kernels: int) -> tuple[int, int]:
     return 0, max(kernels // KERNELS, 1) * KERNELS
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from har.models.blocks import dropped
 from har.models.ranges import RECURRENT
 from har.models.spec import ModelSpec
 
@@ -59,8 +60,6 @@ def many_to_one(
     dropout : float
         Of the features.
     """
-    import keras
-
     from har.models.input_layers import Frames
 
     if front != "none":
@@ -68,7 +67,7 @@ def many_to_one(
     if frame > 1:
         x = Frames(frame, name="frames")(x)
     x = _head(recur(units, layers, return_sequences=head != "last")(x), head)
-    return keras.layers.Dropout(dropout, name="dropout")(x) if dropout else x
+    return dropped(x, dropout)
 
 
 def convolutions(x: Any, *, apart: bool, filters: int) -> Any:
@@ -117,7 +116,7 @@ def weights(
     biases: int,
     directions: int,
     peepholes: int,
-    steps: int,
+    _steps: int,
     channels: int,
     *,
     units: int,
@@ -126,14 +125,13 @@ def weights(
     filters: int,
     frame: int,
     head: str,
-    dropout: float,
+    **_others: Any,
 ) -> tuple[int, int]:
     """The closed form of what `many_to_one` builds: (weights, features).
 
     Each direction of a recurrent layer has gates · units · (inputs + units + biases) weights, and
     peepholes · units.
     """
-    del steps, dropout  # neither changes the number of weights
     below = 0
     if front != "none":
         seen = 1 if front == "axes" else channels

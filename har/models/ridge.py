@@ -8,6 +8,7 @@ several times over in float64, is the twin in the tests.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -54,26 +55,21 @@ class RidgeClassifier:
         w = np.ones(n) if weights is None else np.asarray(weights, np.float64)
         y = np.where(labels[:, None] == self.classes_, 1.0, -1.0)
         y_mean = np.average(y, axis=0, weights=w)
-        root = np.sqrt(w)
-        target = (y - y_mean) * root[:, None]
-        p = features(slice(0, 1)).shape[1]
-        solve = _dual if n <= p else _primal
-        x_mean, self.scale_, solutions = solve(features, w, target, self.alphas)
+        root = np.sqrt(w)[:, None]
+        solve = _dual if n <= features(slice(0, 1)).shape[1] else _primal
+        found = solve(features, w, (y - y_mean) * root, self.alphas)
         # s: the direction of the intercept, which no penalty touches
         s = w / w.sum()
-        best = None
-        for alpha, solution in zip(self.alphas, solutions, strict=True):
-            residual, slack, coef = solution
+        best = np.inf
+        for i, alpha in enumerate(self.alphas):
+            residual, slack = found.left_out(i)
             error = residual / np.maximum(slack - s, 1e-12)[:, None]
-            score = float((error**2).mean())
-            if best is None or score < best[0]:
-                best = (score, alpha, error, coef)
-        assert best is not None
-        _, self.alpha_, error, coef = best
-        self.coef_ = coef().T
-        self.intercept_ = y_mean - self.coef_ @ (x_mean / self.scale_)
-        safe = np.where(root > 0, root, 1.0)[:, None]
-        self.left_out_ = y - np.where(root[:, None] > 0, error / safe, 0.0)
+            if (score := float((error**2).mean())) < best:
+                best, self.alpha_, least, chosen = score, alpha, error, i
+        self.scale_ = found.scale
+        self.coef_ = found.coef(chosen).T
+        self.intercept_ = y_mean - self.coef_ @ (found.mean / found.scale)
+        self.left_out_ = y - np.where(root > 0, least / np.where(root > 0, root, 1.0), 0.0)
         at = np.searchsorted(self.classes_, labels)
         self.sharpness_ = sharpness(self.left_out_, at, w)
         return self
@@ -82,11 +78,11 @@ class RidgeClassifier:
         """Decisions about features (m, p): float64, shape (m, k), the largest wins."""
         return np.asarray(x / self.scale_ @ self.coef_.T + self.intercept_)
 
-    def probabilities(self, x: np.ndarray) -> np.ndarray:
-        """The softmax of the decisions times `sharpness_`, shape (m, k)."""
+    def probabilities(self, decisions: np.ndarray) -> np.ndarray:
+        """The softmax of decisions times `sharpness_`, shape (m, k)."""
         from scipy.special import softmax
 
-        return np.asarray(softmax(self.sharpness_ * self.decide(x), axis=1))
+        return np.asarray(softmax(self.sharpness_ * decisions, axis=1))
 
 
 def sharpness(decisions: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
@@ -105,30 +101,28 @@ def sharpness(decisions: np.ndarray, labels: np.ndarray, weights: np.ndarray) ->
     return float(np.exp(found.x))
 
 
-Solution = tuple[np.ndarray, np.ndarray, Callable[[], np.ndarray]]
-"""Residuals (n, k), one less the leverages (n,), and what gives the coefficients (p, k)."""
+@dataclass(frozen=True, eq=False)
+class _Solutions:
+    """Of each penalty, by its place: `left_out` gives residuals (n, k) and one less the leverages
+    (n,), `coef` the coefficients (p, k). `mean` and `scale`, shape (p,), are the features'."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    left_out: Callable[[int], tuple[np.ndarray, np.ndarray]]
+    coef: Callable[[int], np.ndarray]
 
 
 def _slices(n: int) -> Iterator[slice]:
     return (slice(a, min(a + BATCH, n)) for a in range(0, n, BATCH))
 
 
-def _scale(total: np.ndarray, squares: np.ndarray, n: int) -> np.ndarray:
-    """Standard deviations; 1 for a feature that never changes."""
-    std = np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0))
-    return np.where(std < 1e-9, 1.0, std)
-
-
 def _dual(
     features: Features, w: np.ndarray, target: np.ndarray, alphas: tuple[float, ...]
-) -> tuple[np.ndarray, np.ndarray, Iterator[Solution]]:
+) -> _Solutions:
     """No more windows than features: the features are kept, and the kernel is n × n."""
-    from scipy.linalg import eigh
-
     x = np.concatenate([features(rows) for rows in _slices(len(w))])
     mean = np.average(x, axis=0, weights=w)
-    std = x.std(axis=0, dtype=np.float64)
-    scale = np.where(std < 1e-9, 1.0, std)
+    scale = _no_zeros(x.std(axis=0, dtype=np.float64))
     x -= mean.astype(x.dtype)
     x *= (np.sqrt(w)[:, None]).astype(x.dtype)
     x /= scale.astype(x.dtype)
@@ -136,31 +130,27 @@ def _dual(
     for columns in _slices(x.shape[1]):
         part = x[:, columns].astype(np.float64)
         kernel += part @ part.T
-    values, vectors = eigh(kernel, overwrite_a=True, check_finite=False)
-    values = np.maximum(values, 0)
+    values, vectors = _eigen(kernel)
     rotated = vectors.T @ target
     squared = vectors**2
 
-    def solutions() -> Iterator[Solution]:
-        for alpha in alphas:
-            dual = vectors @ (rotated / (values + alpha)[:, None])
+    def dual(alpha: float) -> np.ndarray:
+        return np.asarray(vectors @ (rotated / (values + alpha)[:, None]))
 
-            def coef(dual: np.ndarray = dual) -> np.ndarray:
-                return np.concatenate(
-                    [x[:, c].T.astype(np.float64) @ dual for c in _slices(x.shape[1])]
-                )
+    def left_out(i: int) -> tuple[np.ndarray, np.ndarray]:
+        return alphas[i] * dual(alphas[i]), squared @ (alphas[i] / (values + alphas[i]))
 
-            yield alpha * dual, squared @ (alpha / (values + alpha)), coef
+    def coef(i: int) -> np.ndarray:
+        of = dual(alphas[i])
+        return np.concatenate([x[:, c].T.astype(np.float64) @ of for c in _slices(x.shape[1])])
 
-    return mean, scale, solutions()
+    return _Solutions(mean, scale, left_out, coef)
 
 
 def _primal(
     features: Features, w: np.ndarray, target: np.ndarray, alphas: tuple[float, ...]
-) -> tuple[np.ndarray, np.ndarray, Iterator[Solution]]:
+) -> _Solutions:
     """More windows than features: sums over batches, p × p."""
-    from scipy.linalg import eigh
-
     n = len(w)
     p = features(slice(0, 1)).shape[1]
     gram = np.zeros((p, p))
@@ -175,15 +165,14 @@ def _primal(
         weighted += (x * root[rows]).sum(axis=0)
         gram += x.T @ x
         cross += x.T @ target[rows]
-    scale = _scale(total, squares, n)
+    scale = _no_zeros(np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0)))
     mean = weighted / w.sum()
     gram -= w.sum() * np.outer(mean, mean)
     cross -= np.outer(mean, (root * target).sum(axis=0))
     gram /= scale
     gram /= scale[:, None]
     cross /= scale[:, None]
-    values, vectors = eigh(gram, overwrite_a=True, check_finite=False)
-    values = np.maximum(values, 0)
+    values, vectors = _eigen(gram)
     rotated = vectors.T @ cross
     fitted = np.zeros((len(alphas), *target.shape))
     leverage = np.zeros((len(alphas), n))
@@ -194,13 +183,21 @@ def _primal(
         for i, alpha in enumerate(alphas):
             fitted[i, rows] = z @ (rotated / (values + alpha)[:, None])
             leverage[i, rows] = squared @ (1 / (values + alpha))
+    return _Solutions(
+        mean,
+        scale,
+        left_out=lambda i: (target - fitted[i], 1 - leverage[i]),
+        coef=lambda i: np.asarray(vectors @ (rotated / (values + alphas[i])[:, None])),
+    )
 
-    def solutions() -> Iterator[Solution]:
-        for i, alpha in enumerate(alphas):
 
-            def coef(alpha: float = alpha) -> np.ndarray:
-                return np.asarray(vectors @ (rotated / (values + alpha)[:, None]))
+def _no_zeros(std: np.ndarray) -> np.ndarray:
+    """Standard deviations to divide by: 1 for a feature that never changes."""
+    return np.where(std < 1e-9, 1.0, std)
 
-            yield target - fitted[i], 1 - leverage[i], coef
 
-    return mean, scale, solutions()
+def _eigen(symmetric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.linalg import eigh
+
+    values, vectors = eigh(symmetric, overwrite_a=True, check_finite=False)
+    return np.maximum(values, 0), vectors

@@ -60,9 +60,8 @@ def solve(
     last.set_weights([kernel, bias])
 
 
-def _weights(steps: int, channels: int, *, shares: int) -> tuple[int, int]:
-    del steps, channels  # kernels and thresholds are drawn, not trained
-    return 0, 84 * shares
+def _weights(_steps: int, _channels: int, *, shares: int) -> tuple[int, int]:
+    return 0, 84 * shares  # kernels and thresholds are drawn, not trained
 
 
 SPEC = ModelSpec(

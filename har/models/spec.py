@@ -130,13 +130,7 @@ class ModelSpec:
         return resolved
 
     def require(self) -> None:
-        """Refuse a model whose library is not there, before anything is trained.
-
-        Raises
-        ------
-        ConfigError
-            With the command that installs it.
-        """
+        """Refuse a model whose library is not there, with the command that installs it."""
         lacking = [p for p in self.packages if importlib.util.find_spec(p) is None]
         if lacking:
             raise ConfigError(
@@ -167,13 +161,8 @@ class ModelSpec:
             )
 
     def n_parameters(self, steps: int, classes: int, params: Mapping[str, Any]) -> int | None:
-        """Trainable weights by the closed form; None where there is none.
-
-        Parameters
-        ----------
-        steps, classes : int
-            Filtered samples of a window; activities.
-        """
+        """Trainable weights by the closed form, for windows of so many filtered samples; None where
+        there is none."""
         if self.weights is None:
             return None
         resolved = self.resolve(params)
@@ -215,9 +204,7 @@ class ModelSpec:
         resolved = self.resolve(params or {})
         kind = resolved.pop("channels")
         inputs = keras.Input(shape=window_shape, dtype="float32", name=INPUT_NAME)
-        x = inputs
-        if len(taps) > 1:
-            x = FIR(taps, name="fir")(x)
+        x = FIR(taps, name="fir")(inputs) if len(taps) > 1 else inputs
         if kind != "raw":
             x = Channels(kind, name="channels")(x)
         standardize = Standardize(name="standardize")

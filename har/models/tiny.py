@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.blocks import averaged, convolved
 from har.models.ranges import CHANNELS, Choice, Real, Whole
 from har.models.spec import ModelSpec
 
@@ -11,28 +12,22 @@ from har.models.spec import ModelSpec
 def tiny(
     x: Any, *, filters: int = 32, kernel: int = 9, blocks: int = 3, dropout: float = 0.1
 ) -> Any:
-    import keras
+    from keras import layers
 
-    layers = keras.layers
     x = layers.Conv1D(filters, 5, strides=2, padding="same", use_bias=False, name="stem")(x)
     x = layers.BatchNormalization(momentum=0.9, name="stem_norm")(x)
     x = layers.ReLU(name="stem_relu")(x)
     for i in range(blocks):
-        x = layers.SeparableConv1D(
+        separable = layers.SeparableConv1D(
             filters, kernel, padding="same", use_bias=False, name=f"separable_{i}"
-        )(x)
-        x = layers.BatchNormalization(momentum=0.9, name=f"norm_{i}")(x)
-        x = layers.ReLU(name=f"relu_{i}")(x)
-        if i < blocks - 1:
-            x = layers.MaxPooling1D(2, name=f"pool_{i}")(x)
-    x = layers.GlobalAveragePooling1D(name="average")(x)
-    return layers.Dropout(dropout, name="dropout")(x) if dropout else x
+        )
+        x = convolved(x, separable, i, halve=i < blocks - 1)
+    return averaged(x, dropout)
 
 
 def _weights(
-    steps: int, channels: int, *, filters: int, kernel: int, blocks: int, dropout: float
+    _steps: int, channels: int, *, filters: int, kernel: int, blocks: int, **_others: Any
 ) -> tuple[int, int]:
-    del steps, dropout
     stem = 5 * channels * filters + 2 * filters
     return stem + blocks * (kernel * filters + filters * filters + 2 * filters), filters
 

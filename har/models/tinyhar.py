@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from har.models.blocks import dropped
 from har.models.ranges import CHANNELS, DROPOUT, Whole
 from har.models.recurrent import convolution_weights, convolutions
 from har.models.spec import ModelSpec
@@ -27,11 +28,10 @@ def tinyhar(x: Any, *, filters: int = 20, dropout: float = 0.0) -> Any:
     x = layers.Dense(2 * filters, name="fusion")(x)
     x = layers.LSTM(2 * filters, return_sequences=True, name="lstm")(x)
     x = StateAttention(name="state_attention")(x)
-    return layers.Dropout(dropout, name="dropout")(x) if dropout else x
+    return dropped(x, dropout)
 
 
-def _weights(steps: int, channels: int, *, filters: int, dropout: float) -> tuple[int, int]:
-    del steps, dropout
+def _weights(_steps: int, channels: int, *, filters: int, **_others: Any) -> tuple[int, int]:
     wide = 2 * filters
     across = 3 * filters * filters + 1
     fusion = wide * (channels * filters + 1)
