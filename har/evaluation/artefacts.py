@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from har.evaluation import scaler
-from har.evaluation.collect import ModelJobs, validation_macro_f1
+from har.evaluation.collect import ModelJobs
 from har.evaluation.leakage import PARTS, Evidence
 from har.signal.windows import Windows
 from har.training.leaky import is_leaky
@@ -42,7 +42,7 @@ def artefacts(
                 present = support[support > 0]
                 stopping = (
                     scores[best - 1],
-                    validation_macro_f1(job, windows.labels, k),
+                    job.validation_macro_f1(windows.labels),
                     2 / (len(present) * present.min()),  # it is missed once and wrong once
                 )
             out.append(

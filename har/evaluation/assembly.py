@@ -207,7 +207,7 @@ def _chosen_in_each_fold(
     eligible = {name: models[name] for name in _eligible(entries)}
     if len(eligible) < 2 or pipeline.split.scheme not in protocol.EVERYONE_TESTED:
         return None
-    chosen = nested.choose(eligible, windows.labels, len(windows.activities), folds)
+    chosen = nested.choose(eligible, windows.labels, folds)
     counts = np.stack(
         [
             scoring.of_seed("nested", seed, jobs, windows, people)[1]

@@ -6,29 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from har.evaluation import metrics
 from har.models import registry
 from har.training.job_files import JobRecord, StoredJob
-
-
-def validation_macro_f1(job: StoredJob, labels: np.ndarray, classes: int) -> float:
-    """Macro-F1 on the job's own validation people.
-
-    Parameters
-    ----------
-    job : StoredJob
-    labels : ndarray of int64
-        Of all windows.
-    classes : int
-    """
-    index, probabilities = job.predictions.of("validation")
-    true = labels[index]
-    counts = metrics.confusion_by_subject(
-        np.zeros_like(true), true, probabilities.argmax(axis=1), subjects=1, classes=classes
-    )
-    return float(metrics.macro_f1(counts[0]))
 
 
 @dataclass

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from har.evaluation.collect import ModelJobs, validation_macro_f1
+from har.evaluation.collect import ModelJobs
 from har.training.job_files import StoredJob
 
 
@@ -25,9 +25,7 @@ def rank(name: str, macro_f1: float, parameters: int | None) -> tuple[float, int
     return (-macro_f1, parameters or 0, name)
 
 
-def choose(
-    eligible: Mapping[str, ModelJobs], labels: np.ndarray, classes: int, folds: int
-) -> list[str]:
+def choose(eligible: Mapping[str, ModelJobs], labels: np.ndarray, folds: int) -> list[str]:
     """The model that each fold's validation people choose: best macro-F1, mean over seeds.
 
     Parameters
@@ -36,7 +34,7 @@ def choose(
         All with the same seeds, each with all folds.
     labels : ndarray of int64
         Of all windows.
-    classes, folds : int
+    folds : int
 
     Returns
     -------
@@ -46,7 +44,7 @@ def choose(
 
     def of(name: str, fold: int) -> tuple[float, int, str]:
         mine = [j for j in eligible[name].done if j.fold == fold]
-        score = float(np.mean([validation_macro_f1(j, labels, classes) for j in mine]))
+        score = float(np.mean([j.validation_macro_f1(labels) for j in mine]))
         return rank(name, score, max(j.about.parameters or 0 for j in mine))
 
     return [min(eligible, key=lambda name: of(name, fold)) for fold in range(folds)]

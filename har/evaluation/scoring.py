@@ -9,7 +9,7 @@ import numpy as np
 
 from har.errors import TrainingError
 from har.evaluation import metrics, statistics
-from har.evaluation.collect import ModelJobs, validation_macro_f1
+from har.evaluation.collect import ModelJobs
 from har.evaluation.results import Estimate, FailedJob, ModelScores, PerClass, SeedScore
 from har.evaluation.statistics import Scored
 from har.signal.windows import Windows
@@ -74,7 +74,7 @@ def score(
                 macro_f1=float(metrics.macro_f1(c.sum(axis=0))),
                 accuracy=float(metrics.accuracy(c.sum(axis=0))),
                 validation_macro_f1=float(
-                    np.mean([validation_macro_f1(j, windows.labels, k) for j in jobs])
+                    np.mean([j.validation_macro_f1(windows.labels) for j in jobs])
                 ),
             )
         )

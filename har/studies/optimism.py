@@ -39,7 +39,7 @@ def run(finished: Finished) -> Outcome:
         If a job failed.
     """
     dealt = leaky.deal(finished.splits, finished.context.pipeline.split.seed)
-    tasks = finished.tasks.leaky(finished.models, dealt)
+    tasks = finished.tasks.folds(finished.models, dealt)
     trained = [record.read() for record in run_tasks(tasks, finished.context.crew)]
     each = len(trained) // len(finished.models)
     jobs = {

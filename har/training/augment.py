@@ -64,22 +64,21 @@ class Augmentation(keras.layers.Layer):
     def call(self, x: Any, training: bool = False) -> Any:
         if not training:
             return x
+        n = ops.shape(x)[0]
         if self.warp:
             x = self._warped(x)
         if self.vigour:
-            n = ops.shape(x)[0]
             factor = ops.exp(keras.random.normal((n, 1, 1), 0.0, self.vigour, seed=self.random))
             gravity = ops.mean(x, axis=1, keepdims=True)
             x = gravity + factor * (x - gravity)
         if self.turn:
-            x = x * self._half_turns(ops.shape(x)[0])
+            x = x * self._half_turns(n)
         if self.mirror:
-            left = keras.random.uniform((ops.shape(x)[0], 1, 1), seed=self.random) < self.mirror
+            left = keras.random.uniform((n, 1, 1), seed=self.random) < self.mirror
             x = x * ops.where(left, ops.array([[[-1.0, 1.0, 1.0]]]), ops.ones((1, 1, 3)))
         if self.rotate_deg:
-            x = ops.matmul(x, self._rotations(ops.shape(x)[0]))
+            x = ops.matmul(x, self._rotations(n))
         if self.scale:
-            n = ops.shape(x)[0]
             x = x * keras.random.normal((n, 1, 1), 1.0, self.scale, seed=self.random)
         if self.jitter:
             x = x + keras.random.normal(ops.shape(x), 0.0, self.jitter, seed=self.random)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from har.config import Training
 from har.models.spec import ModelSpec
 from har.signal.windows import Windows
-from har.training.fit import Fitted, best_temperature, class_weights
+from har.training.fit import Fitted, class_weights, found_temperature
 
 
 def fit_classical(
@@ -37,25 +38,22 @@ def fit_classical(
             return Conditioned(windows, index, resolved["channels"])
         return features(windows, index)
 
-    def predict(index: np.ndarray) -> np.ndarray:
+    def probabilities(index: np.ndarray, temperature: float = 1.0) -> np.ndarray:
         out = np.zeros((len(index), k), np.float32)
         if len(index):
-            sharp = classifier.predict_proba(inputs(index)) ** (1 / found)
+            sharp = classifier.predict_proba(inputs(index)) ** (1 / temperature)
             out[:, classifier.classes_] = sharp / sharp.sum(axis=1, keepdims=True)
         return out
 
     labels = windows.labels[train]
     weights = class_weights(labels, k, training.class_weights)[labels]
     classifier.fit(inputs(train), labels, sample_weight=weights)
-    found = 1.0
-    if temperature is not None:
-        found = temperature
-    elif training.calibration == "temperature" and len(validation):
-        found = best_temperature(predict(validation), windows.labels[validation])
+    if temperature is None:
+        temperature = found_temperature(probabilities, windows, validation, training)
     return Fitted(
         model=None,
-        temperature=found,
-        predict=predict,
+        temperature=temperature,
+        predict=functools.partial(probabilities, temperature=temperature),
         history={},
         best_epoch=None,
         epochs_run=None,

@@ -28,10 +28,9 @@ PREDICT_SIZES = 64
 class Fitted:
     """A trained model and how it got there.
 
-    `model` is a Keras model; None of another library, which has no epochs either. `history` holds
-    one list per quantity, an entry per epoch; `best_epoch` counts from 1. `temperature` is in the
-    last layer already. `predict` gives the probabilities of windows by index: float32, shape
-    (n, k). `parameters` counts the weights that were trained.
+    `model` is a Keras model, its last layer divided by `temperature`; None of another library,
+    which has no epochs either. `predict` gives the probabilities of windows by index: float32,
+    shape (n, k). `history` has a list per quantity, an entry per epoch; `best_epoch` counts from 1.
     """
 
     model: Any
@@ -52,9 +51,8 @@ def class_weights(labels: np.ndarray, n_classes: int, kind: str) -> np.ndarray:
     if kind in ("none", "focal"):
         return np.ones(n_classes, np.float32)
     counts = np.bincount(labels, minlength=n_classes)
-    present = (counts > 0).sum()
-    with np.errstate(divide="ignore"):
-        weights = np.where(counts > 0, len(labels) / (present * counts), 0.0)
+    weights = len(labels) / ((counts > 0).sum() * np.maximum(counts, 1))
+    weights = np.where(counts > 0, weights, 0.0)
     if kind == "sqrt":
         weights = np.sqrt(weights)
         weights *= len(labels) / (weights @ counts)
@@ -125,13 +123,11 @@ def fit(
             epochs=epochs or most_epochs(len(train), training),
             shuffle=True,
             verbose=0,
-            callbacks=[watch.callback(), _shuffled_by(seed)],
+            callbacks=[watch.callback(seed)],
         )
         watch.restore_best()
     if temperature is None:
-        temperature = 1.0
-        if training.calibration == "temperature" and len(validation):
-            temperature = best_temperature(predict(validation), windows.labels[validation])
+        temperature = found_temperature(predict, windows, validation, training)
     # softmax(z / t): dividing the last layer's weights puts the calibration into what ships
     last = model.get_layer("probabilities")
     last.set_weights([w / temperature for w in last.get_weights()])
@@ -155,6 +151,18 @@ def arrays(windows: Windows, train: np.ndarray, training: Training) -> dict[str,
         "y": np.eye(k, dtype=np.float32)[windows.labels[train]],
         "sample_weight": weights[windows.labels[train]],
     }
+
+
+def found_temperature(
+    predict: Callable[[np.ndarray], np.ndarray],
+    windows: Windows,
+    validation: np.ndarray,
+    training: Training,
+) -> float:
+    """That suits the validation windows best; 1 if none is wanted, or there is nothing to go by."""
+    if training.calibration != "temperature" or not len(validation):
+        return 1.0
+    return best_temperature(predict(validation), windows.labels[validation])
 
 
 def macro_f1(true: np.ndarray, guess: np.ndarray) -> float:
@@ -201,15 +209,6 @@ def _predict(scorer: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
     return np.asarray(probabilities, np.float32)[: len(index)]
 
 
-def _shuffled_by(seed: int) -> Any:
-    """On JAX numpy shuffles, and Keras shuffles once more where it has to trace."""
-    import keras
-
-    return keras.callbacks.LambdaCallback(
-        on_train_begin=lambda _logs: keras.utils.set_random_seed(seed)
-    )
-
-
 class _Watch:
     """Scores each epoch on validation people, keeps the best weights, stops when it is over.
 
@@ -236,18 +235,18 @@ class _Watch:
         self._best = (-1.0, 0.0)
         self._weights: Any = None
 
-    def callback(self) -> Any:
+    def callback(self, seed: int) -> Any:
         import keras
 
         return keras.callbacks.LambdaCallback(
+            # On JAX numpy shuffles, and Keras shuffles once more where it has to trace.
+            on_train_begin=lambda _logs: keras.utils.set_random_seed(seed),
             # Keras waits for the numbers of each step if anybody asks for them.
-            on_train_batch_end=self._batch if self.average.reach else None,
+            on_train_batch_end=(lambda batch, logs: self.average.step(batch))  # noqa: ARG005
+            if self.average.reach
+            else None,
             on_epoch_end=self._end,
         )
-
-    def _batch(self, batch: int, logs: Any) -> None:  # Keras says it by name
-        del logs
-        self.average.step(batch)
 
     def _end(self, epoch: int, logs: dict[str, float]) -> None:
         rate = float(np.asarray(self.trainer.optimizer.learning_rate))
@@ -287,5 +286,4 @@ class _Watch:
         }
 
     def restore_best(self) -> None:
-        if self._weights is not None:
-            self.model.set_weights(self._weights)
+        self.model.set_weights(self._weights)

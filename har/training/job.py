@@ -127,13 +127,11 @@ class Task:
         return Store(self.store).find("job", self.key)
 
 
-@functools.lru_cache(maxsize=2)
-def _windows(prepared: Path) -> Windows:
-    return window_files.load(prepared)
+_windows = functools.lru_cache(maxsize=2)(window_files.load)
 
 
 def run_job(task: Task, report: Callable[[Any], None]) -> str | None:
-    """Train, predict and store. Runs in a process of its own.
+    """Train, predict and store, in a process of its own.
 
     Parameters
     ----------
@@ -144,26 +142,21 @@ def run_job(task: Task, report: Callable[[Any], None]) -> str | None:
     Returns
     -------
     str or None
-        Its key in the store: trained here, or by another run since this one began. None if another
-        run is training it right now; with `task.wait` that is waited for instead.
+        Its key in the store; None if another run is training it right now, for which `task.wait`
+        waits.
     """
     store = Store(task.store)
     with store.claimed("job", task.key, wait=task.wait) as mine:
         if mine and task.find() is None:
-            _train(task, store, report)
+            _check_this_machine(task)
+            try:
+                with store.writing("job", task.key, task.parts) as writing:
+                    _fit_and_write(task, _chosen(task, report), writing.path, report)
+            except BaseException:
+                if task.backend is not None:
+                    WORKSHOP.clear()
+                raise
         return task.key if mine else None
-
-
-def _train(task: Task, store: Store, report: Callable[[Any], None]) -> None:
-    _check_this_machine(task)
-    with store.writing("job", task.key, task.parts) as writing:
-        chosen = _chosen(task, report)
-        try:
-            _fit_and_write(task, chosen, writing.path, report)
-        except BaseException:
-            if task.backend is not None:
-                WORKSHOP.clear()
-            raise
 
 
 def _chosen(task: Task, report: Callable[[Any], None]) -> StoredJob | None:
@@ -203,6 +196,7 @@ def _fit_and_write(
     )
     took = time.perf_counter() - begin + (chosen.about.train_seconds if chosen else 0.0)
     choice = chosen.about if chosen else fitted
+    parts = {"train": task.train, "validation": task.validation, "test": task.test}
     about = About(
         model=task.job.model.key,
         name=spec.name,
@@ -212,9 +206,7 @@ def _fit_and_write(
         exportable=spec.exportable,
         backend=task.parts["backend"],
         n_train=len(task.train),
-        train=_people(windows, task.train),
-        validation=_people(windows, task.validation),
-        test=_people(windows, task.test),
+        **{part: sorted(set(windows.subjects[index].tolist())) for part, index in parts.items()},
         parameters=fitted.parameters,
         epochs_run=choice.epochs_run,
         best_epoch=choice.best_epoch,
@@ -222,12 +214,7 @@ def _fit_and_write(
         refit=chosen is not None,
         train_seconds=round(took, 3),
     )
-    history = chosen.history if chosen else fitted.history
-    job_files.write(folder, about, history, predictions)
-
-
-def _people(windows: Windows, index: np.ndarray) -> list[str]:
-    return sorted(set(windows.subjects[index].tolist()))
+    job_files.write(folder, about, (chosen or fitted).history, predictions)
 
 
 def _of_everyone(task: Task, choice: About) -> Task:
@@ -268,13 +255,15 @@ def _check_this_machine(task: Task) -> None:
 def _fit(task: Task, windows: Windows, report: Callable[[Any], None]) -> Fitted:
     spec = registry.get(task.job.model.name)
     how: dict[str, Any] = {
+        "train": task.train,
+        "validation": task.validation,
         "params": task.job.model.params,
         "training": task.training,
         "seed": task.job.seed,
         "temperature": task.temperature,
     }
     if spec.classical:
-        fitted = fit_classical(spec, windows, task.train, task.validation, **how)
+        fitted = fit_classical(spec, windows, **how)
         report({"epoch": task.epochs_at_most})
         return fitted
     import keras
@@ -287,8 +276,6 @@ def _fit(task: Task, windows: Windows, report: Callable[[Any], None]) -> Fitted:
     return fit(
         spec,
         windows,
-        task.train,
-        task.validation,
         **how,
         epochs=task.epochs,
         workshop=WORKSHOP,

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from har.errors import TrainingError
-from har.files import write_json
+from har.files import read_json, write_json
 from har.store import Output, Store
+from har.training.fit import macro_f1
 
-MODEL = "model.keras"
+MODEL, ABOUT, HISTORY, PREDICTIONS = "model.keras", "job.json", "history.json", "predictions.npz"
 History = dict[str, list[float]]
 
 
@@ -44,11 +45,7 @@ class Predictions:
 
     def of(self, part: str) -> tuple[np.ndarray, np.ndarray]:
         """Windows and probabilities of `validation` or `test`."""
-        found: tuple[np.ndarray, np.ndarray] = (
-            getattr(self, f"{part}_index"),
-            getattr(self, f"{part}_probabilities"),
-        )
-        return found
+        return getattr(self, f"{part}_index"), getattr(self, f"{part}_probabilities")
 
 
 class About(BaseModel):
@@ -79,6 +76,10 @@ class About(BaseModel):
     refit: bool
     train_seconds: float
 
+    @property
+    def windows_per_s(self) -> float:
+        return self.n_train * (self.epochs_run or 1) / self.train_seconds
+
 
 @dataclass(frozen=True, eq=False)
 class StoredJob:
@@ -105,6 +106,11 @@ class StoredJob:
             return p.train_index
         return np.union1d(p.train_index, p.validation_index)
 
+    def validation_macro_f1(self, labels: np.ndarray) -> float:
+        """Macro-F1 of its own validation people; `labels` are of all windows."""
+        index, probabilities = self.predictions.of("validation")
+        return macro_f1(labels[index], probabilities.argmax(axis=1))
+
 
 @dataclass(frozen=True)
 class JobRecord:
@@ -119,13 +125,7 @@ class JobRecord:
 
     @property
     def path(self) -> Path:
-        """The folder of a job that did not fail.
-
-        Raises
-        ------
-        TrainingError
-            If it did.
-        """
+        """The folder of a job that did not fail; the error of one that did."""
         if self.folder is None:
             raise TrainingError(f"{self.model} fold {self.fold} seed {self.seed}: {self.reason}")
         return self.folder
@@ -133,23 +133,31 @@ class JobRecord:
     @property
     def finished_at(self) -> float:
         """Seconds since 1970."""
-        return (self.path / "job.json").stat().st_mtime
+        return (self.path / ABOUT).stat().st_mtime
 
     def read(self) -> StoredJob:
-        """What the job left; see `read`."""
         return read(self.path, self.fold, self.seed)
 
 
 def read_about(folder: Path) -> About:
-    """What `job.json` says."""
-    return About.model_validate_json((folder / "job.json").read_bytes())
+    return About.model_validate_json((folder / ABOUT).read_bytes())
+
+
+def newest(store: Path, name: str) -> About | None:
+    """What was trained last of a model, by its name in the registry."""
+    files = sorted(store.glob(f"job/[!.]*/{ABOUT}"), key=lambda p: -p.stat().st_mtime)
+    for path in files[:200]:
+        with contextlib.suppress(ValueError):  # by another version of this program
+            if (about := read_about(path.parent)).name == name:
+                return about
+    return None
 
 
 def write(folder: Path, about: About, history: History, predictions: Predictions) -> None:
     """Write a job's folder, all but its model."""
-    write_json(folder / "job.json", about.model_dump())
-    write_json(folder / "history.json", history)
-    np.savez(folder / "predictions.npz", **vars(predictions))
+    write_json(folder / ABOUT, about.model_dump())
+    write_json(folder / HISTORY, history)
+    np.savez(folder / PREDICTIONS, **vars(predictions))
 
 
 def read(folder: Path, fold: int | str, seed: int) -> StoredJob:
@@ -168,8 +176,8 @@ def read(folder: Path, fold: int | str, seed: int) -> StoredJob:
     """
     try:
         about = read_about(folder)
-        history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
-        with np.load(folder / "predictions.npz", allow_pickle=False) as z:
+        history = read_json(folder / HISTORY)
+        with np.load(folder / PREDICTIONS, allow_pickle=False) as z:
             predictions = Predictions(**z)
     except (OSError, ValueError, TypeError, zipfile.BadZipFile) as e:
         raise TrainingError(
@@ -196,27 +204,24 @@ class Trained:
 
     def write(self, folder: Path) -> None:
         write_json(folder / "folds.json", self.folds)
-        write_json(
-            folder / "jobs.json",
-            [
-                {
-                    "model": j.model,
-                    "fold": j.fold,
-                    "seed": j.seed,
-                    "key": j.key,
-                    "status": "done" if j.folder else "failed",
-                    "reason": j.reason,
-                }
-                for j in self.jobs
-            ],
-        )
+        records = [
+            {
+                "model": j.model,
+                "fold": j.fold,
+                "seed": j.seed,
+                "key": j.key,
+                "status": "done" if j.folder else "failed",
+                "reason": j.reason,
+            }
+            for j in self.jobs
+        ]
+        write_json(folder / "jobs.json", records)
 
     @classmethod
     def read(cls, output: Output, store: Store) -> Trained:
         """With each job's folder as it is in the store now."""
-        folds = json.loads((output.path / "folds.json").read_text(encoding="utf-8"))
-        records = json.loads((output.path / "jobs.json").read_text(encoding="utf-8"))
-        return cls(folds, [_found(r, store) for r in records])
+        records = read_json(output.path / "jobs.json")
+        return cls(read_json(output.path / "folds.json"), [_found(r, store) for r in records])
 
 
 def _found(record: dict[str, Any], store: Store) -> JobRecord:

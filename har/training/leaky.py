@@ -1,8 +1,7 @@
 """A split that leaks on purpose, as much published work splits: windows dealt out at random.
 
-It is no `Split`, which refuses what this is made of, and no scheme of a pipeline file can name it:
-`har study optimism` alone makes one, to show what such a score would have claimed. What is trained
-on it has a key of its own, and says in its own record what it is.
+No scheme of a pipeline file can name it: `har study optimism` alone makes one, to show what such a
+score would have claimed. What is trained on it has a key of its own, and says so in its record.
 """
 
 from __future__ import annotations
@@ -15,39 +14,20 @@ from typing import Any
 import numpy as np
 
 from har.errors import SplitError
-from har.signal.windows import Windows
 from har.training.job import Task
-from har.training.splits import Split, used_samples
+from har.training.splits import Parts, Split, used_samples
 
 LEAKY = "leaky"
 """How the fold and the model of such a job are marked."""
 
 
 @dataclass(frozen=True, eq=False)
-class LeakySplit:
-    """Window indices of one fold, whose parts share people and raw samples.
-
-    Parameters
-    ----------
-    windows : Windows
-    train, validation, test : ndarray of int64
-
-    Raises
-    ------
-    SplitError
-        If a part is empty, or one window stands in two: that would be no split at all.
-    """
-
-    windows: Windows
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
+class LeakySplit(Parts):
+    """Window indices of one fold, whose parts share people and raw samples, but no whole window."""
 
     def __post_init__(self) -> None:
-        parts = (self.train, self.validation, self.test)
-        if not all(map(len, parts)):
-            raise SplitError("A part of a random split has no window.")
-        together = np.concatenate(parts)
+        super().__post_init__()
+        together = np.concatenate([self.train, self.validation, self.test])
         if twice := len(together) - len(np.unique(together)):
             raise SplitError(f"{twice} windows stand in two parts of a random split.")
 
@@ -82,21 +62,12 @@ def deal(honest: Sequence[Split], seed: int) -> list[LeakySplit]:
     pool = np.unique(np.concatenate([p for s in honest for p in (s.train, s.validation, s.test)]))
     order = rng.permutation(pool)
     out = []
-    dealt = 0
     for split in honest:
-        n = len(split.test)
-        test = order[dealt : dealt + n]
-        dealt += n
+        test, order = np.split(order, [len(split.test)])
         rest = rng.permutation(np.setdiff1d(pool, test))
         validation, rest = np.split(rest, [len(split.validation)])
-        out.append(
-            LeakySplit(
-                split.windows,
-                train=np.sort(rest[: len(split.train)]),
-                validation=np.sort(validation),
-                test=np.sort(test),
-            )
-        )
+        parts = (rest[: len(split.train)], validation, test)
+        out.append(LeakySplit(split.windows, *map(np.sort, parts)))
     return out
 
 

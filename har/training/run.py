@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.progress import (
@@ -19,7 +17,7 @@ from rich.progress import (
 from har import fanout
 from har.models import registry
 from har.training.job import Task, run_job
-from har.training.job_files import JobRecord, read_about
+from har.training.job_files import JobRecord, newest
 
 CHANGES_NO_RESULT = True
 
@@ -64,8 +62,7 @@ def _record(task: Task, reason: str | None) -> JobRecord:
 def _train(tasks: Sequence[Task], seconds: float, of: int, crew: fanout.Crew) -> dict[str, str]:
     """Train tasks in order, with a display of how far they are; reasons of those that fail, by key.
 
-    seconds : what all of them take one after the other. of : how many there are with those that are
-    stored.
+    All of them take `seconds` one after the other, and are `of` with those that are stored.
     """
     console = crew.console
     slots = min(crew.slots(), len(tasks))
@@ -145,7 +142,7 @@ def _outcomes(
             [task.sent(wait=wait) for _, task in todo],
             jobs=crew.jobs,
             env=environment,
-            kind=_network,
+            kind=lambda task: task.job.model.key,  # compiled once for all folds and seeds
             on_report=lambda i, message, of=numbers: on_report(of[i], message),  # type: ignore[misc]
             dask=crew.dask,
         ):
@@ -157,11 +154,6 @@ def _outcomes(
             return
         say(f"  waiting for {len(later)} jobs that another run is training")
         todo = sorted(later, key=lambda pair: pair[0])
-
-
-def _network(task: Task) -> str:
-    """What a process compiles once for all folds and seeds."""
-    return task.job.model.key
 
 
 def environment(task: Task) -> dict[str, str]:
@@ -176,22 +168,13 @@ def estimate(tasks: Iterable[Task]) -> list[float]:
     for task in tasks:
         name = task.job.model.name
         if name not in known:
-            known[name] = _windows_per_s(task.store, name) or WINDOWS_PER_S
+            last = newest(task.store, name)
+            known[name] = last.windows_per_s if last else WINDOWS_PER_S
         # What is not trained by epochs passes its windows once.
         once = not registry.get(name).by_epochs
         epochs = 1 if once else task.epochs_at_most
         out.append(len(task.train) * epochs / known[name] + 2)
     return out
-
-
-def _windows_per_s(store: Path, name: str) -> float | None:
-    files = sorted(store.glob("job/[!.]*/job.json"), key=lambda p: -p.stat().st_mtime)
-    for path in files[:200]:
-        with contextlib.suppress(ValueError):  # by another version of this program
-            about = read_about(path.parent)
-            if about.name == name:
-                return about.n_train * (about.epochs_run or 1) / about.train_seconds
-    return None
 
 
 def roughly(seconds: float) -> str:

@@ -26,9 +26,7 @@ from har.signal import window_files
 from har.signal.windows import Windows
 from har.store import Output, Store
 from har.training import spaces
-from har.training.fit import macro_f1
 from har.training.job import Task
-from har.training.job_files import JobRecord
 from har.training.run import run_tasks
 from har.training.splits import Split, make
 from har.training.tasks import TaskMaker
@@ -71,13 +69,7 @@ class Found:
 
 
 def require() -> None:
-    """Refuse to begin without Optuna.
-
-    Raises
-    ------
-    ConfigError
-        With the command that installs it.
-    """
+    """Refuse to begin without Optuna, with the command that installs it."""
     if importlib.util.find_spec("optuna") is None:
         raise ConfigError(
             "har search needs optuna, which this installation does not have. "
@@ -87,11 +79,10 @@ def require() -> None:
 
 @dataclass(frozen=True)
 class Question:
-    """What a search asks: better values for whom, on which windows, scored how.
+    """What a search asks.
 
-    model : the pipeline's, whose values are the first trial. tasks : on the pipeline's windows and
-    with its recipe, which trials change. rungs : (fold, seed) in the order in which a trial climbs
-    them.
+    model : the pipeline's, whose values are the first trial. tasks : with the pipeline's recipe,
+    which trials change. rungs : (fold, seed) in the order in which a trial climbs them.
     """
 
     model: ModelConfig
@@ -157,9 +148,10 @@ def search(
     study = _study(question, pipeline, workspace, seed)
     _carry_on(study)
     while (done := _count(study, "COMPLETE") + _count(study, "PRUNED")) < trials:
-        failed = _count(study, "FAIL")
-        if failed > trials:
-            raise TrainingError(f"{failed} trials failed; the last: {_last_reason(study)}")
+        failed = [t for t in study.trials if t.state.name == "FAIL"]
+        if len(failed) > trials:
+            reason = failed[-1].user_attrs.get("reason")
+            raise TrainingError(f"{len(failed)} trials failed; the last: {reason}")
         together = [study.ask() for _ in range(min(crew.jobs, trials - done))]
         _race(study, together, question, windows.labels, crew)
     return _found(study, question)
@@ -186,13 +178,10 @@ def _found(study: Any, question: Question) -> Found:
 
 
 def _model(pipeline: Pipeline, name: str | None) -> ModelConfig:
-    if name is None:
-        return pipeline.models[0]
-    found = [m for m in pipeline.models if name in (m.key, m.name)]
-    if found:
-        return found[0]
-    registry.get(name)  # refuses an unknown one
-    return ModelConfig(name=name)
+    for model in pipeline.models:
+        if name in (None, model.key, model.name):
+            return model
+    return ModelConfig(name=registry.get(str(name)).name)
 
 
 def _rungs(windows: Windows, pipeline: Pipeline) -> list[tuple[Split, int]]:
@@ -225,22 +214,19 @@ def _study(question: Question, pipeline: Pipeline, workspace: Workspace, seed: i
     path.parent.mkdir(parents=True, exist_ok=True)
     storage = f"sqlite:///{path.resolve()}"
     name = f"{pipeline.name}/{model.key}/{key}"
-    known = {s.study_name for s in optuna.get_all_study_summaries(storage)}
-    trials = 0
-    if name in known:
-        trials = len(optuna.load_study(study_name=name, storage=storage).trials)
     study = optuna.create_study(
         study_name=name,
         storage=storage,
         direction="maximize",
         load_if_exists=True,
-        # Another state after each resumption: the same draws again would be of no use.
-        sampler=optuna.samplers.TPESampler(
-            seed=seed + trials, n_startup_trials=8, multivariate=False, constant_liar=True
-        ),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP),
     )
-    if name not in known:
+    trials = len(study.trials)
+    # Another state after each resumption: the same draws again would be of no use.
+    study.sampler = optuna.samplers.TPESampler(
+        seed=seed + trials, n_startup_trials=8, multivariate=False, constant_liar=True
+    )
+    if not trials:
         study.enqueue_trial(spaces.own_values(model, pipeline.training, question.space))
     return study
 
@@ -257,10 +243,6 @@ def _carry_on(study: Any) -> None:
 
 def _count(study: Any, state: str) -> int:
     return sum(t.state.name == state for t in study.trials)
-
-
-def _last_reason(study: Any) -> str:
-    return str([t.user_attrs.get("reason") for t in study.trials if t.state.name == "FAIL"][-1])
 
 
 # Trials ------------------------------------------------------------------------------------------
@@ -286,7 +268,7 @@ def _race(
                 study.tell(trial, state=TrialState.FAIL)
                 alive.remove(trial)
                 continue
-            scores[trial.number].append(_score(job, labels))
+            scores[trial.number].append(job.read().validation_macro_f1(labels))
             mean = float(np.mean(scores[trial.number]))
             trial.report(mean, step)
             if step < steps and trial.should_prune():
@@ -299,9 +281,3 @@ def _race(
         value = float(np.mean(scores[trial.number]))
         study.tell(trial, value)
         crew.console.print(f"  trial {trial.number}: {value:.4f}")
-
-
-def _score(job: JobRecord, labels: np.ndarray) -> float:
-    """Macro-F1 of a job's validation people; `labels` are of all windows."""
-    index, probabilities = job.read().predictions.of("validation")
-    return macro_f1(labels[index], probabilities.argmax(axis=1))

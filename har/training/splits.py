@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -17,7 +18,26 @@ from har.signal.windows import Windows
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class Parts:
+    """Window indices (int64) of one fold's parts, none of them empty."""
+
+    windows: Windows
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name, index in self.by_name.items():
+            if not len(index):
+                raise SplitError(f"The {name} part of a split has no window.")
+
+    @property
+    def by_name(self) -> dict[str, np.ndarray]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+@dataclass(frozen=True, eq=False)
+class Split(Parts):
     """Window indices of one fold.
 
     Parameters
@@ -33,40 +53,30 @@ class Split:
         If a subject (by_subject), or a raw sample, stands in two parts, or a part is empty.
     """
 
-    windows: Windows
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
     by_subject: bool = True
 
     def __post_init__(self) -> None:
-        parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        for name, index in parts.items():
-            if not len(index):
-                raise SplitError(f"The {name} part of a split has no window.")
-        names = list(parts)
-        for i, a in enumerate(names):
-            for b in names[i + 1 :]:
-                if self.by_subject:
-                    shared = set(self.windows.subjects[parts[a]]) & set(
-                        self.windows.subjects[parts[b]]
-                    )
-                    if shared:
-                        raise SplitError(f"{a} and {b} share subjects {sorted(shared)}.")
-                if n := shared_samples(self.windows, parts[a], parts[b]):
-                    raise SplitError(f"{a} and {b} share {n} raw samples.")
-
-    def subjects(self, part: str) -> list[str]:
-        return sorted(set(self.windows.subjects[getattr(self, part)]), key=natural)
+        super().__post_init__()
+        who = self.windows.subjects
+        for (a, of_a), (b, of_b) in combinations(self.by_name.items(), 2):
+            if self.by_subject and (shared := set(who[of_a]) & set(who[of_b])):
+                raise SplitError(f"{a} and {b} share subjects {sorted(shared)}.")
+            if n := shared_samples(self.windows, of_a, of_b):
+                raise SplitError(f"{a} and {b} share {n} raw samples.")
 
     def people(self) -> dict[str, list[str]]:
         """Who is in which part."""
-        return {part: self.subjects(part) for part in ("train", "validation", "test")}
+        who = self.windows.subjects
+        return {part: _people(who[index]) for part, index in self.by_name.items()}
 
 
 def natural(name: str) -> tuple[int, int | str]:
     """Sorts 2 before 10, and numbers before names."""
     return (0, int(name)) if name.isdigit() else (1, name)
+
+
+def _people(subjects: np.ndarray) -> list[str]:
+    return sorted(set(subjects), key=natural)
 
 
 def shared_samples(windows: Windows, a: np.ndarray, b: np.ndarray) -> int:
@@ -100,7 +110,7 @@ def make(windows: Windows, config: SplitConfig) -> list[Split]:
     SplitError
         If there are too few people for the scheme, or a named one is not there.
     """
-    everyone = sorted(set(windows.subjects), key=natural)
+    everyone = _people(windows.subjects)
     if unknown := sorted({*config.test, *config.exclude} - set(everyone), key=natural):
         raise SplitError(
             f"split names subjects {', '.join(unknown)} who have no windows. Subjects: "
@@ -134,23 +144,26 @@ def make(windows: Windows, config: SplitConfig) -> list[Split]:
 
 
 def subject_folds(windows: Windows, index: np.ndarray, folds: int, seed: int) -> list[list[str]]:
-    """Subjects in `folds` groups of like size and like class balance.
-
-    `StratifiedGroupKFold` deals people out largest first, each where the class shares suffer least.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    groups, labels = windows.subjects[index], windows.labels[index]
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    """Subjects in `folds` groups of like size and like class balance."""
+    subjects = windows.subjects[index]
     out = [
-        sorted(set(groups[test]), key=natural)
-        for _, test in splitter.split(np.zeros(len(index)), labels, groups)
+        _people(subjects[test])
+        for test in _stratified(windows.labels[index], subjects, folds, seed)
     ]
     if not all(out):  # it may leave a fold empty where one person has most of the windows
-        people = sorted(set(groups), key=natural)
+        people = _people(subjects)
         order = np.random.default_rng(seed).permutation(len(people))
         out = [sorted((people[i] for i in order[f::folds]), key=natural) for f in range(folds)]
     return out
+
+
+def _stratified(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
+    """What each fold tests. Groups are dealt out largest first, each where the class shares suffer
+    least."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    return [test for _, test in splitter.split(np.zeros(len(labels)), labels, groups)]
 
 
 def _with_validation(
@@ -164,7 +177,7 @@ def _with_validation(
     subjects = windows.subjects[pool]
     is_test = np.isin(subjects, test)
     rest = pool[~is_test]
-    people = sorted(set(windows.subjects[rest]), key=natural)
+    people = _people(windows.subjects[rest])
     if len(people) < 2:
         raise SplitError(
             f"Fold {fold} leaves {len(people)} subjects to train and validate on; name fewer test "
@@ -178,7 +191,9 @@ def _with_validation(
                 f"fold {fold}; use a share, as 0.2, or other folds."
             )
     else:
-        chosen = _validation_people(windows, rest, people, config, fold, config.validation)
+        n = min(max(2, round(1 / config.validation)), len(people))
+        # The seed differs by fold, so that not the same person always validates.
+        chosen = _validation_people(windows, rest, n, config.seed + fold)
     is_validation = np.isin(subjects, chosen)
     return Split(
         windows,
@@ -194,66 +209,37 @@ def _lost(windows: Windows, rest: np.ndarray, taken: np.ndarray) -> list[str]:
     return [windows.activities[c] for c in sorted(set(labels) - set(labels[~taken]))]
 
 
-def _validation_people(
-    windows: Windows,
-    rest: np.ndarray,
-    people: list[str],
-    config: SplitConfig,
-    fold: int,
-    share: float,
-) -> list[str]:
-    """One group of training people, like the rest in class balance.
-
-    Of the groups that a stratified division gives, the one that lacks the fewest classes and
-    leaves training the most; the seed differs by fold, so that not the same person always
-    validates.
-    """
-    n = max(2, round(1 / share))
-    groups = subject_folds(windows, rest, min(n, len(people)), config.seed + fold)
+def _validation_people(windows: Windows, rest: np.ndarray, groups: int, seed: int) -> list[str]:
+    """Of stratified groups of people, the one that lacks the fewest classes and leaves training the
+    most."""
 
     def lacks(group: list[str]) -> tuple[int, int]:
         inside = np.isin(windows.subjects[rest], group)
         return (len(_lost(windows, rest, inside)), len(_lost(windows, rest, ~inside)))
 
-    return min(groups, key=lacks)
+    return min(subject_folds(windows, rest, groups, seed), key=lacks)
 
 
 def _sessions(windows: Windows, config: SplitConfig) -> list[Split]:
     """Whole recordings apart; where a class has one recording only, time blocks of it."""
-    parts = np.empty(len(windows), np.int64)
     n = config.folds
-    order = np.random.default_rng(config.seed)
-    if len(set(windows.recordings)) >= max(n, 3) and _spread(windows, n):
-        from sklearn.model_selection import StratifiedGroupKFold
-
-        splitter = StratifiedGroupKFold(n, shuffle=True, random_state=int(order.integers(2**31)))
-        for fold, (_, test) in enumerate(
-            splitter.split(np.zeros(len(windows)), windows.labels, windows.recordings)
-        ):
+    of_class = (
+        set(windows.recordings[windows.labels == c]) for c in range(len(windows.activities))
+    )
+    if len(set(windows.recordings)) >= max(n, 3) and all(len(names) >= n for names in of_class):
+        parts = np.empty(len(windows), np.int64)
+        seed = int(np.random.default_rng(config.seed).integers(2**31))
+        for fold, test in enumerate(_stratified(windows.labels, windows.recordings, n, seed)):
             parts[test] = fold
     else:
         parts = _blocks(windows, n)
     splits = []
     for fold in range(n):
-        validation = (fold + 1) % n
-        splits.append(
-            Split(
-                windows,
-                train=np.flatnonzero((parts != fold) & (parts != validation) & (parts >= 0)),
-                validation=np.flatnonzero(parts == validation),
-                test=np.flatnonzero(parts == fold),
-                by_subject=False,
-            )
-        )
+        validation, test = parts == (fold + 1) % n, parts == fold
+        train = (parts >= 0) & ~validation & ~test
+        index = (np.flatnonzero(train), np.flatnonzero(validation), np.flatnonzero(test))
+        splits.append(Split(windows, *index, by_subject=False))
     return splits
-
-
-def _spread(windows: Windows, folds: int) -> bool:
-    """Whether each class has a recording for each fold."""
-    return all(
-        len(set(windows.recordings[windows.labels == c])) >= folds
-        for c in range(len(windows.activities))
-    )
 
 
 def _blocks(windows: Windows, folds: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from har.signal.windows import Windows
 from har.store import Output, Store
 from har.training.job import FINAL, Job, Task
 from har.training.leaky import LEAKY, LeakySplit, LeakyTask
-from har.training.splits import Split
+from har.training.splits import Parts, Split
 
 NOBODY = np.empty(0, np.int64)
 
@@ -35,27 +35,23 @@ class TaskMaker:
     store: Store
     training: Training
 
-    def folds(self, models: Iterable[ModelConfig], splits: Sequence[Split]) -> list[Task]:
+    def folds(self, models: Iterable[ModelConfig], splits: Sequence[Parts]) -> list[Task]:
         """Every model with every seed on every fold, in this order."""
         return [
-            self._task(Job(model, fold, seed), split.train, split.validation, split.test)
+            self._of_fold(Job(model, fold, seed), split)
             for model in models
             for seed in self.training.seeds
             for fold, split in enumerate(splits)
         ]
 
-    def leaky(self, models: Iterable[ModelConfig], splits: Sequence[LeakySplit]) -> list[Task]:
-        """The same of splits that leak: a job's record calls its model and its fold leaky."""
-        return [
-            self._task(
-                Job(model.model_copy(update={"label": f"{model.key} ({LEAKY})"}),
-                    f"{LEAKY} {fold}", seed),
-                split.train, split.validation, split.test, kind=LeakyTask,
-            )
-            for model in models
-            for seed in self.training.seeds
-            for fold, split in enumerate(splits)
-        ]  # fmt: skip
+    def _of_fold(self, job: Job, split: Parts) -> Task:
+        parts = (split.train, split.validation, split.test)
+        if isinstance(split, LeakySplit):  # the job's record calls its model and its fold leaky
+            label = f"{job.model.key} ({LEAKY})"
+            model = job.model.model_copy(update={"label": label})
+            job = Job(model, f"{LEAKY} {job.fold}", job.seed)
+            return self._task(job, *parts, kind=LeakyTask)
+        return self._task(job, *parts)
 
     def trial(self, model: ModelConfig, split: Split, *, fold: int, seed: int) -> Task:
         """One fold without its test people: a choice of parameters has nothing to do with them."""

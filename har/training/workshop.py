@@ -36,18 +36,9 @@ class Compiled:
     scorer: Any
     optimizer_at_first: list[np.ndarray]
 
-    def restart(self, fresh: Any, seed: int, steps: int, warmup: int) -> None:
-        """As it was when it was made, for another fold or seed.
-
-        Parameters
-        ----------
-        fresh : keras.Model
-            The same network, just built: its weights, and the seeds of its dropout, are taken.
-        seed : int
-            Of the augmentation.
-        steps, warmup : int
-            Of the schedule of the learning rate.
-        """
+    def restart(self, fresh: Any, seed: int) -> None:
+        """As it was when it was made, with the weights, and the seeds of dropout, of the same
+        network just built; `seed` is of the augmentation."""
         import keras
 
         for mine, new in zip(self.model.variables, fresh.variables, strict=True):
@@ -55,10 +46,18 @@ class Compiled:
         for layer in self.trainer.layers:
             if layer.name == "augment":
                 layer.random.state.assign(keras.random.SeedGenerator(seed).state)
-        optimizer = self.trainer.optimizer
-        for mine, first in zip(optimizer.variables, self.optimizer_at_first, strict=True):
+        for mine, first in zip(
+            self.trainer.optimizer.variables, self.optimizer_at_first, strict=True
+        ):
             mine.assign(first)
-        _plan(optimizer, steps, warmup)
+
+    def plan(self, steps: int, warmup: int) -> None:
+        """Set the steps of the learning rate's schedule, and those in which it rises."""
+        for variable in self.trainer.optimizer.variables:  # that has them, if it has a schedule
+            if variable.name == "decay_steps":
+                variable.assign(max(steps - warmup, 1))
+            elif variable.name == "warmup_steps":
+                variable.assign(warmup)
 
 
 class Workshop:
@@ -90,45 +89,32 @@ class Workshop:
         training: Training,
         seed: int,
     ) -> Compiled:
-        """A network that is ready to train.
+        """A network that is ready to train, with the arguments of `har.training.fit.fit`.
 
-        Parameters
-        ----------
-        spec : ModelSpec
-        windows : Windows
-        train : ndarray of int64
-            Windows that it will be trained on: their channels' mean and standard deviation, and
-            their number, are part of it.
-        params : dict
-            Those of the model that differ from its defaults.
-        training : Training
-        seed : int
+        The channels' mean and standard deviation over the windows `train`, and their number, are
+        part of it.
         """
         # Keras fixes the size of a batch in the graph where every batch is full, and what divides
         # by it then rounds otherwise.
         full = len(train) % training.batch_size == 0
         recipe = (spec, spec.resolve(params), training.model_dump(exclude={"seeds"}), full)
-        if self._kept is None or recipe != self._recipe or windows is not self._windows:
+        if recipe != self._recipe or windows is not self._windows:
             self.clear()
-            self._kept = _made(spec, windows, train, params, training, seed)
+        model = _built(spec, windows, train, params, seed)
+        if self._kept is None:
+            self._kept = _compiled(model, windows, training, seed)
             self._recipe, self._windows = recipe, windows
         else:
-            fresh = _built(spec, windows, train, params, seed)
-            self._kept.restart(fresh, seed, *_schedule(train, training))
+            self._kept.restart(model, seed)
+        n = len(train)
+        steps = steps_per_epoch(n, training) * most_epochs(n, training)
+        self._kept.plan(steps, warmup=int(training.warmup * steps))
         return self._kept
 
 
-def _made(
-    spec: ModelSpec,
-    windows: Windows,
-    train: np.ndarray,
-    params: dict[str, Any],
-    training: Training,
-    seed: int,
-) -> Compiled:
+def _compiled(model: Any, windows: Windows, training: Training, seed: int) -> Compiled:
     import keras
 
-    model = _built(spec, windows, train, params, seed)
     trainer = _on_starts(model, windows, training.augment, seed)
     optimizer = _optimizer(training)
     on_jax = keras.backend.backend() == "jax"
@@ -144,7 +130,6 @@ def _made(
     )
     optimizer.build(trainer.trainable_variables)
     at_first = [np.array(v) for v in optimizer.variables]
-    _plan(optimizer, *_schedule(train, training))
     return Compiled(model, trainer, keras.Model(trainer.input, trainer.output), at_first)
 
 
@@ -210,12 +195,6 @@ def _on_starts(model: Any, windows: Windows, augment: Augment, seed: int) -> Any
     return keras.Model(starts, model(x))
 
 
-def _schedule(train: np.ndarray, training: Training) -> tuple[int, int]:
-    """Steps of a whole training, and those of them in which the rate rises."""
-    total = steps_per_epoch(len(train), training) * most_epochs(len(train), training)
-    return total, int(training.warmup * total)
-
-
 def _loss(training: Training) -> Any:
     """Cross entropy; `focal` as in Lin and others 2017, arXiv:1708.02002, equation 4, γ = 2."""
     import keras
@@ -247,12 +226,3 @@ def _optimizer(training: Training) -> Any:
         rate.decay_steps = optimizer.add_variable((), dtype="float32", name="decay_steps")
         rate.warmup_steps = optimizer.add_variable((), dtype="float32", name="warmup_steps")
     return optimizer
-
-
-def _plan(optimizer: Any, steps: int, warmup: int) -> None:
-    """Set a schedule's steps, where there is one."""
-    for variable in optimizer.variables:
-        if variable.name == "decay_steps":
-            variable.assign(max(steps - warmup, 1))
-        elif variable.name == "warmup_steps":
-            variable.assign(warmup)

@@ -86,7 +86,7 @@ def test_its_jobs_have_a_key_of_their_own_even_on_the_same_windows(windows, hone
     a = honest[0]
     prepared = Output("prepare", "k", tmp_path, {"fingerprint": "f"})
     maker = TaskMaker(prepared, Store(tmp_path), p.training)
-    (mine,) = maker.leaky(p.models, [LeakySplit(windows, a.train, a.validation, a.test)])
+    (mine,) = maker.folds(p.models, [LeakySplit(windows, a.train, a.validation, a.test)])
     (theirs,) = maker.folds(p.models, [a])
     assert mine.key != theirs.key
     assert {k: v for k, v in mine.parts.items() if k != "leaky"} == theirs.parts
