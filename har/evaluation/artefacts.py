@@ -18,7 +18,7 @@ def artefacts(
     folds: Sequence[Mapping[str, Sequence[str]]],
     models: Mapping[str, ModelJobs],
 ) -> list[Evidence]:
-    """What the proof looks at, from the artefacts of every finished job.
+    """Evidence for the proof, from every finished job.
 
     Parameters
     ----------

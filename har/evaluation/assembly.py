@@ -12,7 +12,7 @@ import numpy as np
 from har.code import versions
 from har.config import Pipeline
 from har.errors import TrainingError
-from har.evaluation import metrics, nested, protocol, scoring, statistics
+from har.evaluation import nested, protocol, scoring, statistics
 from har.evaluation.collect import ModelJobs
 from har.evaluation.results import (
     Aligned,
@@ -77,24 +77,20 @@ def assemble(
     rejected = dict(windows.rejected)
     if used < len(windows):
         rejected["person left out"] = len(windows) - used
-    scored: dict[str, Scored | None] = {}
-    entries: dict[str, ModelScores] = {}
-    for name, model in models.items():
-        scored[name], entries[name] = scoring.score(model, windows, len(folds), people)
-    if not any(scored.values()):
+    found = {n: scoring.score(m, windows, len(folds), people) for n, m in models.items()}
+    entries = {name: entry for name, (_, entry) in found.items()}
+    scored = [s for s, _ in found.values() if s is not None]
+    if not scored:
         reasons = {f["reason"] for m in models.values() for f in m.failed}
         raise TrainingError(
             "Nothing to compare: no model finished all folds of a seed. "
             + ("Jobs failed with: " + "; ".join(sorted(reasons)[:3]) if reasons else "")
         )
     selected = select(entries)
-    tested = [i for i, p in enumerate(people) if _tested(scored, i)]
-    comparisons, diagram = _compare(scored, selected, tested)
-    for name, model_scored in scored.items():
-        if model_scored is not None:
-            ci95 = scoring.interval(model_scored, tested)
-            entries[name] = entries[name].model_copy(update={"macro_f1_ci95": ci95})
-    each_fold = _chosen_in_each_fold(pipeline, models, entries, windows, len(folds), people, tested)
+    tested = int(np.logical_or.reduce([s.tested for s in scored]).sum())
+    comparisons = _compare(scored, selected)
+    diagram = statistics.critical_difference(scored)
+    each_fold = _chosen_in_each_fold(pipeline, models, entries, windows, len(folds), people)
     aligned = _aligned(windows, people)
     return Results(
         schema="har/results/1",
@@ -109,7 +105,7 @@ def assemble(
         headline=protocol.headline(
             pipeline, selected, entries, comparisons, each_fold, untrained(pipeline, windows, folds)
         ),
-        statistics=protocol.cautions(len(tested), len(comparisons), pipeline)
+        statistics=protocol.cautions(tested, len(comparisons), pipeline)
         + ([protocol.nested(each_fold)] if each_fold else [])
         + ([protocol.aligned(aligned)] if aligned else []),
         config=pipeline,
@@ -127,7 +123,7 @@ def assemble(
         nested=each_fold,
         models=entries,
         comparisons=comparisons,
-        critical_difference=diagram,
+        critical_difference=CriticalDifference(**diagram) if diagram else None,
         leakage=Leakage.model_validate({"ok": proof["ok"], "folds": proof["folds"]}),
     )
 
@@ -168,10 +164,6 @@ def _jax(models: Mapping[str, ModelJobs]) -> dict[str, str]:
     return {name: version for name, version in found.items() if name != "name"}
 
 
-def _tested(scored: Mapping[str, Scored | None], person: int) -> bool:
-    return any(s is not None and s.confusion[:, person].any() for s in scored.values())
-
-
 def _eligible(models: Mapping[str, ModelScores]) -> dict[str, float]:
     """Validation scores of who may be selected: can be exported, and has every fold and seed."""
     return {
@@ -188,9 +180,8 @@ def select(models: Mapping[str, ModelScores]) -> str | None:
     equals, the one with fewer parameters. None if nothing is eligible.
     """
     able = _eligible(models)
-    return min(
-        able, key=lambda n: nested.rank(n, able[n], models[n].parameters), default=None
-    )  # fmt: skip
+    ranks = (nested.rank(name, able[name], models[name].parameters) for name in able)
+    return min(ranks)[-1] if able else None
 
 
 def _chosen_in_each_fold(
@@ -200,7 +191,6 @@ def _chosen_in_each_fold(
     windows: Windows,
     folds: int,
     people: Sequence[str],
-    tested: Sequence[int],
 ) -> Nested | None:
     """The scores with a choice in each fold (`har.evaluation.nested`); None where the folds do
     not test other people, or there is no choice."""
@@ -208,35 +198,14 @@ def _chosen_in_each_fold(
     if len(eligible) < 2 or pipeline.split.scheme not in protocol.EVERYONE_TESTED:
         return None
     chosen = nested.choose(eligible, windows.labels, folds)
-    counts = np.stack(
-        [
-            scoring.of_seed("nested", seed, jobs, windows, people)[1]
-            for seed, jobs in nested.jobs_of(eligible, chosen, folds).items()
-        ]
-    )
-    pooled = counts.sum(axis=1)
-    scored = Scored("nested", counts, metrics.macro_f1(counts).mean(axis=0))
-    return Nested(
-        chosen=chosen,
-        macro_f1=float(metrics.macro_f1(pooled).mean()),
-        macro_f1_ci95=scoring.interval(scored, tested),
-        accuracy=float(metrics.accuracy(pooled).mean()),
-    )
-
-
-def _compare(
-    scored: Mapping[str, Scored | None], selected: str | None, tested: Sequence[int]
-) -> tuple[list[Comparison], CriticalDifference | None]:
-    cut = [
-        Scored(s.name, s.confusion[:, tested], s.subject_f1[tested])
-        for s in scored.values()
-        if s is not None
+    counts = [
+        scoring.of_seed("nested", seed, jobs, windows, people)[1]
+        for seed, jobs in nested.jobs_of(eligible, chosen, folds).items()
     ]
-    found = statistics.critical_difference(cut)
-    diagram = None if found is None else CriticalDifference(**found)
-    if selected is None or len(cut) < 2:
-        return [], diagram
-    mine = next(s for s in cut if s.name == selected)
-    weights = statistics.resampled_people(len(tested))
-    rows = statistics.compare(mine, [s for s in cut if s.name != selected], weights)
-    return [Comparison(**row) for row in rows], diagram
+    return Nested(chosen=chosen, **scoring.estimate(Scored("nested", np.stack(counts))))
+
+
+def _compare(scored: Sequence[Scored], selected: str | None) -> list[Comparison]:
+    mine = [s for s in scored if s.name == selected]
+    others = [s for s in scored if s.name != selected]
+    return [Comparison(**row) for s in mine if others for row in statistics.compare(s, others)]

@@ -6,6 +6,7 @@ is another question.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -69,12 +70,10 @@ def score(
         if b[2] in activities and sum(_overlap(b, t) for t in true) >= (b[1] - b[0]) / 2
     ]
     pairs = sorted(
-        (
-            (-_iou(b, t), i, j)
-            for i, b in enumerate(said)
-            for j, t in enumerate(true)
-            if b[2] == t[2] and _iou(b, t) >= MIN_IOU
-        ),
+        (-_iou(b, t), i, j)
+        for i, b in enumerate(said)
+        for j, t in enumerate(true)
+        if b[2] == t[2] and _iou(b, t) >= MIN_IOU
     )
     found_bout: set[int] = set()
     found_event: set[int] = set()
@@ -88,27 +87,20 @@ def score(
         for j, t in enumerate(true)
         if b[2] == t[2] and _overlap(b, t) > 0
     ]
-    times = {
-        "annotated": sum(t[1] - t[0] for t in true),
-        "right": sum(_overlap(bouts[i], true[j]) for i, j in touching),
-    }
+    by_event, by_bout = Counter(j for _, j in touching), Counter(i for i, _ in touching)
+    right_s = sum(_overlap(bouts[i], true[j]) for i, j in touching)
+    n_said, n_true = Counter(b[2] for b in said), Counter(t[2] for t in true)
+    n_found = Counter(true[j][2] for j in found_event)
     return {
         "events": len(true),
         **_rates(len(found_event), len(said), len(true)),
-        "fragmented": sum(len([i for i, k in touching if k == j]) > 1 for j in range(len(true))),
-        "merged": sum(len([j for k, j in touching if k == i]) > 1 for i in range(len(bouts))),
-        "time_accuracy": times["right"] / times["annotated"],
+        "fragmented": sum(n > 1 for n in by_event.values()),
+        "merged": sum(n > 1 for n in by_bout.values()),
+        "time_accuracy": right_s / sum(t[1] - t[0] for t in true),
         "per_activity": {
-            name: {
-                "events": sum(t[2] == name for t in true),
-                **_rates(
-                    sum(true[j][2] == name for j in found_event),
-                    sum(b[2] == name for b in said),
-                    sum(t[2] == name for t in true),
-                ),
-            }
-            for name in activities
-            if any(t[2] == name for t in true) or any(b[2] == name for b in said)
+            a: {"events": n_true[a], **_rates(n_found[a], n_said[a], n_true[a])}
+            for a in activities
+            if n_true[a] or n_said[a]
         },
     }
 

@@ -28,15 +28,13 @@ PARTS = ("train", "validation", "test")
 class Evidence:
     """What one finished job left behind.
 
-    model, fold, seed : of the job. subjects : {part: names} as the fold list says, record : as the
-    job itself recorded. train, validation, test : window indices, from its stored predictions.
-    fitted : those that the saved model was fitted to; with `training.refit` validation people's
-    too, who chose before.
+    subjects : {part: names} as the fold list says, record : as the job itself recorded. train,
+    validation, test : window indices, from its stored predictions. fitted : those that the saved
+    model was fitted to; with `training.refit` validation people's too, who chose before.
     scaler, moments : the saved model's standardisation, and the sums over all windows of what it
     is given; None if it has none.
-    early_stopping : (score that the history says the kept epoch had on validation people, score
-    recomputed from the stored predictions for them, what one window is worth), None if the model
-    has no epochs.
+    early_stopping : the kept epoch's score on validation people, as the history has it and as
+    recomputed from the stored predictions, and what one window is worth; None without epochs.
     leaky : it says of itself that it was trained on a split that leaks on purpose.
     """
 
@@ -54,8 +52,12 @@ class Evidence:
     early_stopping: tuple[float, float, float] | None = None
     leaky: bool = False
 
-    def part(self, name: str) -> np.ndarray:
-        return np.asarray(getattr(self, name))
+    @property
+    def parts(self) -> list[np.ndarray]:
+        return [self.train, self.validation, self.test]
+
+    def __str__(self) -> str:
+        return f"{self.model}, fold {self.fold}, seed {self.seed}"
 
 
 # Parts that must not meet ----------------------------------------------------------------------
@@ -132,17 +134,12 @@ def prove(
         mine = [j for j in jobs if j.fold == fold]
         people: set[str] = set()
         copied: set[tuple[str, str]] = set()
-        samples = duplicates = 0
+        samples, duplicates, scalers, stopping = [], [], [], []
         # Jobs of a fold use the same windows, unless something is wrong: look at each distinct use.
-        distinct = {tuple(j.part(p).tobytes() for p in PARTS): j for j in mine}
-        for job in distinct.values():
-            parts = [job.part(p) for p in PARTS]
-            samples = max(
-                samples, shared_samples([(recording[i], windows.spans[i]) for i in parts])
-            )
-            duplicates = max(
-                duplicates, repeats.duplicate_windows([hashes.seen_by(i) for i in parts])
-            )
+        distinct = {tuple(part.tobytes() for part in j.parts): j.parts for j in mine}
+        for parts in distinct.values():
+            samples.append(shared_samples([(recording[i], windows.spans[i]) for i in parts]))
+            duplicates.append(repeats.duplicate_windows([hashes.seen_by(i) for i in parts]))
             seen = [set(windows.recordings[i].tolist()) for i in parts] if near else []
             copied |= {pair for pair in near if repeats.apart(pair, seen)}
             people |= set(shared_subjects(windows.subjects[i].tolist() for i in parts))
@@ -151,20 +148,19 @@ def prove(
                 people |= set(shared_subjects(names[p] for p in PARTS))
             problems += _unlisted(windows, job)
             if job.leaky:
-                problems.append(f"{_name(job)}: trained on a random split, for har study optimism.")
-        scalers = [
-            difference(j.scaler, j.moments, j.fitted)
-            for j in mine
-            if j.scaler is not None and j.moments is not None
-        ]
-        stopping = [j.early_stopping for j in mine if j.early_stopping]
+                problems.append(f"{job}: trained on a random split, for har study optimism.")
+            if job.scaler is not None and job.moments is not None:
+                scalers.append(difference(job.scaler, job.moments, job.fitted))
+            if job.early_stopping:
+                said, seen, _ = job.early_stopping
+                stopping.append(abs(said - seen))
         row = {
             "fold": fold,
             "shared_subjects": sorted(people),
-            "shared_samples": samples,
-            "duplicate_windows": max([duplicates, *(near[pair] for pair in copied)]),
+            "shared_samples": max(samples),
+            "duplicate_windows": max([*duplicates, *(near[pair] for pair in copied)]),
             "scaler_max_abs_diff": max(scalers, default=None),
-            "early_stopping_max_abs_diff": max((abs(a - b) for a, b, _ in stopping), default=None),
+            "early_stopping_max_abs_diff": max(stopping, default=None),
         }
         folds.append(row)
         problems += _problems(row, same_people) + _chosen_elsewhere(mine)
@@ -178,13 +174,11 @@ def prove(
 def _unlisted(windows: Windows, job: Evidence) -> list[str]:
     """A job that used windows of people whom the fold list does not name for that part."""
     out = []
-    for part in PARTS:
-        used = set(windows.subjects[job.part(part)].tolist()) | set(job.record[part])
+    for part, index in zip(PARTS, job.parts, strict=True):
+        used = set(windows.subjects[index].tolist()) | set(job.record[part])
         if extra := used - set(job.subjects[part]):
-            out.append(
-                f"{_name(job)}: {', '.join(sorted(extra))} in {part}, where the fold list does "
-                "not have them."
-            )
+            names = ", ".join(sorted(extra))
+            out.append(f"{job}: {names} in {part}, where the fold list does not have them.")
     return out
 
 
@@ -215,7 +209,7 @@ def _chosen_elsewhere(jobs: Sequence[Evidence]) -> list[str]:
     Rounding may turn one window whose two best classes are as likely, and no more.
     """
     return [
-        f"{_name(j)}: the score that chose an epoch is {said:.4f}, that of the validation people "
+        f"{j}: the score that chose an epoch is {said:.4f}, that of the validation people "
         f"{seen:.4f}: it was chosen on others."
         for j in jobs
         if j.early_stopping
@@ -238,7 +232,3 @@ def require(proof: Mapping[str, Any]) -> None:
             + "\n  ".join(proof["problems"])
             + "\nNo results are written. Check the split and the names of the recordings' people."
         )
-
-
-def _name(job: Evidence) -> str:
-    return f"{job.model}, fold {job.fold}, seed {job.seed}"

@@ -53,10 +53,15 @@ def f1_by_class(confusion: np.ndarray) -> np.ndarray:
     ndarray of float64, shape (..., k)
         NaN for a class that has no true window.
     """
+    hit, true, predicted = _totals(confusion)
+    return np.where(true > 0, 2 * hit / np.maximum(true + predicted, 1e-300), np.nan)
+
+
+def _totals(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each class: what was right, what was true, what was predicted."""
     confusion = np.asarray(confusion, dtype=np.float64)
     hit = np.diagonal(confusion, axis1=-2, axis2=-1)
-    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    return np.where(true > 0, 2 * hit / np.maximum(true + predicted, 1e-300), np.nan)
+    return hit, confusion.sum(axis=-1), confusion.sum(axis=-2)
 
 
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
@@ -72,10 +77,8 @@ def macro_f1(confusion: np.ndarray) -> np.ndarray:
         NaN where there is no window at all.
     """
     f1 = f1_by_class(confusion)
-    present = ~np.isnan(f1)
-    n = present.sum(axis=-1)
-    total = np.where(present, f1, 0.0).sum(axis=-1)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+    n = (~np.isnan(f1)).sum(axis=-1)
+    return np.where(n > 0, np.nansum(f1, axis=-1) / np.maximum(n, 1), np.nan)
 
 
 def accuracy(confusion: np.ndarray) -> np.ndarray:
@@ -89,10 +92,9 @@ def accuracy(confusion: np.ndarray) -> np.ndarray:
     -------
     ndarray of float64, shape (...)
     """
-    confusion = np.asarray(confusion, dtype=np.float64)
-    hit = np.trace(confusion, axis1=-2, axis2=-1)
-    n = confusion.sum(axis=(-2, -1))
-    return np.where(n > 0, hit / np.maximum(n, 1e-300), np.nan)
+    hit, true, _ = _totals(confusion)
+    n = true.sum(axis=-1)
+    return np.where(n > 0, hit.sum(axis=-1) / np.maximum(n, 1e-300), np.nan)
 
 
 def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
@@ -109,15 +111,11 @@ def per_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
         `support` is the number of true windows of one seed; scores are NaN where it is 0, and a
         precision of nothing predicted is 0, as in scikit-learn.
     """
-    confusion = np.asarray(confusion, dtype=np.float64)
-    hit = np.diagonal(confusion, axis1=-2, axis2=-1)
-    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    absent = true == 0
-    scores = {
-        "precision": hit / np.maximum(predicted, 1),
-        "recall": hit / np.maximum(true, 1),
-        "f1": 2 * hit / np.maximum(true + predicted, 1),
+    hit, true, predicted = _totals(confusion)
+    rates = {
+        "precision": np.where(true > 0, hit / np.maximum(predicted, 1), np.nan),
+        "recall": np.where(true > 0, hit / np.maximum(true, 1), np.nan),
+        "f1": f1_by_class(confusion),
     }
-    out = {name: np.where(absent, np.nan, s).mean(axis=0) for name, s in scores.items()}
-    out["support"] = true[0].astype(np.int64)
-    return out
+    means = {name: of_seeds.mean(axis=0) for name, of_seeds in rates.items()}
+    return {**means, "support": true[0].astype(np.int64)}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from har.config import Pipeline, Training
 from har.evaluation import metrics, statistics
-from har.evaluation.numerals import signed, signed_interval
+from har.evaluation.numerals import interval, signed, signed_interval
 from har.evaluation.results import Aligned, Comparison, ModelScores, Nested
 
 # Schemes in which everybody is tested, by models that never saw them.
@@ -102,7 +102,7 @@ def _averaged(epochs: float) -> str:
 
 
 def _span(sizes: Sequence[int]) -> str:
-    low, high = min(sizes, default=0), max(sizes, default=0)
+    low, high = min(sizes), max(sizes)
     return str(low) if low == high else f"{low} to {high}"
 
 
@@ -141,15 +141,12 @@ def nested(found: Nested) -> str:
     """The score with a choice in each fold, `nested` of `results.json`."""
     times = Counter(found.chosen).most_common()
     who = ", ".join(f"{name} in {n}" for name, n in times) + f" of {len(found.chosen)} folds"
-    interval = (
-        ""
-        if not found.macro_f1_ci95
-        else " (95 % over people {:.3f} to {:.3f})".format(*found.macro_f1_ci95)
-    )
+    ci95 = found.macro_f1_ci95
+    over = f" (95 % over people {interval(ci95)})" if ci95 else ""
     return (
         "Who validates in one fold is tested in another, and the model is selected by the mean "
         "over all folds. With each fold's model selected by that fold's validation people alone "
-        f"({who}) the macro-F1 is {found.macro_f1:.3f}{interval}, the accuracy "
+        f"({who}) the macro-F1 is {found.macro_f1:.3f}{over}, the accuracy "
         f"{found.accuracy:.3f}: the score of the whole procedure, choice of a model included "
         "(Varma and Simon 2006)."
     )
@@ -182,17 +179,8 @@ def headline(
 ) -> list[str]:
     """The first lines of the report: what to ship, and what speaks against it.
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-    selected : str or None
-        A key of models.
-    models : mapping of ModelScores
-    comparisons : sequence of Comparison
-        Of the selected model.
-    each_fold : Nested or None
-    untrained : mapping
-        Activities that some people are tested on whose fold has nobody to train them.
+    `selected` is a key of models, `comparisons` are of that model, `untrained` are activities that
+    some people are tested on whose fold has nobody to train them.
     """
     if selected is None:
         return ["No model is selected: none that can be exported finished all of its jobs."]
@@ -204,7 +192,7 @@ def headline(
         if other.exportable and not solved:
             continue
         if row.ci95 is None or row.ci95[0] <= 0:
-            interval = "" if row.ci95 is None else f" ({signed_interval(row.ci95)})"
+            ci95 = "" if row.ci95 is None else f" ({signed_interval(row.ci95)})"
             what, then = (
                 ("is no deep network", "Prefer it, unless its size or time on the phone forbids")
                 if solved
@@ -213,7 +201,7 @@ def headline(
             lines.append(
                 f"{row.b} {what} and {_how_good(row)} {selected}: macro-F1 "
                 f"{other.macro_f1:.3f} against {mine.macro_f1:.3f}, difference "
-                f"{signed(row.difference)}{interval}. {then}."
+                f"{signed(row.difference)}{ci95}. {then}."
             )
     sessions = pipeline.split.scheme == "sessions"
     what = "recordings" if sessions else "people"
@@ -223,7 +211,7 @@ def headline(
         f"never saw its macro-F1 is {mine.macro_f1:.3f}"
     )
     if mine.macro_f1_ci95:
-        text += " (95 % interval over people {:.3f} to {:.3f})".format(*mine.macro_f1_ci95)
+        text += f" (95 % interval over people {interval(mine.macro_f1_ci95)})"
     text += f", its accuracy {mine.accuracy:.3f}."
     if each_fold:
         alone = each_fold.macro_f1
@@ -233,7 +221,7 @@ def headline(
         text += (
             f" The mean of its {len(pipeline.training.seeds)} seeds' probabilities, which "
             f"export.seeds: all ships as one file, has {several.macro_f1:.3f}"
-            + (" ({:.3f} to {:.3f})." if over else ".").format(*over or ())
+            + (f" ({interval(over)})." if over else ".")
         )
     lines.append(text)
     if untrained:

@@ -27,9 +27,6 @@ Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
 Names = list[str]
 
 
-# Data and protocol -----------------------------------------------------------------------------
-
-
 class Fold(Part):
     """Subjects by part."""
 
@@ -60,9 +57,6 @@ class LeakageFold(Part):
 class Leakage(Part):
     ok: Literal[True]
     folds: list[LeakageFold] = Field(min_length=1)
-
-
-# Models ----------------------------------------------------------------------------------------
 
 
 class SeedScore(Part):
@@ -189,9 +183,6 @@ class CriticalDifference(Part):
     n_subjects: int = Field(ge=20)
 
 
-# Optimism --------------------------------------------------------------------------------------
-
-
 class Claim(Part):
     macro_f1: Share
     accuracy: Share
@@ -226,9 +217,6 @@ class Optimism(Contract):
     protocol: str = Field(min_length=1)
     shared: Shared
     scores: dict[str, OptimismOf] = Field(min_length=1)
-
-
-# The whole -------------------------------------------------------------------------------------
 
 
 class Results(Contract):

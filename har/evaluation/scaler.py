@@ -11,7 +11,6 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -78,17 +77,13 @@ def saved_scaler(path: Path) -> Scaler | None:
         if LAYER not in configs:
             return None
         with h5py.File(io.BytesIO(z.read("model.weights.h5")), "r") as h5:
-            found: list[Any] = []
-
-            def visit(name: str, item: Any) -> None:
-                if isinstance(item, h5py.Group) and name.split("/")[-1] == LAYER:
-                    found.append(item)
-
-            h5.visititems(visit)
+            groups: list[str] = []
+            h5.visit(groups.append)
             values = [
                 np.asarray(v, dtype=np.float64).ravel()
-                for group in found
-                for _, v in sorted(group["vars"].items())
+                for name in groups
+                if name.split("/")[-1] == LAYER
+                for _, v in sorted(h5[name]["vars"].items())
             ]
     if len(values) != 2:
         raise LeakageError(

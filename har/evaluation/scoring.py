@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from har.errors import TrainingError
-from har.evaluation import metrics, statistics
+from har.evaluation import metrics
 from har.evaluation.collect import ModelJobs
 from har.evaluation.results import Estimate, FailedJob, ModelScores, PerClass, SeedScore
 from har.evaluation.statistics import Scored
@@ -16,8 +16,8 @@ from har.signal.windows import Windows
 from har.training.job_files import StoredJob
 
 SCORES = (
-    "accuracy", "macro_f1", "macro_f1_seed_sd", "macro_f1_subject_sd", "validation_macro_f1",
-    "per_class", "confusion", "seed_ensemble",
+    "accuracy", "macro_f1", "macro_f1_ci95", "macro_f1_seed_sd", "macro_f1_subject_sd",
+    "validation_macro_f1", "per_class", "confusion", "seed_ensemble",
 )  # fmt: skip
 """What a model without a whole seed does not have."""
 
@@ -25,7 +25,7 @@ SCORES = (
 def score(
     model: ModelJobs, windows: Windows, folds: int, people: Sequence[str]
 ) -> tuple[Scored | None, ModelScores]:
-    """A model's scores, without what depends on the other models.
+    """A model's scores.
 
     Parameters
     ----------
@@ -49,7 +49,6 @@ def score(
     """
     seeds = model.complete_seeds(folds)
     about: dict[str, Any] = {
-        "macro_f1_ci95": None,
         "exportable": model.exportable,
         "by_epochs": model.by_epochs,
         "backend": next(((j.about.backend or {}).get("name") for j in model.done), None),
@@ -81,14 +80,14 @@ def score(
     counts = np.stack(confusion)
     pooled = counts.sum(axis=1)
     f1 = np.array([row.macro_f1 for row in per_seed])
-    subject_f1 = metrics.macro_f1(counts).mean(axis=0)
+    scored = Scored(model.name, counts)
+    subject_f1 = scored.subject_f1
     known = subject_f1[~np.isnan(subject_f1)]
     tested = np.flatnonzero(summed.any(axis=1))
-    together = counts_of(tested, summed[tested], windows, people)
-    return Scored(model.name, counts, subject_f1), ModelScores(
+    together = Scored("together", counts_of(tested, summed[tested], windows, people)[None])
+    return scored, ModelScores(
         **about,
-        accuracy=float(metrics.accuracy(pooled).mean()),
-        macro_f1=float(f1.mean()),
+        **estimate(scored),
         macro_f1_seed_sd=float(f1.std(ddof=1)) if len(f1) > 1 else None,
         macro_f1_subject_sd=float(known.std(ddof=1)) if len(known) > 1 else None,
         validation_macro_f1=float(np.mean([row.validation_macro_f1 for row in per_seed])),
@@ -98,7 +97,7 @@ def score(
             p: float(f) for p, f in zip(people, subject_f1, strict=True) if not np.isnan(f)
         },
         confusion=pooled.sum(axis=0).tolist(),
-        seed_ensemble=_together(together) if len(seeds) > 1 else None,
+        seed_ensemble=Estimate(**estimate(together)) if len(seeds) > 1 else None,
     )
 
 
@@ -155,28 +154,10 @@ def counts_of(
     )
 
 
-def _together(confusion: np.ndarray) -> Estimate:
-    """Scores of the mean of all seeds' probabilities, from its confusion by person."""
-    pooled = confusion.sum(axis=0)
-    scored = Scored("together", confusion[None], metrics.macro_f1(confusion))
-    return Estimate(
-        macro_f1=float(metrics.macro_f1(pooled)),
-        macro_f1_ci95=interval(scored, np.flatnonzero(confusion.any(axis=(1, 2))).tolist()),
-        accuracy=float(metrics.accuracy(pooled)),
-    )
-
-
-def interval(scored: Scored, tested: Sequence[int]) -> list[float] | None:
-    """95 % interval over people of a pooled macro-F1; None of too few people.
-
-    Parameters
-    ----------
-    scored : Scored
-    tested : sequence of int
-        Who has windows.
-    """
-    if len(tested) < statistics.MIN_PEOPLE_INTERVAL:
-        return None
-    weights = statistics.resampled_people(len(tested))
-    values = statistics.bootstrap_macro_f1(scored.confusion[:, tested], weights)
-    return statistics.interval95(values, len(tested))
+def estimate(scored: Scored) -> dict[str, Any]:
+    """The fields of an `Estimate`."""
+    return {
+        "macro_f1": scored.macro_f1,
+        "macro_f1_ci95": scored.ci95(),
+        "accuracy": scored.accuracy,
+    }

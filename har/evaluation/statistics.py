@@ -21,7 +21,7 @@ from itertools import combinations
 
 import numpy as np
 
-from har.evaluation.metrics import macro_f1
+from har.evaluation import metrics
 
 RESAMPLES = 10_000
 MIN_PEOPLE_INTERVAL = 3
@@ -84,7 +84,7 @@ def bootstrap_macro_f1(confusion: np.ndarray, weights: np.ndarray) -> np.ndarray
     total = np.zeros(len(weights))
     for of_seed in confusion:
         pooled = weights.astype(np.float64) @ of_seed.reshape(len(of_seed), k * k)
-        total += macro_f1(pooled.reshape(-1, k, k))
+        total += metrics.macro_f1(pooled.reshape(-1, k, k))
     return total / len(confusion)
 
 
@@ -122,22 +122,13 @@ def smallest_p(n: int) -> float:
 
 
 def unequal(differences: np.ndarray) -> np.ndarray:
-    """Differences without zeros, which say nothing about a direction and are left out, as Wilcoxon
-    did.
-
-    Sums of floats break ties and make ties: what is equal is seen to twelve digits.
-    """
-    d = np.round(differences, 12)
+    """Differences without zeros, which say nothing about a direction and which Wilcoxon left out."""
+    d = np.round(differences, 12)  # sums of floats break ties and make ties
     return np.asarray(d[d != 0])
 
 
 def signed_rank_p(differences: np.ndarray) -> float:
-    """Two-sided Wilcoxon signed-rank p; exact where scipy can, 1 when nothing differs.
-
-    Parameters
-    ----------
-    differences : ndarray of float64, shape (people,)
-    """
+    """Two-sided Wilcoxon signed-rank p; exact where scipy can, 1 when nothing differs."""
     from scipy.stats import wilcoxon
 
     d = unequal(differences)
@@ -163,29 +154,61 @@ def holm(p: np.ndarray) -> np.ndarray:
     -------
     ndarray of float64, shape (m,)
     """
-    p = np.asarray(p, dtype=np.float64)
-    m = len(p)
     order = np.argsort(p, kind="stable")
-    adjusted = np.maximum.accumulate((m - np.arange(m)) * p[order])
-    out = np.empty(m)
+    adjusted = np.maximum.accumulate(np.arange(len(p), 0, -1) * p[order])
+    out = np.empty(len(p))
     out[order] = np.minimum(adjusted, 1.0)
     return out
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What a model's out-of-fold predictions come to.
-
-    confusion : (seeds, people, k, k) counts; subject_f1 : (people,) mean over seeds, NaN for a
-    person without windows.
-    """
+    """A model's out-of-fold predictions, as counts: int, shape (seeds, people, k, k)."""
 
     name: str
     confusion: np.ndarray
-    subject_f1: np.ndarray
+
+    @property
+    def macro_f1(self) -> float:
+        """Pooled over people, the mean over seeds."""
+        return float(metrics.macro_f1(self.confusion.sum(axis=1)).mean())
+
+    @property
+    def accuracy(self) -> float:
+        """Pooled over people, the mean over seeds."""
+        return float(metrics.accuracy(self.confusion.sum(axis=1)).mean())
+
+    @property
+    def subject_f1(self) -> np.ndarray:
+        """Each person's macro-F1, the mean over seeds; NaN for one without windows."""
+        return np.asarray(metrics.macro_f1(self.confusion).mean(axis=0))
+
+    @property
+    def tested(self) -> np.ndarray:
+        """Whether each person has windows."""
+        return np.asarray(self.confusion.any(axis=(0, 2, 3)))
+
+    def among(self, people: np.ndarray) -> Scored:
+        """Of some people only: a mask, or their places."""
+        return Scored(self.name, self.confusion[:, people])
+
+    def ci95(self, less: Scored | None = None) -> list[float] | None:
+        """95 % interval over people of the pooled macro-F1, or of that less another model's.
+
+        The same people are drawn for both. None of too few.
+        """
+        people = self.tested if less is None else self.tested & less.tested
+        n = int(people.sum())
+        if n < MIN_PEOPLE_INTERVAL:
+            return None
+        weights = resampled_people(n)
+        values = bootstrap_macro_f1(self.confusion[:, people], weights)
+        if less is not None:
+            values -= bootstrap_macro_f1(less.confusion[:, people], weights)
+        return interval95(values, n)
 
 
-def compare(selected: Scored, others: list[Scored], weights: np.ndarray) -> list[dict]:
+def compare(selected: Scored, others: list[Scored]) -> list[dict]:
     """The selected model against each other one, paired by person.
 
     Parameters
@@ -193,7 +216,6 @@ def compare(selected: Scored, others: list[Scored], weights: np.ndarray) -> list
     selected : Scored
     others : list of Scored
         On the same people. Seeds may differ in number.
-    weights : ndarray of int, shape (resamples, people)
 
     Returns
     -------
@@ -203,23 +225,17 @@ def compare(selected: Scored, others: list[Scored], weights: np.ndarray) -> list
         these tests, `p_attainable` what p would be if all the same differences pointed one way, and
         `verdict` in words: better, worse, not told apart, or too few people to tell.
     """
-    n_people = selected.confusion.shape[1]
-    mine = bootstrap_macro_f1(selected.confusion, weights)
     rows, differences = [], []
     for other in others:
-        theirs = bootstrap_macro_f1(other.confusion, weights)
         d = selected.subject_f1 - other.subject_f1
         d = d[~np.isnan(d)]
-        point = _pooled(selected) - _pooled(other)
         differences.append(d)
         rows.append(
             {
                 "a": selected.name,
                 "b": other.name,
-                "difference": point,
-                "ci95": interval95(mine - theirs, n_people)
-                if n_people >= MIN_PEOPLE_INTERVAL
-                else None,
+                "difference": selected.macro_f1 - other.macro_f1,
+                "ci95": selected.ci95(less=other),
                 "n_subjects": len(d),
                 "p": signed_rank_p(d),
                 "p_attainable": signed_rank_p(np.abs(d)),
@@ -230,10 +246,6 @@ def compare(selected: Scored, others: list[Scored], weights: np.ndarray) -> list
         row["p_holm"] = float(p)
         row["verdict"] = _verdict(row, d, tests=len(rows))
     return rows
-
-
-def _pooled(model: Scored) -> float:
-    return float(macro_f1(model.confusion.sum(axis=1)).mean())
 
 
 def _verdict(row: dict, differences: np.ndarray, tests: int) -> str:

@@ -80,7 +80,7 @@ def _outcome(finished: Finished, model: ModelConfig, places: dict[float, Point |
     for length, entry in entries.items():
         if length in scored and own in scored:
             entry["difference"] = entry["macro_f1"] - entries[own]["macro_f1"]
-            entry["difference_ci95"] = scores.difference_ci95(scored[length], scored[own])
+            entry["difference_ci95"] = scored[length].ci95(less=scored[own])
     points = list(entries.values())
     drawn = [p for p in points if "failed" not in p]
     return Outcome(

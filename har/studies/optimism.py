@@ -81,8 +81,8 @@ def _gap(finished: Finished, jobs: ModelJobs) -> OptimismOf:
     )
     everybody, _ = scoring.score(jobs, finished.windows, n, people)
     assert everybody is not None  # every fold of every seed is there
-    claimed = scores.among(everybody, scores.tested(honest))
-    leaky = Claim(macro_f1=scores.pooled(claimed), accuracy=scores.accuracy(claimed))
+    claimed = everybody.among(honest.tested)
+    leaky = Claim(macro_f1=claimed.macro_f1, accuracy=claimed.accuracy)
     fair = Claim(macro_f1=told["macro_f1"], accuracy=told["accuracy"])
     return OptimismOf(
         of=gap.belongs_to(finished.results, jobs.name),
@@ -91,7 +91,7 @@ def _gap(finished: Finished, jobs: ModelJobs) -> OptimismOf:
         gap=Gap(
             macro_f1=leaky.macro_f1 - fair.macro_f1,
             accuracy=leaky.accuracy - fair.accuracy,
-            macro_f1_ci95=scores.difference_ci95(everybody, honest),
+            macro_f1_ci95=everybody.ci95(less=honest),
         ),
     )
 

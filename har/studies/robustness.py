@@ -10,7 +10,7 @@ from har.errors import TrainingError
 from har.evaluation.numerals import signed, signed_interval
 from har.evaluation.statistics import Scored
 from har.signal import disturb
-from har.studies import disturbances, pictures, scores
+from har.studies import disturbances, pictures
 from har.studies.answer import Outcome
 from har.studies.disturbances import UNCHANGED, Change
 from har.studies.finished import Finished
@@ -90,28 +90,26 @@ def run(finished: Finished) -> Outcome:
 
 def _rows(wanted: list[Change], counts: np.ndarray) -> list[dict[str, Any]]:
     """A row for each name: the mean over its axes, and the worst of them."""
-    whole = Scored(UNCHANGED, counts[0], np.empty(0))
+    whole = Scored(UNCHANGED, counts[0])
     names = list(dict.fromkeys(c.name for c in wanted))
     out = []
     for name in names:
         mine = [i for i, c in enumerate(wanted) if c.name == name]
         # Axes stand in place of seeds: what is scored is their mean.
-        scored = Scored(name, np.concatenate([counts[i] for i in mine]), np.empty(0))
-        each = {wanted[i].axis: scores.pooled(Scored(name, counts[i], np.empty(0))) for i in mine}
-        macro_f1 = scores.pooled(scored)
+        scored = Scored(name, np.concatenate([counts[i] for i in mine]))
+        each = {wanted[i].axis: Scored(name, counts[i]).macro_f1 for i in mine}
         out.append(
             {
                 "name": name,
                 "kind": wanted[mine[0]].kind,
                 "strength": wanted[mine[0]].strength,
-                "macro_f1": macro_f1,
-                "accuracy": scores.accuracy(scored),
-                "difference": macro_f1 - scores.pooled(whole),
-                "difference_ci95": None if name == UNCHANGED
-                else scores.difference_ci95(scored, whole),
+                "macro_f1": scored.macro_f1,
+                "accuracy": scored.accuracy,
+                "difference": scored.macro_f1 - whole.macro_f1,
+                "difference_ci95": None if name == UNCHANGED else scored.ci95(less=whole),
                 "axes": each if len(mine) > 1 else {},
             }
-        )  # fmt: skip
+        )
     return out
 
 

@@ -1,14 +1,12 @@
-"""Scores of a study's jobs, by the code that scores a run, and differences paired by person."""
+"""Scores of a study's jobs, by the code that scores a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from har.errors import TrainingError
-from har.evaluation import leakage, metrics, scoring, statistics
+from har.evaluation import leakage, scoring
 from har.evaluation.artefacts import artefacts
 from har.evaluation.collect import collect
 from har.evaluation.statistics import Scored
@@ -54,45 +52,8 @@ def proven(
     (model,) = collect(records, []).values()
     if model.failed:
         raise TrainingError(f"{model.name}: {model.failed[0]['reason']}")
-    leakage.require(
-        leakage.prove(windows, artefacts(windows, folds, {model.name: model}),
-                      same_people=same_people)
-    )  # fmt: skip
+    evidence = artefacts(windows, folds, {model.name: model})
+    leakage.require(leakage.prove(windows, evidence, same_people=same_people))
     scored, entry = scoring.score(model, windows, len(folds), people)
     assert scored is not None  # no job failed
-    ci95 = scoring.interval(scored, tested(scored))
-    return scored, entry.model_copy(update={"macro_f1_ci95": ci95}).model_dump(include=SCORES)
-
-
-def tested(*scored: Scored) -> list[int]:
-    """People who have windows in all of them."""
-    has = [s.confusion.any(axis=(0, 2, 3)) for s in scored]
-    return np.flatnonzero(np.logical_and.reduce(has)).tolist()
-
-
-def among(scored: Scored, people: Sequence[int]) -> Scored:
-    """Of some people only, by their places."""
-    return Scored(scored.name, scored.confusion[:, people], scored.subject_f1[people])
-
-
-def pooled(scored: Scored) -> float:
-    """Macro-F1 over all people, the mean over seeds."""
-    return float(metrics.macro_f1(scored.confusion.sum(axis=1)).mean())
-
-
-def accuracy(scored: Scored) -> float:
-    """Over all people, the mean over seeds."""
-    return float(metrics.accuracy(scored.confusion.sum(axis=1)).mean())
-
-
-def difference_ci95(a: Scored, b: Scored) -> list[float] | None:
-    """95 % interval of the pooled macro-F1 of `a` less that of `b`.
-
-    The same people are drawn for both; None of too few.
-    """
-    people = tested(a, b)
-    if len(people) < statistics.MIN_PEOPLE_INTERVAL:
-        return None
-    weights = statistics.resampled_people(len(people))
-    one, two = (statistics.bootstrap_macro_f1(s.confusion[:, people], weights) for s in (a, b))
-    return statistics.interval95(one - two, len(people))
+    return scored, entry.model_dump(include=SCORES)
