@@ -10,7 +10,9 @@ from typing import Any
 from rich.console import Console
 
 from har import fanout, pipeline, pipeline_file, tracking
+from har.config import Pipeline
 from har.errors import TrainingError
+from har.fanout import Crew
 from har.models.saved import load_model
 from har.pipeline import Step
 from har.stages import Context
@@ -65,6 +67,11 @@ class Run:
             )
 
 
+def crew(jobs: int | None = None, dask: str | None = None) -> Crew:
+    """Who works, told of on stderr; a process for each core if `jobs` is left out."""
+    return Crew(jobs or fanout.cores(), Console(stderr=True, highlight=False), dask)
+
+
 def open_context(
     root: Path,
     name: str,
@@ -74,15 +81,24 @@ def open_context(
     dask: str | None = None,
 ) -> Context:
     """The context of a pipeline in a workspace."""
-    workspace = Workspace(root.resolve())
-    return Context(
-        workspace=workspace,
-        pipeline=pipeline_file.load(name, overrides),
-        store=Store(workspace.cache),
-        jobs=jobs or fanout.cores(),
-        console=Console(stderr=True, highlight=False),
-        dask=dask,
+    return _context(
+        Workspace(root.resolve()), pipeline_file.load(name, overrides), crew(jobs, dask)
     )
+
+
+def _context(workspace: Workspace, of: Pipeline, crew: Crew) -> Context:
+    store = Store(workspace.cache)
+    return Context(workspace, of, store, crew.jobs, crew.console, crew.dask)
+
+
+def outputs(
+    workspace: Workspace,
+    of: Pipeline,
+    crew: Crew,
+    **which: Any,
+) -> Mapping[str, Output]:
+    """Bring a pipeline's stages up to date, as `har.pipeline.run` does: their outputs, by stage."""
+    return pipeline.run(_context(workspace, of, crew), **which).outputs
 
 
 def run(
@@ -128,7 +144,7 @@ def run(
     context = pipeline.run(context, dry_run=dry_run, on_step=told, **which)
     if dry_run:
         return Run(context, steps)
-    return Run(context, steps, tracking.track(context, load_model=load_model))
+    return Run(context, steps, _track(context))
 
 
 def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> Sent | None:
@@ -136,4 +152,15 @@ def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> Sent | N
     context = open_context(root, name, overrides=overrides)
     # finds the finished outputs
     context = pipeline.run(context, without=("export",), dry_run=True)
-    return tracking.track(context, load_model=load_model, required=True)
+    return _track(context, required=True)
+
+
+def _track(context: Context, *, required: bool = False) -> Sent | None:
+    return tracking.track(
+        context.workspace,
+        context.pipeline.name,
+        context.outputs,
+        console=context.console,
+        load_model=load_model,
+        required=required,
+    )

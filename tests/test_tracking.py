@@ -17,7 +17,7 @@ from har import tracking
 from har.cli.app import main
 from har.errors import TrackingError
 from har.evaluation.results import ExportFigures
-from har.tracking import once, pages, send
+from har.tracking import pages, send
 from har.workspace import Workspace
 from tests.evaluation import workspace
 from tests.noise import MLFLOW
@@ -32,6 +32,12 @@ def no_server(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
+def track(context, **how):
+    return tracking.track(
+        context.workspace, context.pipeline.name, context.outputs, console=context.console, **how
+    )
+
+
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory):
     """A comparison that was sent to the workspace's own store, with its runs."""
@@ -39,7 +45,7 @@ def sent(tmp_path_factory):
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         root = tmp_path_factory.mktemp("workspace")
         context = workspace.run(workspace.context(root, SKILLS, seeds=(0, 1)))
-        first = tracking.track(context)
+        first = track(context)
     assert first.added == N_RUNS
     return context
 
@@ -130,11 +136,11 @@ def test_data_set_and_pictures_and_report(sent):
 
 def test_sent_twice_adds_nothing_and_imports_no_mlflow(sent, tmp_path):
     before = runs(sent)
-    assert tracking.track(sent) is None
+    assert track(sent) is None
     assert elsewhere(sent, SKILLS, (0, 1)) == "None False"
-    marker = once._marker(sent, tracking.tracking_uri(sent.workspace))
+    (marker,) = (sent.workspace.cache / "tracked").iterdir()
     marker.unlink()  # a lost memory costs a look, and no more
-    assert tracking.track(sent).added == 0
+    assert track(sent).added == 0
     assert runs(sent).keys() == before.keys()
 
 
@@ -150,10 +156,10 @@ def start_elsewhere(context, skills, seeds=(0,)):
     script = (
         "import sys, pathlib\n"
         "from tests.evaluation import workspace\n"
-        "from har import tracking\n"
+        "from tests.test_tracking import track\n"
         f"c = workspace.reopen(pathlib.Path({str(context.workspace.root)!r}), {skills!r}, "
         f"seeds={seeds!r})\n"
-        "sent = tracking.track(c)\n"
+        "sent = track(c)\n"
         "print(sent and sent.added, 'mlflow' in sys.modules)\n"
     )
     return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
@@ -184,7 +190,7 @@ def fresh(finished, tmp_path):
 
 def test_a_store_that_is_gone_is_filled_again(fresh):
     context = fresh
-    assert tracking.track(context).added == 5
+    assert track(context).added == 5
     (context.workspace.reports / "mlflow.db").unlink()
     assert elsewhere(context, ONE) == "5 True"
     assert elsewhere(context, ONE) == "None False"
@@ -214,11 +220,11 @@ def test_an_interrupted_sending_is_finished(fresh, monkeypatch):
 
     monkeypatch.setattr(send.Sender, "_job", stop)
     with pytest.raises(KeyboardInterrupt):
-        tracking.track(context)
+        track(context)
     assert len(runs(context)) == 4
     monkeypatch.undo()
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert tracking.track(context).added == 1
+    assert track(context).added == 1
     assert {r.info.status for r in runs(context).values()} == {"FINISHED"}
     (cnn,) = of_kind(context, "model")
     history = client(context).get_metric_history(cnn.info.run_id, "macro_f1")
@@ -227,16 +233,16 @@ def test_an_interrupted_sending_is_finished(fresh, monkeypatch):
 
 
 def test_another_comparison_of_the_same_jobs_has_runs_of_its_own(fresh, tmp_path):
-    tracking.track(fresh)
+    track(fresh)
     more = workspace.run(workspace.context(tmp_path / "more", {"cnn": 0.9, "gru": 0.5}))
     more = dataclasses.replace(more, workspace=fresh.workspace)
-    assert tracking.track(more).added == 9
+    assert track(more).added == 9
     assert len(of_kind(more, "comparison")) == 2
 
 
 def test_an_export_is_added_to_the_runs_that_are_there(fresh):
     context = fresh
-    tracking.track(context)
+    track(context)
     entry = {
         "bytes": 80_000, "max_abs_diff": 1e-7, "label_agreement": 1.0, "macro_f1": 0.9,
         "latency_ms_p50": 0.1, "latency_ms_p99": 0.2,
@@ -248,18 +254,18 @@ def test_an_export_is_added_to_the_runs_that_are_there(fresh):
         (writing.path / "bundle" / "cnn" / "model.tflite").write_bytes(b"TFL3")
     context = context.with_output("export", context.store.find("export", "k"))
     context = workspace.run(context, "k2")
-    assert tracking.track(context).added == 0
+    assert track(context).added == 0
     (run,) = of_kind(context, "model")
     assert run.data.metrics["export/float32.bytes"] == 80_000
     paths = [a.path for a in client(context).list_artifacts(run.info.run_id, "bundle")]
     assert paths == ["bundle/model.tflite"]
-    assert tracking.track(context) is None
+    assert track(context) is None
 
 
 def test_many_jobs_keep_their_curves_in_a_file(fresh, tmp_path, monkeypatch):
     monkeypatch.setattr(send, "RUNS_PER_JOB_UP_TO", 2)
     context = fresh
-    assert tracking.track(context).added == 2
+    assert track(context).added == 2
     (run,) = of_kind(context, "model")
     c = client(context)
     path = c.download_artifacts(run.info.run_id, "curves.json", str(tmp_path))
@@ -275,21 +281,21 @@ def test_a_server_that_is_down_is_a_warning_then_caught_up(fresh, monkeypatch):
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-    assert tracking.track(context) is None
+    assert track(context) is None
     warning = context.console.file.getvalue().replace("\n", " ")
     assert "Warning" in warning
     assert "har track made" in warning
     with pytest.raises(TrackingError, match="har track made"):
-        tracking.track(context, required=True)
+        track(context, required=True)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert tracking.track(context, required=True).added == 5
+    assert track(context, required=True).added == 5
 
 
 def test_nothing_stored(tmp_path):
     context = workspace.context(tmp_path, {"cnn": 1})
-    assert tracking.track(context) is None
+    assert track(context) is None
     with pytest.raises(TrackingError, match="Run: har run made"):
-        tracking.track(context, required=True)
+        track(context, required=True)
 
 
 def test_the_uri_of_the_environment_wins(fresh, tmp_path, monkeypatch):
@@ -298,7 +304,7 @@ def test_the_uri_of_the_environment_wins(fresh, tmp_path, monkeypatch):
     database.parent.mkdir()
     own.rename(database)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
-    tracking.track(fresh)
+    track(fresh)
     assert not own.exists()
     with sqlite3.connect(database) as db:
         assert db.execute("SELECT count(*) FROM runs").fetchone() == (5,)
@@ -318,7 +324,7 @@ def test_the_selected_model_is_logged_with_its_signature(tmp_path, monkeypatch):
         folder = context.store.find("job", f"cnn-{fold}-0").path
         keras.Model(inputs, outputs).save(folder / "model.keras")
     context = workspace.run(context)
-    tracking.track(context, load_model=lambda p: keras.saving.load_model(p, compile=False))
+    track(context, load_model=lambda p: keras.saving.load_model(p, compile=False))
     assert "MLFLOW_TRACKING_URI" not in os.environ  # MLflow sets it, for all workspaces
     (run,) = of_kind(context, "model")
     (logged,) = run.outputs.model_outputs

@@ -109,13 +109,12 @@ def recipe(
       har study recipe uci-har-develop --change training.augment.rotate_deg=10 \\
         --change training.label_smoothing=0.1 --change models.channels=vertical
     """
-    from har import session
+    from har import pipeline_file, session
     from har.studies import recipe
 
-    context = session.open_context(ctx.obj.root, pipeline, overrides=overrides, jobs=jobs)
-    outcome = recipe.run(context, changes, disturb)
-    folder = context.workspace.reports / context.pipeline.name
-    _tell(ctx, pipeline, outcome, outcome.write(folder), out)
+    base, crew = pipeline_file.load(pipeline, overrides), session.crew(jobs)
+    outcome = recipe.run(base, changes, disturb, workspace=ctx.obj, crew=crew)
+    _tell(ctx, pipeline, outcome, outcome.write(ctx.obj.reports / base.name), out)
 
 
 @click.command()

@@ -122,7 +122,7 @@ def smallest_p(n: int) -> float:
 
 
 def unequal(differences: np.ndarray) -> np.ndarray:
-    """Differences without zeros, which say nothing about a direction and which Wilcoxon left out."""
+    """Those without zeros, which say nothing about a direction and which Wilcoxon left out."""
     d = np.round(differences, 12)  # sums of floats break ties and make ties
     return np.asarray(d[d != 0])
 

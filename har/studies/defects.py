@@ -60,65 +60,61 @@ def _without_gravity(**changes: object) -> Inject:
     return inject
 
 
-def _rows(change: Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple]) -> Inject:
-    def inject(raw: Raw, rng: np.random.Generator) -> Raw:
-        assert raw.time_s is not None
-        a, t = change(raw.acceleration.copy(), raw.time_s.copy(), rng)
-        return replace(raw, acceleration=a, time_s=t, notes=[])
+def _rows(change: Callable[..., tuple]) -> Callable[..., Inject]:
+    """From a change of copies of the rows `(a, t, rng, *how)` to the defect at a strength."""
 
-    return inject
+    def at(*how: float) -> Inject:
+        def inject(raw: Raw, rng: np.random.Generator) -> Raw:
+            assert raw.time_s is not None
+            a, t = change(raw.acceleration.copy(), raw.time_s.copy(), rng, *how)
+            return replace(raw, acceleration=a, time_s=t, notes=[])
 
+        return inject
 
-def _nan(n: int) -> Inject:
-    def change(a, t, rng):  # type: ignore[no-untyped-def]
-        a[rng.choice(len(a), min(n, len(a)), replace=False), rng.integers(3)] = np.nan
-        return a, t
-
-    return _rows(change)
+    return at
 
 
-def _repeated(n: int) -> Inject:
-    def change(a, t, rng):  # type: ignore[no-untyped-def]
-        at = np.sort(rng.choice(len(a), min(n, len(a)), replace=False))
-        return np.insert(a, at, a[at], axis=0), np.insert(t, at, t[at])
-
-    return _rows(change)
+@_rows
+def _nan(a, t, rng, n):  # type: ignore[no-untyped-def]
+    a[rng.choice(len(a), min(n, len(a)), replace=False), rng.integers(3)] = np.nan
+    return a, t
 
 
-def _swapped(n: int) -> Inject:
+@_rows
+def _repeated(a, t, rng, n):  # type: ignore[no-untyped-def]
+    at = np.sort(rng.choice(len(a), min(n, len(a)), replace=False))
+    return np.insert(a, at, a[at], axis=0), np.insert(t, at, t[at])
+
+
+@_rows
+def _swapped(a, t, rng, n):  # type: ignore[no-untyped-def]
     """Neighbouring rows change places, n times."""
-
-    def change(a, t, rng):  # type: ignore[no-untyped-def]
-        for i in rng.choice(len(a) // 2 - 1, min(n, len(a) // 2 - 1), replace=False) * 2:
-            a[[i, i + 1]], t[[i, i + 1]] = a[[i + 1, i]], t[[i + 1, i]]
-        return a, t
-
-    return _rows(change)
+    for i in rng.choice(len(a) // 2 - 1, min(n, len(a) // 2 - 1), replace=False) * 2:
+        a[[i, i + 1]], t[[i, i + 1]] = a[[i + 1, i]], t[[i + 1, i]]
+    return a, t
 
 
+@_rows
 def _restart(a, t, rng):  # type: ignore[no-untyped-def]
     i = int(rng.integers(len(a) // 4, 3 * len(a) // 4))
     t[i:] -= t[i] - t[0]
     return a, t
 
 
-def _gap(seconds: float) -> Inject:
-    def change(a, t, rng):  # type: ignore[no-untyped-def]
-        i = int(rng.integers(1, len(a) - 1))
-        keep = (t <= t[i]) | (t > t[i] + seconds)
-        return a[keep], t[keep]
-
-    return _rows(change)
+@_rows
+def _gap(a, t, rng, seconds):  # type: ignore[no-untyped-def]
+    i = int(rng.integers(1, len(a) - 1))
+    keep = (t <= t[i]) | (t > t[i] + seconds)
+    return a[keep], t[keep]
 
 
-def _jitter(periods: float) -> Inject:
-    def change(a, t, rng):  # type: ignore[no-untyped-def]
-        even = t[0] + np.arange(len(t)) * np.median(np.diff(t))
-        return a, even + rng.uniform(-periods, periods, len(t)) * np.median(np.diff(t))
-
-    return _rows(change)
+@_rows
+def _jitter(a, t, rng, periods):  # type: ignore[no-untyped-def]
+    even = t[0] + np.arange(len(t)) * np.median(np.diff(t))
+    return a, even + rng.uniform(-periods, periods, len(t)) * np.median(np.diff(t))
 
 
+@_rows
 def _two_rates(a, t, _rng):  # type: ignore[no-untyped-def]
     """Every other sample of the middle third is lost: it ran at half the rate there."""
     keep = np.ones(len(a), bool)
@@ -126,47 +122,41 @@ def _two_rates(a, t, _rng):  # type: ignore[no-untyped-def]
     return a[keep], t[keep]
 
 
-def _ticks(seconds: float) -> Inject:
+@_rows
+def _ticks(a, t, _rng, seconds):  # type: ignore[no-untyped-def]
     """Timestamps cut down to whole ticks."""
-
-    def change(a, t, _rng):  # type: ignore[no-untyped-def]
-        return a, np.floor(t / seconds) * seconds
-
-    return _rows(change)
+    return a, np.floor(t / seconds) * seconds
 
 
-def _stuck(seconds: float) -> Inject:
-    def change(a, t, rng):  # type: ignore[no-untyped-def]
-        n = round(seconds / np.median(np.diff(t))) + 1
-        i = int(rng.integers(0, max(1, len(a) - n)))
-        a[i : i + n] = a[i]
-        return a, t
-
-    return _rows(change)
+@_rows
+def _stuck(a, t, rng, seconds):  # type: ignore[no-untyped-def]
+    n = round(seconds / np.median(np.diff(t))) + 1
+    i = int(rng.integers(0, max(1, len(a) - n)))
+    a[i : i + n] = a[i]
+    return a, t
 
 
-def _clip(percent: float) -> Inject:
+@_rows
+def _clip(a, t, _rng, percent):  # type: ignore[no-untyped-def]
     """The range ends where that share of the samples of the liveliest axis lies outside."""
-
-    def change(a, t, _rng):  # type: ignore[no-untyped-def]
-        axis = int(np.argmax(a.std(axis=0)))
-        limit = np.percentile(a[:, axis], 100 - percent)
-        a[:, axis] = np.minimum(a[:, axis], limit)
-        return a, t
-
-    return _rows(change)
+    axis = int(np.argmax(a.std(axis=0)))
+    a[:, axis] = np.minimum(a[:, axis], np.percentile(a[:, axis], 100 - percent))
+    return a, t
 
 
+@_rows
 def _flat(a, t, _rng):  # type: ignore[no-untyped-def]
     a[:] = a[0]
     return a, t
 
 
+@_rows
 def _dead(a, t, _rng):  # type: ignore[no-untyped-def]
     a[:, 2] = 0.0
     return a, t
 
 
+@_rows
 def _short(a, t, _rng):  # type: ignore[no-untyped-def]
     keep = t - t[0] < 1.0
     return a[keep], t[keep]
@@ -209,7 +199,7 @@ def defects() -> list[Defect]:
             for n in (1, 10, 100)]  # fmt: skip
     out += [Defect("step back in time", f"{n} rows", _swapped(n), code("step-back"))
             for n in (1, 10, 100)]  # fmt: skip
-    out.append(Defect("clock starts again", "once", _rows(_restart), code("restart")))
+    out.append(Defect("clock starts again", "once", _restart(), code("restart")))
     out += [Defect("gap", f"{s:g} s", _gap(s), code("gap")) for s in (0.1, 0.25, 0.5, 2.0)]
     out += [Defect("published rate is wrong", f"× {f:g}", _published_rate(f), code("rate"))
             for f in (0.4, 0.8, 0.9, 1.25, 2.5)]  # fmt: skip
@@ -217,14 +207,14 @@ def defects() -> list[Defect]:
             for p in (0.1, 0.2, 0.4)]  # fmt: skip
     out += [Defect("coarse clock", f"ticks of {s:g} s", _ticks(s), code("coarse-clock"))
             for s in (0.1, 1.0)]  # fmt: skip
-    out.append(Defect("two rates in one recording", "", _rows(_two_rates), code("two-rates")))
+    out.append(Defect("two rates in one recording", "", _two_rates(), code("two-rates")))
     out += [Defect("stuck", f"{s:g} s", _stuck(s), code("stuck")) for s in (1.0, 2.0, 5.0)]
     out += [Defect("clipped", f"{p:g} % of an axis", _clip(p), code("clipped"))
             for p in (0.5, 1, 3, 10)]  # fmt: skip
     out += [
-        Defect("flat sensor", "throughout", _rows(_flat), code("flat")),
-        Defect("dead axis", "throughout", _rows(_dead), code("dead-axis")),
-        Defect("too short", "1 s", _rows(_short), code("short")),
+        Defect("flat sensor", "throughout", _flat(), code("flat")),
+        Defect("dead axis", "throughout", _dead(), code("dead-axis")),
+        Defect("too short", "1 s", _short(), code("short")),
         Defect("sign turned over", "not in the values", _scaled(-1, unit="m/s2"),
                lambda _raw, _codes: False, rate=False),
     ]  # fmt: skip

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from har import fanout, pipeline, pipeline_file
-from har.config import ModelConfig
+from har import config, session
+from har.config import ModelConfig, Pipeline
 from har.errors import TrainingError, did_you_mean
 from har.evaluation.results import Results
+from har.fanout import Crew
+from har.report.figures import Ink
 from har.signal import window_files
 from har.signal.windows import Windows
-from har.stages import Context
-from har.store import Store
+from har.store import Output, Store
+from har.studies.answer import Outcome
 from har.training import splits
 from har.training.job_files import JobRecord, Trained
 from har.training.splits import Split
@@ -28,35 +28,40 @@ from har.workspace import Workspace
 class Finished:
     """A finished run and the models of it that are asked about.
 
-    results : as published. windows, splits : what its jobs were trained and tested on. jobs : of
-    all its models.
+    results : as published. prepared, windows, splits : what its jobs were trained and tested on.
+    jobs : of all its models. crew : who works for a study.
     """
 
-    context: Context
+    workspace: Workspace
     results: Results
     models: tuple[ModelConfig, ...]
+    prepared: Output
     windows: Windows
     splits: tuple[Split, ...]
     jobs: tuple[JobRecord, ...]
+    crew: Crew
 
     @property
     def name(self) -> str:
-        return self.context.pipeline.name
+        return self.results.pipeline
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self.results.config
 
     @property
     def folder(self) -> Path:
         """`reports/<pipeline>`, where studies leave what they find."""
-        return self.context.workspace.reports / self.name
+        return self.workspace.reports / self.name
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        return self.context.pipeline.training.seeds
+        return self.pipeline.training.seeds
 
     @property
     def tasks(self) -> TaskMaker:
         """Of tasks on its windows, with its recipe."""
-        c = self.context
-        return TaskMaker(c.outputs["prepare"], c.store, c.pipeline.training)
+        return TaskMaker(self.prepared, Store(self.workspace.cache), self.pipeline.training)
 
     @property
     def folds(self) -> list[dict[str, list[str]]]:
@@ -65,18 +70,31 @@ class Finished:
 
     @property
     def same_people(self) -> bool:
-        return self.context.pipeline.split.scheme == "sessions"
+        return self.pipeline.split.scheme == "sessions"
 
-    def with_pipeline(self, **changes: dict[str, Any]) -> Context:
-        """The context of the same pipeline with some values of its sections changed.
-
-        Nothing of it is published: stages up to `train` leave `reports/` alone.
-        """
-        values = self.context.pipeline.model_dump(mode="json")
-        for section, of_section in changes.items():
-            values[section] = {**values[section], **of_section}
-        other = pipeline_file.parse(values, where=self.name)
-        return replace(self.context, pipeline=other)
+    def outcome(
+        self,
+        study: str,
+        question: str,
+        model: ModelConfig,
+        *,
+        says: Sequence[str],
+        head: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        protocol: str,
+        data: dict[str, Any],
+        draw: Callable[[Ink], Any],
+    ) -> Outcome:
+        """The answer to a question on one model; its `data` say what it is of."""
+        of: dict[str, Any] = {
+            "study": study,
+            "model": model.key,
+            "config_key": self.results.config_key,
+            "data_fingerprint": self.results.data_fingerprint,
+            "protocol": protocol,
+        }
+        title = f"{self.name}: {question}"
+        return Outcome(study, self.name, title, says, head, rows, protocol, of | data, draw)
 
 
 def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None = None) -> Finished:
@@ -103,44 +121,40 @@ def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None 
     TrainingError
         If there is no such model in them, or none is selected.
     """
-    workspace = Workspace(root.resolve())
+    workspace, crew = Workspace(root.resolve()), session.crew(jobs)
     if name.endswith((".yaml", ".yml")):
         name = pipeline_file.load(name).name
     then = Results.published(workspace.reports, name)
-    context = Context(
-        workspace=workspace,
-        pipeline=then.config,
-        store=Store(workspace.cache),
-        jobs=jobs or fanout.cores(),
-        console=Console(stderr=True, highlight=False),
-    )
     exported = any(m.export for m in then.models.values())
-    context = pipeline.run(context, without=() if exported else ("export",))
+    without = () if exported else ("export",)
+    outputs = session.outputs(workspace, then.config, crew, without=without)
     results = Results.published(workspace.reports, name)
-    windows = window_files.load(context.outputs["prepare"].path)
+    windows = window_files.load(outputs["prepare"].path)
     return Finished(
-        context,
+        workspace,
         results,
-        _asked(context, results, models),
+        _asked(results, models),
+        outputs["prepare"],
         windows,
-        tuple(splits.make(windows, context.pipeline.split)),
-        tuple(Trained.read(context.outputs["train"], context.store).jobs),
+        tuple(splits.make(windows, results.config.split)),
+        tuple(Trained.read(outputs["train"], Store(workspace.cache)).jobs),
+        crew,
     )
 
 
-def _asked(context: Context, results: Results, names: Sequence[str]) -> tuple[ModelConfig, ...]:
+def _asked(results: Results, names: Sequence[str]) -> tuple[ModelConfig, ...]:
     able = [n for n, m in results.models.items() if m.macro_f1 and not m.failed_jobs]
     if not names:
         if results.selected is None:
             raise TrainingError(
-                f"{context.pipeline.name} has no selected model; name one with --model "
+                f"{results.pipeline} has no selected model; name one with --model "
                 f"({', '.join(able) or 'none finished all of its jobs'})."
             )
         names = [results.selected]
     if wrong := [n for n in names if n not in able]:
         raise TrainingError(
-            f"No finished model {', '.join(wrong)} in the results of {context.pipeline.name}"
+            f"No finished model {', '.join(wrong)} in the results of {results.pipeline}"
             f"{did_you_mean(wrong[0], able)} Finished: {', '.join(able) or 'none'}."
         )
-    by_key = {m.key: m for m in context.pipeline.models}
+    by_key = {m.key: m for m in results.config.models}
     return tuple(by_key[n] for n in dict.fromkeys(names))

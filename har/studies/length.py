@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from har import pipeline
+from har import config, session
 from har.config import ModelConfig
 from har.errors import HarError
 from har.evaluation.numerals import interval, signed, signed_interval
 from har.evaluation.statistics import Scored
 from har.signal import window_files
-from har.studies import pictures, scores
+from har.studies import pictures
 from har.studies.answer import Outcome
 from har.studies.finished import Finished
 from har.studies.points import Point, apart, train
@@ -33,70 +33,40 @@ def run(finished: Finished, lengths_s: Sequence[float]) -> Outcome:
     Outcome
         A length that the recordings do not allow has a reason in place of a score.
     """
-    own = finished.context.pipeline.windows.length_s
-    places: dict[float, Point | str] = {}
+    model, own = finished.models[0], finished.pipeline.windows.length_s
+    places: dict[float, Point] = {}
+    entries: dict[float, dict[str, Any]] = {}
     for length in sorted({*lengths_s, own}):
+        entries[length] = {"length_s": length}
         try:
             places[length] = _point(finished, length)
         except HarError as e:
-            places[length] = str(e)
-    return _outcome(finished, finished.models[0], places)
-
-
-def _point(finished: Finished, length_s: float) -> Point:
-    """Windows of a length, with the people of the run in the folds that the run had them in."""
-    other = finished.with_pipeline(windows={"length_s": length_s})
-    prepared = pipeline.run(other, until="prepare").outputs["prepare"]
-    windows = window_files.load(prepared.path)
-    if finished.same_people:  # recordings are kept apart, not people
-        folds = make(windows, other.pipeline.split)
-    else:
-        folds = apart(windows, finished.folds)
-    return Point(replace(finished.tasks, prepared=prepared), windows, folds)
-
-
-def _outcome(finished: Finished, model: ModelConfig, places: dict[float, Point | str]) -> Outcome:
-    able = {length: p for length, p in places.items() if isinstance(p, Point)}
-    trained = train(list(able.values()), model, finished.context.crew)
-    done = dict(zip(able, trained, strict=True))
-    entries: dict[float, dict[str, Any]] = {}
+            entries[length]["failed"] = str(e)
     scored: dict[float, Scored] = {}
-    people = finished.results.subjects
-    for length, place in places.items():
-        entry: dict[str, Any] = {"length_s": length}
-        if isinstance(place, str):
-            entries[length] = {**entry, "failed": place}
-            continue
+    trained = train(list(places.values()), model, finished.crew)
+    for (length, place), jobs in zip(places.items(), trained, strict=True):
         try:
-            scored[length], told = scores.proven(
-                place.windows, place.folds(), done[length], people,
-                same_people=finished.same_people,
-            )  # fmt: skip
+            scored[length], told = place.score(jobs, finished.results.subjects)
         except HarError as e:
-            entries[length] = {**entry, "failed": str(e)}
-            continue
-        entries[length] = {**entry, "windows": len(place.windows), **told}
-    own = finished.context.pipeline.windows.length_s
-    for length, entry in entries.items():
-        if length in scored and own in scored:
-            entry["difference"] = entry["macro_f1"] - entries[own]["macro_f1"]
-            entry["difference_ci95"] = scored[length].ci95(less=scored[own])
+            entries[length]["failed"] = str(e)
+        else:
+            entries[length] |= {"windows": len(place.windows), **told}
+    for length in scored if own in scored else ():
+        entry = entries[length]
+        entry["difference"] = entry["macro_f1"] - entries[own]["macro_f1"]
+        entry["difference_ci95"] = scored[length].ci95(less=scored[own])
     points = list(entries.values())
     drawn = [p for p in points if "failed" not in p]
-    return Outcome(
-        study="length",
-        pipeline=finished.name,
-        title=f"{finished.name}: how long must a window be?",
+    return finished.outcome(
+        "length",
+        "how long must a window be?",
+        model,
         says=_says(model, drawn, own),
         head=("length", "windows", "macro-F1", "95 % over people", f"less that of {own:g} s",
               "95 % over people", "validation"),
         rows=[_row(p, own) for p in points],
         protocol=_protocol(finished, model),
-        data={
-            "study": "length", "model": model.key, "config_key": finished.results.config_key,
-            "data_fingerprint": finished.results.data_fingerprint,
-            "protocol": _protocol(finished, model), "points": points,
-        },
+        data={"points": points},
         draw=lambda ink: pictures.curves(
             [p["length_s"] for p in drawn],
             {"test people": [p["macro_f1"] for p in drawn],
@@ -105,6 +75,20 @@ def _outcome(finished: Finished, model: ModelConfig, places: dict[float, Point |
             ticks=[f"{p['length_s']:g}" for p in drawn], xlabel="length of a window, s", ink=ink,
         ),
     )  # fmt: skip
+
+
+def _point(finished: Finished, length_s: float) -> Point:
+    """Windows of a length, with the people of the run in the folds that the run had them in."""
+    values = finished.pipeline.model_dump(mode="json")
+    values["windows"]["length_s"] = length_s
+    other = config.parse(values, where=finished.name)
+    # Nothing of it is published: stages up to `train` leave `reports/` alone.
+    outputs = session.outputs(finished.workspace, other, finished.crew, until="prepare")
+    windows = window_files.load(outputs["prepare"].path)
+    # Where recordings are kept apart, and not people, other windows have other folds.
+    same = finished.same_people
+    folds = make(windows, other.split) if same else apart(windows, finished.folds)
+    return Point(replace(finished.tasks, prepared=outputs["prepare"]), windows, folds)
 
 
 def _row(point: dict[str, Any], own: float) -> list[str]:

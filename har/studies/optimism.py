@@ -6,51 +6,46 @@ from pathlib import Path
 
 import numpy as np
 
-from har import pipeline
+from har import session
 from har.evaluation import scoring
 from har.evaluation.collect import ModelJobs
 from har.evaluation.protocol import budget
 from har.evaluation.results import Claim, Gap, Optimism, OptimismOf, Shared
 from har.report import gap
 from har.report.stage import OPTIMISM
-from har.studies import pictures, scores
+from har.studies import pictures
 from har.studies.answer import Outcome
 from har.studies.finished import Finished
+from har.studies.points import Point
 from har.training import leaky
-from har.training.leaky import LeakySplit
 from har.training.run import run_tasks
 
 
 def run(finished: Finished) -> Outcome:
     """Train the models of a finished run again on random splits, and show the gap.
 
-    Parameters
-    ----------
-    finished : Finished
-
-    Returns
-    -------
-    Outcome
-        Of these models and of those that an earlier study put beside the same scores.
-
-    Raises
-    ------
-    TrainingError
-        If a job failed.
+    The answer is of these models and of those that an earlier study put beside the same scores.
     """
-    dealt = leaky.deal(finished.splits, finished.context.pipeline.split.seed)
+    dealt = leaky.deal(finished.splits, finished.pipeline.split.seed)
     tasks = finished.tasks.folds(finished.models, dealt)
-    trained = [record.read() for record in run_tasks(tasks, finished.context.crew)]
+    trained = [record.read() for record in run_tasks(tasks, finished.crew)]
     each = len(trained) // len(finished.models)
     jobs = {
         model.key: ModelJobs(model.key, trained[i * each : (i + 1) * each])
         for i, model in enumerate(finished.models)
     }
+    before = finished.results.optimism  # of other models of the same results
     section = Optimism(
         leaky=True,
         protocol=_protocol(finished),
-        shared=_shared(dealt),
-        scores={**_earlier(finished), **{n: _gap(finished, j) for n, j in jobs.items()}},
+        shared=Shared(
+            people=float(np.concatenate([s.known_people() for s in dealt]).mean()),
+            samples=float(np.concatenate([s.known_samples() for s in dealt]).mean()),
+        ),
+        scores={
+            **(before.scores if before else {}),
+            **{name: _gap(finished, of_model) for name, of_model in jobs.items()},
+        },
     )
     return Outcome(
         study=OPTIMISM,
@@ -76,9 +71,8 @@ def _gap(finished: Finished, jobs: ModelJobs) -> OptimismOf:
     """
     people, n = finished.results.subjects, len(finished.splits)
     mine = [j for j in finished.jobs if j.model == jobs.name]
-    honest, told = scores.proven(
-        finished.windows, finished.folds, mine, people, same_people=finished.same_people
-    )
+    own = Point(finished.tasks, finished.windows, finished.splits)
+    honest, told = own.score(mine, people)
     everybody, _ = scoring.score(jobs, finished.windows, n, people)
     assert everybody is not None  # every fold of every seed is there
     claimed = everybody.among(honest.tested)
@@ -96,31 +90,15 @@ def _gap(finished: Finished, jobs: ModelJobs) -> OptimismOf:
     )
 
 
-def _earlier(finished: Finished) -> dict[str, OptimismOf]:
-    """What was found before of other models of the same results."""
-    return finished.results.optimism.scores if finished.results.optimism else {}
-
-
-def _shared(dealt: list[LeakySplit]) -> Shared:
-    return Shared(
-        people=float(np.concatenate([s.known_people() for s in dealt]).mean()),
-        samples=float(np.concatenate([s.known_samples() for s in dealt]).mean()),
-    )
-
-
-def _tested(finished: Finished) -> set[str]:
-    return {person for fold in finished.results.folds for person in fold.test}
-
-
 def _protocol(finished: Finished) -> str:
-    t = finished.context.pipeline.training
-    n = len(finished.splits)
+    t, n = finished.pipeline.training, len(finished.splits)
+    tested = {person for fold in finished.results.folds for person in fold.test}
     which = "recordings" if finished.same_people else "people"
     return (
         f"Equal on both sides: data, model, seeds ({', '.join(map(str, t.seeds))}), at "
         f"most {budget(t)}, {f'and in each of {n} folds ' if n > 1 else ''}the number of "
         f"windows that train, validate and test. Only who they are of differs: {which} kept apart, "
-        f"or windows at random; both scores are of the {len(_tested(finished))} people whom the "
+        f"or windows at random; both scores are of the {len(tested)} people whom the "
         "honest one is about. Nothing is chosen by this; the interval is over people, paired."
     )
 
@@ -128,5 +106,5 @@ def _protocol(finished: Finished) -> str:
 def publish(finished: Finished, outcome: Outcome) -> list[Path]:
     """Leave what was found where the report looks for it, and draw the report anew."""
     written = outcome.write(finished.folder)
-    pipeline.run(finished.context, without=("export",))
+    session.outputs(finished.workspace, finished.pipeline, finished.crew, without=("export",))
     return [*written, finished.folder / "results.json", finished.folder / "index.html"]

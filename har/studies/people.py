@@ -10,7 +10,7 @@ import numpy as np
 from har.config import ModelConfig
 from har.errors import SplitError
 from har.evaluation.numerals import signed
-from har.studies import pictures, scores
+from har.studies import pictures
 from har.studies.answer import Outcome
 from har.studies.finished import Finished
 from har.studies.points import Point, apart, train
@@ -68,39 +68,26 @@ def run(finished: Finished, numbers: Sequence[int] = (), draws: int = DRAWS) -> 
     folds = finished.folds
     most = max(len(f["train"]) for f in folds)
     wanted = sorted({n for n in (numbers or sizes(finished)) if 0 < n < most})
-    seed = finished.context.pipeline.split.seed
+    seed, model = finished.pipeline.split.seed, finished.models[0]
     places = [(n, draw) for n in wanted for draw in range(draws)]
     splits = [apart(finished.windows, subsets(folds, n, draw, seed)) for n, draw in places]
     points = [Point(finished.tasks, finished.windows, of) for of in (*splits, finished.splits)]
-    return _outcome(finished, finished.models[0], [*places, (most, 0)], points)
-
-
-def _outcome(
-    finished: Finished, model: ModelConfig, places: list[tuple[int, int]], points: list[Point]
-) -> Outcome:
     found: dict[int, list[dict[str, Any]]] = {}
-    trained = train(points, model, finished.context.crew)
-    for (n, draw), point, jobs in zip(places, points, trained, strict=True):
-        _, told = scores.proven(
-            finished.windows, point.folds(), jobs, finished.results.subjects, same_people=False
-        )
+    trained = train(points, model, finished.crew)
+    for (n, draw), point, jobs in zip([*places, (most, 0)], points, trained, strict=True):
+        _, told = point.score(jobs, finished.results.subjects)
         found.setdefault(n, []).append({"draw": draw, **told})
-    least = min(len(f["train"]) for f in finished.folds)
+    least = min(len(f["train"]) for f in folds)
     curve = [_point(n, rows, least) for n, rows in found.items()]
-    protocol = _protocol(finished, model, len(next(iter(found.values()))))
-    return Outcome(
-        study="people",
-        pipeline=finished.name,
-        title=f"{finished.name}: what would more people bring?",
+    return finished.outcome(
+        "people",
+        "what would more people bring?",
+        model,
         says=_says(model, curve),
         head=("training people", "draws", "macro-F1", "over draws", "accuracy", "validation"),
         rows=[_row(p) for p in curve],
-        protocol=protocol,
-        data={
-            "study": "people", "model": model.key, "config_key": finished.results.config_key,
-            "data_fingerprint": finished.results.data_fingerprint, "protocol": protocol,
-            "points": curve,
-        },
+        protocol=_protocol(finished, model, len(next(iter(found.values())))),
+        data={"points": curve},
         draw=lambda ink: pictures.curves(
             [p["people"] for p in curve],
             {"test people": [p["macro_f1"] for p in curve],
@@ -113,17 +100,15 @@ def _outcome(
 
 def _point(n: int, rows: list[dict[str, Any]], least: int) -> dict[str, Any]:
     """The draws of one number together."""
-    scores_of = [r["macro_f1"] for r in rows]
+    of = {k: [r[k] for r in rows] for k in ("macro_f1", "accuracy", "validation_macro_f1")}
     return {
         "people": n,
         "name": str(n) if n <= least else f"{least} to {n}",
-        "macro_f1": float(np.mean(scores_of)),
-        "lowest": min(scores_of),
-        "highest": max(scores_of),
-        **{
-            key: float(np.mean([r[key] for r in rows]))
-            for key in ("accuracy", "validation_macro_f1")
-        },
+        "macro_f1": float(np.mean(of["macro_f1"])),
+        "lowest": min(of["macro_f1"]),
+        "highest": max(of["macro_f1"]),
+        "accuracy": float(np.mean(of["accuracy"])),
+        "validation_macro_f1": float(np.mean(of["validation_macro_f1"])),
         "draws": rows,
     }
 

@@ -1,19 +1,27 @@
-"""The jobs of a study on honest splits: run beside each other, a record for each."""
+"""What a study trains beside a run, on honest splits, and the score of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from har.config import ModelConfig
+from har.errors import TrainingError
+from har.evaluation import leakage, scoring
+from har.evaluation.artefacts import artefacts
+from har.evaluation.collect import collect
+from har.evaluation.statistics import Scored
 from har.fanout import Crew
 from har.signal.windows import Windows
 from har.training.job_files import JobRecord
 from har.training.run import run_tasks
 from har.training.splits import Split
 from har.training.tasks import TaskMaker
+
+SCORES = {"macro_f1", "macro_f1_ci95", "macro_f1_seed_sd", "accuracy", "validation_macro_f1"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +35,41 @@ class Point:
     windows: Windows
     splits: Sequence[Split]
 
-    def folds(self) -> list[dict[str, list[str]]]:
-        """Who is in which part, as a run's fold list has it."""
-        return [split.people() for split in self.splits]
+    def score(
+        self, records: Sequence[JobRecord], people: Sequence[str]
+    ) -> tuple[Scored, dict[str, Any]]:
+        """The score of one model, after the proof that nothing leaked.
+
+        Parameters
+        ----------
+        records : sequence of JobRecord
+            Of the model's jobs on these folds.
+        people : sequence of str
+            In the order in which they are counted.
+
+        Returns
+        -------
+        Scored
+        dict
+            `SCORES`.
+
+        Raises
+        ------
+        TrainingError
+            If a job failed.
+        LeakageError
+            If the proof does not hold.
+        """
+        (model,) = collect(records, []).values()
+        if model.failed:
+            raise TrainingError(f"{model.name}: {model.failed[0]['reason']}")
+        folds = [split.people() for split in self.splits]
+        evidence = artefacts(self.windows, folds, {model.name: model})
+        same_people = not self.splits[0].by_subject
+        leakage.require(leakage.prove(self.windows, evidence, same_people=same_people))
+        scored, entry = scoring.score(model, self.windows, len(folds), people)
+        assert scored is not None  # no job failed
+        return scored, entry.model_dump(include=SCORES)
 
 
 def apart(windows: Windows, folds: Sequence[Mapping[str, Sequence[str]]]) -> list[Split]:
@@ -44,16 +84,7 @@ def apart(windows: Windows, folds: Sequence[Mapping[str, Sequence[str]]]) -> lis
 def train(points: Sequence[Point], model: ModelConfig, crew: Crew) -> list[list[JobRecord]]:
     """Train what is not stored of all points together; for each point, its jobs.
 
-    Parameters
-    ----------
-    points : sequence of Point
-    model : ModelConfig
-    crew : Crew
-
-    Returns
-    -------
-    list of list of JobRecord
-        A job that failed has its reason.
+    A job that failed has its reason.
     """
     tasks = [point.tasks.folds([model], point.splits) for point in points]
     jobs = iter(run_tasks([task for of_point in tasks for task in of_point], crew))

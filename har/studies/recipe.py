@@ -6,24 +6,25 @@ Only validation people are looked at: what a recipe is chosen by must not be wha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from har import pipeline, pipeline_file
+from har import config, session
 from har.config import Pipeline
 from har.errors import ConfigError
 from har.evaluation import metrics, scoring, statistics
 from har.evaluation.numerals import signed, signed_interval
+from har.fanout import Crew
 from har.models import registry
 from har.report.figures import Ink, blank
 from har.signal import window_files
-from har.stages import Context
+from har.store import Store
 from har.studies import disturbances
 from har.studies.answer import Outcome
 from har.studies.disturbances import UNCHANGED, Change, Disturbance
 from har.training.job_files import Trained
+from har.workspace import Workspace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,13 +32,20 @@ if TYPE_CHECKING:
 HEAD = ("change", "model", "validation macro-F1", "difference", "95 % over people", "verdict")
 
 
-def run(context: Context, changes: Sequence[str], disturb: str | None = None) -> Outcome:
+def run(
+    base: Pipeline,
+    changes: Sequence[str],
+    disturb: str | None = None,
+    *,
+    workspace: Workspace,
+    crew: Crew,
+) -> Outcome:
     """Train a pipeline as it is and with each change, and compare on validation people.
 
     Parameters
     ----------
-    context : Context
-        Of the pipeline as it is; nothing of it is published.
+    base : Pipeline
+        As it is; nothing of it is published.
     changes : sequence of str
         `training.label_smoothing=0.1`, `models.channels=vertical`; several values of one change
         are joined by semicolons.
@@ -54,21 +62,23 @@ def run(context: Context, changes: Sequence[str], disturb: str | None = None) ->
     TrainingError
         If a job failed, or a model that cannot be asked again is to be asked about other windows.
     """
-    arms = {change: changed(context.pipeline, change) for change in changes}
+    arms = {None: base} | {change: changed(base, change) for change in changes}
     disturbance = disturbances.parse(disturb) if disturb else None
-    base, n_windows = _validation(context, disturbance)
     data: list[dict[str, Any]] = []
-    for model, by_person in base.items():
-        data.append({"change": None, "model": model, "macro_f1": _mean(by_person)})
+    plain: dict[str, dict[str, float]] = {}
     for change, arm in arms.items():
-        found, _ = _validation(replace(context, pipeline=arm), disturbance)
+        found, n_windows = _validation(arm, disturbance, workspace, crew)
+        plain = plain or found
         for model, by_person in found.items():
-            data.append(
-                {"change": change, "model": model, "macro_f1": _mean(by_person)}
-                | _difference(by_person, base[model])
-            )
-    t = context.pipeline.training
-    name = context.pipeline.name
+            mean = float(np.mean(list(by_person.values())))
+            row = {"change": change, "model": model, "macro_f1": mean}
+            data.append(row | (_difference(by_person, plain[model]) if change else {}))
+    name, people = base.name, len(next(iter(plain.values())))
+    seeds = ", ".join(map(str, base.training.seeds))
+    said = (
+        f"Where they are scored, their windows are {disturbance}; where the epoch is chosen, "
+        "they are as recorded. "
+    )
     return Outcome(
         study="recipe-disturbed" if disturbance else "recipe",
         pipeline=name,
@@ -79,18 +89,17 @@ def run(context: Context, changes: Sequence[str], disturb: str | None = None) ->
         rows=[_row(d) for d in data],
         protocol=(
             f"Each change is made alone, to the recipe of the pipeline {name}; folds, people, "
-            f"windows, seeds ({', '.join(map(str, t.seeds))}) and the rest are equal. Scores are "
-            f"of {len(next(iter(base.values())))} validation people, who choose the epoch and "
-            f"nothing else of a job; no test score is looked at. {_said_of(disturbance)}A person's "
-            "macro-F1 is the mean over the seeds and the folds in which that person validates; the "
-            "difference is paired "
-            "by person, its interval a bootstrap over people. It helps, or harms, if the interval "
-            f"leaves out 0. Intervals are not corrected for the number of changes. "
+            f"windows, seeds ({seeds}) and the rest are equal. Scores are of {people} validation "
+            "people, who choose the epoch and nothing else of a job; no test score is looked at. "
+            f"{said if disturbance else ''}A person's macro-F1 is the mean over the seeds and the "
+            "folds in which that person validates; the difference is paired by person, its "
+            "interval a bootstrap over people. It helps, or harms, if the interval leaves out 0. "
+            "Intervals are not corrected for the number of changes. "
             f"{n_windows:,} windows."
         ),
         data={
             "pipeline": name,
-            "config": context.pipeline.model_dump(mode="json"),
+            "config": base.model_dump(mode="json"),
             "disturb": disturb,
             "rows": data,
         },
@@ -122,35 +131,23 @@ def changed(base: Pipeline, change: str) -> Pipeline:
     return pipeline_file.parse(pipeline_file.values(values, plain), where=change)
 
 
-def _said_of(disturbance: Disturbance | None) -> str:
-    if disturbance is None:
-        return ""
-    return (
-        f"Where they are scored, their windows are {disturbance}; where the epoch is chosen, "
-        "they are as recorded. "
-    )
-
-
 def _validation(
-    context: Context, disturbance: Disturbance | None
+    of: Pipeline, disturbance: Disturbance | None, workspace: Workspace, crew: Crew
 ) -> tuple[dict[str, dict[str, float]], int]:
     """Of each model, each validation person's macro-F1, the mean over seeds and folds; of how many
     windows."""
-    p = context.pipeline
-    training = p.training.model_copy(update={"refit": False})  # it changes no validation score
-    context = replace(context, pipeline=p.model_copy(update={"training": training}))
-    context = pipeline.run(context, until="train")
-    prepared = context.outputs["prepare"].path
+    training = of.training.model_copy(update={"refit": False})  # it changes no validation score
+    of = of.model_copy(update={"training": training})
+    outputs = session.outputs(workspace, of, crew, until="train")
+    prepared = outputs["prepare"].path
     windows = window_files.load(prepared)
-    records = Trained.read(context.outputs["train"], context.store).jobs
+    records = Trained.read(outputs["train"], Store(workspace.cache)).jobs
     jobs = [record.read() for record in records]
     people = sorted(set(windows.subjects.tolist()))
     if disturbance:
         # Unchanged windows show that it is the network of the scores.
         asked = (Change(UNCHANGED), *disturbance.changes)
-        answers = disturbances.ask(
-            records, prepared, people, asked, part="validation", crew=context.crew
-        )
+        answers = disturbances.ask(records, prepared, people, asked, part="validation", crew=crew)
         counts = [of_changes[1:] for of_changes in answers]
     else:
         told = [job.predictions.of("validation") for job in jobs]
@@ -170,10 +167,6 @@ def _validation(
         for part in ("train", "validation", "test")
     ]
     return means, len(np.unique(np.concatenate(parts)))
-
-
-def _mean(by_person: Mapping[str, float]) -> float:
-    return float(np.mean(list(by_person.values())))
 
 
 def _difference(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, Any]:

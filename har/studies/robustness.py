@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from har.errors import TrainingError
 from har.evaluation.numerals import signed, signed_interval
 from har.evaluation.statistics import Scored
 from har.signal import disturb
@@ -38,14 +37,6 @@ def changes() -> list[Change]:
 def run(finished: Finished) -> Outcome:
     """Ask a run's stored fold models about disturbed windows of their own test people.
 
-    Parameters
-    ----------
-    finished : Finished
-
-    Returns
-    -------
-    Outcome
-
     Raises
     ------
     TrainingError
@@ -53,39 +44,26 @@ def run(finished: Finished) -> Outcome:
     """
     (model, *_) = finished.models
     jobs = [j for j in finished.jobs if j.model == model.key]
-    for job in jobs:
-        if job.folder is None:
-            raise TrainingError(
-                f"{model.key} fold {job.fold} seed {job.seed} failed ({job.reason}): name another "
-                "model with --model."
-            )
     wanted = changes()
     people = finished.results.subjects
-    prepared = finished.tasks.prepared.path
     counts = disturbances.ask(
-        jobs, prepared, people, wanted, part="test", crew=finished.context.crew
+        jobs, finished.prepared.path, people, wanted, part="test", crew=finished.crew
     )
     by_change = np.zeros((len(wanted), len(finished.seeds), *counts[0].shape[1:]), np.int64)
     for job, of_job in zip(jobs, counts, strict=True):  # a person is tested in one fold
         by_change[:, finished.seeds.index(job.seed)] += of_job
     rows = _rows(wanted, by_change)
-    protocol = _protocol(finished, model.key, len(people))
-    return Outcome(
-        study="robustness",
-        pipeline=finished.name,
-        title=f"{finished.name}: what if the sensor sits, scales or ticks otherwise?",
+    return finished.outcome(
+        "robustness",
+        "what if the sensor sits, scales or ticks otherwise?",
+        model,
         says=_says(model.key, rows),
         head=("windows", "macro-F1", "change", "95 % over people", "worst axis", "accuracy"),
         rows=[_cells(r) for r in rows],
-        protocol=protocol,
-        data={
-            "study": "robustness", "model": model.key,
-            "config_key": finished.results.config_key,
-            "data_fingerprint": finished.results.data_fingerprint,
-            "protocol": protocol, "changes": rows,
-        },
+        protocol=_protocol(finished, model.key, len(people)),
+        data={"changes": rows},
         draw=lambda ink: pictures.panels(_panels(rows), rows[0]["macro_f1"], ink),
-    )  # fmt: skip
+    )
 
 
 def _rows(wanted: list[Change], counts: np.ndarray) -> list[dict[str, Any]]:
@@ -169,7 +147,7 @@ def _protocol(finished: Finished, name: str, people: int) -> str:
         f"again, each asked about raw windows of its own test people ({people} in all) after "
         "these were changed. Rotations are about the sensor's x, y and z, and their mean is shown; "
         "gravity removed means less the mean of the window. "
-        + (slips if finished.context.pipeline.signal.align.kind != "none" else "")
+        + (slips if finished.pipeline.signal.align.kind != "none" else "")
         + "Differences are paired by person. "
         "Nothing is chosen by these scores: they are of test people."
     )

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from har.models.spec import INPUT_NAME
 from har.tracking.where import quiet_environment, sqlite_file
 from har.workspace import Workspace
 
-Metric = tuple[str, float | None, int]
-"""Name, value and step; what there is not is not sent."""
+Metrics = Mapping[str, float | Mapping[int, float] | None]
+"""A value by name, or one for each step; what there is not is not sent."""
 
 
 class Experiment:
@@ -52,10 +52,7 @@ class Experiment:
         token = None
         while True:
             page = self.client.search_runs(
-                [self.id],
-                filter_string=f"tags.`{tag}` = '{value}'",
-                max_results=1000,
-                page_token=token,
+                [self.id], f"tags.`{tag}` = '{value}'", max_results=1000, page_token=token
             )
             out += [Run(self, run) for run in page]
             token = page.token
@@ -82,16 +79,17 @@ class Run:
         self.tags: Mapping[str, str] = run.data.tags
         self.finished = run.info.status == "FINISHED"
 
-    def log(
-        self, params: Mapping[str, Any], metrics: Iterable[Metric], at_s: float | None = None
-    ) -> None:
+    def log(self, params: Mapping[str, Any], metrics: Metrics, at_s: float | None = None) -> None:
         """In batches; with a fixed time stamp, what is sent twice is stored once."""
         from mlflow import entities
 
         at = round((time.time() if at_s is None else at_s) * 1000)
         ps = [entities.Param(k, _short(v)) for k, v in params.items()]
         ms = [
-            entities.Metric(_name(k), float(v), at, step) for k, v, step in metrics if v is not None
+            entities.Metric(_name(name), float(value), at, step)
+            for name, of in metrics.items()
+            for step, value in (of if isinstance(of, Mapping) else {0: of}).items()
+            if value is not None
         ]
         for i in range(0, len(ps), 100):
             self.client.log_batch(self.id, params=ps[i : i + 100])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from har.files import digest
-from har.tracking.client import Experiment, Metric
+from har.tracking.client import Experiment
 from har.tracking.once import taken_by
 from har.tracking.where import tracking_uri
 from har.workspace import Workspace
@@ -43,10 +43,10 @@ def track_lecture(workspace: Workspace, record: Mapping[str, Any], files: Sequen
             return False
         tags = {"har.job_key": key, "har.kind": "lecture"}
         run = experiment.start(record["lecture"], tags)
-        metrics: list[Metric] = [("seconds", record["seconds"], 0)]
+        metrics = {"seconds": record["seconds"]}
         for row in record["rows"]:
             with contextlib.suppress(ValueError):  # some results are words
-                metrics.append((row["quantity"], float(row["obtained"].replace(",", "")), 0))
+                metrics[row["quantity"]] = float(row["obtained"].replace(",", ""))
         run.log(record["versions"], metrics)
         for path in files:
             run.attach(path)

@@ -1,8 +1,8 @@
-"""What a finished comparison left on disk, as plain values."""
+"""What a finished comparison left on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,15 +10,13 @@ from har.evaluation.results import Results
 from har.evaluation.stage import scores
 from har.files import digest
 from har.report.stage import published
-from har.stages import Context
+from har.store import Output, Store
 from har.training.job_files import JobRecord, Trained
 
 
 @dataclass(frozen=True)
 class Material:
-    """What a finished comparison left on disk.
-
-    results : as published, or the scores before there is a report. jobs : the finished ones.
+    """results : as published, or the scores before there is a report. jobs : the finished ones.
     report : folder with `index.html` and `confusion/`, None before there is a report. bundle :
     folder with a folder per exported model, or None.
     """
@@ -41,23 +39,23 @@ class Material:
     def additions(self) -> str:
         """Hash of what may come later: the report and the bundle."""
         export = {n: m.as_json()["export"] for n, m in self.results.models.items()}
-        files = []
-        for folder in filter(None, (self.report, self.bundle)):
-            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-                stat = path.stat()
-                files.append([str(path), stat.st_size, stat.st_mtime_ns])
+        files = [
+            [str(path), path.stat().st_size, path.stat().st_mtime_ns]
+            for folder in filter(None, (self.report, self.bundle))
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        ]
         return digest([export, files])
 
 
-def material(context: Context) -> Material | None:
+def material(outputs: Mapping[str, Output], store: Store) -> Material | None:
     """What the finished stages of a pipeline left; None before `compare` is done."""
-    outputs = context.outputs
     if "compare" not in outputs or "train" not in outputs:
         return None
     report, export = outputs.get("report"), outputs.get("export")
     return Material(
         results=published(report) if report else scores(outputs["compare"]),
-        jobs=[j for j in Trained.read(outputs["train"], context.store).jobs if j.folder],
+        jobs=[j for j in Trained.read(outputs["train"], store).jobs if j.folder],
         report=report.path if report else None,
         bundle=export.path / "bundle" if export else None,
     )

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+
 from har.errors import TrackingError
 from har.files import digest, read_json, replace_file
-from har.stages import Context
+from har.store import Output, Store
 from har.tracking.client import Experiment
 from har.tracking.material import material
 from har.tracking.send import LoadModel, Sender
 from har.tracking.where import sqlite_file, tracking_uri
+from har.workspace import Workspace
 
 STORE = {"mlflow", "requests", "urllib3", "sqlalchemy"}
 """Packages whose exceptions are trouble of the store."""
@@ -32,14 +35,24 @@ class Sent:
 
 
 def track(
-    context: Context, *, load_model: LoadModel | None = None, required: bool = False
+    workspace: Workspace,
+    name: str,
+    outputs: Mapping[str, Output],
+    *,
+    console: Console,
+    load_model: LoadModel | None = None,
+    required: bool = False,
 ) -> Sent | None:
     """Send a comparison to MLflow, if it is not there yet.
 
     Parameters
     ----------
-    context : Context
-        With the outputs of the stages that are done.
+    workspace : Workspace
+    name : str
+        Of the pipeline.
+    outputs : mapping of Output
+        Of the stages that are done.
+    console : Console
     load_model : callable, optional
         From the path of a saved model to a Keras model; without it no model is logged.
     required : bool
@@ -56,41 +69,34 @@ def track(
     TrackingError
         If `required`, and there is nothing to send or nobody takes it.
     """
-    found = material(context)
+    found = material(outputs, Store(workspace.cache))
     if found is None:
         if required:
             raise TrackingError(
-                f"Nothing stored for {context.pipeline.name} with these settings and this code. "
-                f"Run: har run {context.pipeline.name}"
+                f"Nothing stored for {name} with these settings and this code. Run: har run {name}"
             )
         return None
-    uri = tracking_uri(context.workspace)
-    marker = _marker(context, uri)
+    uri = tracking_uri(workspace)
+    marker = workspace.cache / "tracked" / f"{digest([uri, name])}.json"
     wanted = {"uri": uri, "comparison": found.comparison, "additions": found.additions}
     if _is_sent(marker, wanted, uri):
         return None
     begin = time.monotonic()
     try:
         with taken_by(uri):
-            experiment = Experiment(context.workspace, context.pipeline.name, uri)
-            sender = Sender(experiment, found, load_model)
+            sender = Sender(Experiment(workspace, name, uri), found, load_model)
             run_id = sender.send()
     except TrackingError as e:
         message = (
-            f"{e}. They are kept in {context.workspace.reports / context.pipeline.name}; when it "
-            f"is back, run: har track {context.pipeline.name}"
+            f"{e}. They are kept in {workspace.reports / name}; when it is back, run: "
+            f"har track {name}"
         )
         if required:
             raise TrackingError(message) from e
-        context.console.print(f"[yellow]Warning[/yellow]: {message}")
+        console.print(f"[yellow]Warning[/yellow]: {message}")
         return None
     replace_file(marker, json.dumps({**wanted, "run_id": run_id}, indent=1).encode())
     return Sent(uri, sender.added, time.monotonic() - begin)
-
-
-def _marker(context: Context, uri: str) -> Path:
-    name = digest([uri, context.pipeline.name])
-    return context.workspace.cache / "tracked" / f"{name}.json"
 
 
 def _is_sent(marker: Path, wanted: Mapping[str, str], uri: str) -> bool:
@@ -99,13 +105,10 @@ def _is_sent(marker: Path, wanted: Mapping[str, str], uri: str) -> bool:
         known = read_json(marker)
     except (FileNotFoundError, json.JSONDecodeError):
         return False
-    if {k: known.get(k) for k in wanted} != dict(wanted):
+    if not wanted.items() <= known.items():
         return False
-    file = sqlite_file(uri)
-    if file is None:
+    if (file := sqlite_file(uri)) is None:
         return True
-    if not file.is_file():
-        return False
     try:  # a new file of that name does not have the run
         with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
             row = db.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (known["run_id"],))
@@ -127,14 +130,11 @@ def taken_by(uri: str) -> Iterator[None]:
         with _alone(sqlite_file(uri)):
             yield
     except Exception as e:
-        if not isinstance(e, OSError) and not STORE & {_package(c) for c in type(e).__mro__}:
+        packages = {kind.__module__.split(".")[0] for kind in type(e).__mro__}
+        if not isinstance(e, OSError) and not STORE & packages:
             raise
         first, *_ = (str(e).strip() or type(e).__name__).splitlines()
         raise TrackingError(f"MLflow at {uri} did not take the results ({first[:200]})") from e
-
-
-def _package(kind: type) -> str:
-    return kind.__module__.split(".")[0]
 
 
 @contextlib.contextmanager

@@ -8,13 +8,14 @@ from typing import Any
 
 from har.evaluation.results import ModelScores
 from har.files import digest
-from har.tracking.client import Experiment, Metric, Run
+from har.tracking.client import Experiment, Metrics, Run
 from har.tracking.material import Material
 from har.training.job_files import MODEL, JobRecord, read_about
 
 RUNS_PER_JOB_UP_TO = 200
 """With more jobs, their curves are artefacts of the model's run: the UI's charts take 500 runs."""
 CURVES = ("loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate")
+POOLED = {"macro_f1", "accuracy", "validation_macro_f1", "macro_f1_seed_sd"}
 LoadModel = Callable[[Path], Any]
 
 
@@ -83,7 +84,7 @@ class Sender:
                 **{f"{part}.{k}": v for part, of in config.items() for k, v in of.items()},
             }
             best = r.models.get(r.selected or "")
-            run.log(params, _pooled(best) if best else [], self.at_s)
+            run.log(params, best.model_dump(include=POOLED) if best else {}, self.at_s)
             run.tag("mlflow.note.content", "\n\n".join([*r.headline, r.protocol]))
             self._dataset(run)
         additions = self.found.additions
@@ -116,7 +117,8 @@ class Sender:
                 for job in jobs:
                     self._job(run, job)
             else:
-                self._curves_as_file(run, jobs)
+                rows = [{"fold": j.fold, "seed": j.seed, **j.read().history} for j in jobs]
+                run.attach_json({"jobs": rows}, "curves.json")
             self._dataset(run)
             if selected:
                 self._keras(run, name, jobs)
@@ -138,44 +140,27 @@ class Sender:
             "n_test_subjects": len(about.test), "test": about.test,
             "validation": about.validation, **about.params,
         }  # fmt: skip
-        curves = [
-            (name, value, step)
-            for name in CURVES
-            for step, value in enumerate(stored.history.get(name, []), start=1)
-        ]
-        final = [
-            ("train_seconds", about.train_seconds, 0),
-            ("epochs_run", about.epochs_run, 0),
-            ("best_epoch", about.best_epoch, 0),
-        ]
-        run.log(params, curves + final, end_s)
+        curves = {n: dict(enumerate(stored.history.get(n, []), start=1)) for n in CURVES}
+        final = about.model_dump(include={"train_seconds", "epochs_run", "best_epoch"})
+        run.log(params, curves | final, end_s)
         run.finish(end_s)
 
     # Things that hang on a run
 
-    def _scores(self, m: ModelScores) -> list[Metric]:
+    def _scores(self, m: ModelScores) -> Metrics:
         """Pooled scores under names that stay; the pages show a metric's last value, and make a
         section of what stands before a slash."""
         low, high = m.macro_f1_ci95 or (None, None)
-        out = [
-            *_pooled(m),
-            ("macro_f1_subject_sd", m.macro_f1_subject_sd, 0),
-            ("train_seconds", m.train_seconds, 0),
-            ("macro_f1_ci95_low", low, 0),
-            ("macro_f1_ci95_high", high, 0),
-            ("failed_jobs", len(m.failed_jobs), 0),
-        ]
-        if m.per_class:
-            for activity, f1 in zip(self.results.activities, m.per_class.f1, strict=True):
-                out.append((f"f1/{activity}", f1, 0))
-        for i, (person, f1) in enumerate(m.per_subject.items()):
-            out.append(("subject_f1", f1, i))  # one chart: people along the steps
-            out.append((f"subject_f1/{person}", f1, 0))
-        return out
-
-    def _curves_as_file(self, run: Run, jobs: Sequence[JobRecord]) -> None:
-        rows = [{"fold": j.fold, "seed": j.seed, **j.read().history} for j in jobs]
-        run.attach_json({"jobs": rows}, "curves.json")
+        of_class = zip(self.results.activities, m.per_class.f1, strict=True) if m.per_class else ()
+        return {
+            **m.model_dump(include={*POOLED, "macro_f1_subject_sd", "train_seconds"}),
+            "macro_f1_ci95_low": low,
+            "macro_f1_ci95_high": high,
+            "failed_jobs": len(m.failed_jobs),
+            **{f"f1/{name}": f1 for name, f1 in of_class},
+            "subject_f1": dict(enumerate(m.per_subject.values())),  # one chart: people as steps
+            **{f"subject_f1/{person}": f1 for person, f1 in m.per_subject.items()},
+        }
 
     def _confusion(self, run: Run, name: str) -> None:
         path = self.found.report and self.found.report / "confusion" / f"{name}.png"
@@ -227,20 +212,7 @@ class Sender:
         state = digest(m.as_json()["export"])
         if run.tags.get("har.export") == state:
             return
-        metrics = [
-            (f"export/{variant}.{n}", value, 0)
-            for variant, entry in m.variants.items()
-            for n, value in entry
-        ]
+        metrics = {f"export/{v}.{n}": x for v, entry in m.variants.items() for n, x in entry}
         run.log({}, metrics, self.at_s)
         run.attach(folder, "bundle")
         run.tag("har.export", state)
-
-
-def _pooled(m: ModelScores) -> list[Metric]:
-    return [
-        ("macro_f1", m.macro_f1, 0),
-        ("accuracy", m.accuracy, 0),
-        ("validation_macro_f1", m.validation_macro_f1, 0),
-        ("macro_f1_seed_sd", m.macro_f1_seed_sd, 0),
-    ]

@@ -314,7 +314,7 @@ def test_unchanged_windows_give_exactly_the_stored_score(tmp_path):
 @pytest.mark.parametrize("kind", ["none", "walking"])
 def test_where_recordings_are_turned_a_rotation_is_of_a_sensor_that_slips(kind):
     pipeline = SimpleNamespace(signal=Signal(align=Align(kind=kind)))
-    finished = SimpleNamespace(seeds=[0], context=SimpleNamespace(pipeline=pipeline))
+    finished = SimpleNamespace(seeds=[0], pipeline=pipeline)
     said = robustness._protocol(finished, "cnn", 4)
     assert ("a sensor that slips after that walk" in said) == (kind == "walking")
 
