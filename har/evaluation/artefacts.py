@@ -20,12 +20,7 @@ def artefacts(
 ) -> list[Evidence]:
     """Evidence for the proof, from every finished job.
 
-    Parameters
-    ----------
-    windows : Windows
-    folds : sequence of {train, validation, test: subjects}
-        The people who belong in each part; a job that used windows of others does not pass.
-    models : mapping of ModelJobs
+    `folds` has the people who belong in each part: a job that used windows of others does not pass.
     """
     moments: dict[str, scaler.Moments] = {}
     k = len(windows.activities)

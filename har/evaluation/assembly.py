@@ -32,10 +32,7 @@ from har.training.splits import natural
 
 
 def fingerprint(windows: Windows) -> str:
-    """Hash of the data themselves: signal, windows, labels, people.
-
-    The same for the same data whatever code made them.
-    """
+    """Hash of signal, windows, labels, people: the same whatever code made them."""
     h = hashlib.sha256()
     for array in (windows.samples, windows.starts, windows.taps, windows.labels):
         h.update(np.ascontiguousarray(array).data)

@@ -36,13 +36,7 @@ class ModelJobs:
 
 
 def collect(records: Iterable[JobRecord], order: Sequence[str]) -> dict[str, ModelJobs]:
-    """Jobs by model.
-
-    Parameters
-    ----------
-    records : iterable of JobRecord
-    order : sequence of str
-        The models' keys, as in the pipeline file: those of the result.
+    """Jobs by model, in the order of the models' keys in the pipeline file.
 
     Raises
     ------

@@ -219,13 +219,7 @@ def _chosen_elsewhere(jobs: Sequence[Evidence]) -> list[str]:
 
 
 def require(proof: Mapping[str, Any]) -> None:
-    """Fail the run if the proof does not hold.
-
-    Raises
-    ------
-    LeakageError
-        With every problem that was found.
-    """
+    """Fail the run if the proof does not hold, with every problem that was found."""
     if not proof["ok"]:
         raise LeakageError(
             "The scores would not be honest:\n  "

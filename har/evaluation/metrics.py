@@ -3,9 +3,7 @@
 Everything is computed from one confusion matrix per person and seed: counts add up, so that any
 group of people (all of them, one of them, a bootstrap sample) is a sum away.
 
-**Classes that are absent.** A macro-F1 is the mean over the classes that occur among the *true*
-labels of the windows it is about: of all people for the pooled score, of one person for hers.
-Windows predicted as a class that does not occur are errors of the class they belong to.
+What is meant by a macro-F1 where a class is absent is said in `ABSENT_CLASSES`.
 """
 
 from __future__ import annotations
@@ -41,17 +39,9 @@ def confusion_by_subject(
 
 
 def f1_by_class(confusion: np.ndarray) -> np.ndarray:
-    """F1 of each class: 2 TP / (true + predicted).
+    """F1 of each class, 2 TP / (true + predicted), from counts (..., k, k), whole or weighted.
 
-    Parameters
-    ----------
-    confusion : ndarray, shape (..., k, k)
-        Counts, whole or weighted.
-
-    Returns
-    -------
-    ndarray of float64, shape (..., k)
-        NaN for a class that has no true window.
+    float64, shape (..., k); NaN for a class that has no true window.
     """
     hit, true, predicted = _totals(confusion)
     return np.where(true > 0, 2 * hit / np.maximum(true + predicted, 1e-300), np.nan)
@@ -65,16 +55,9 @@ def _totals(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
-    """Mean F1 over the classes that have true windows.
+    """Mean F1 over the classes that have true windows, from counts (..., k, k).
 
-    Parameters
-    ----------
-    confusion : ndarray, shape (..., k, k)
-
-    Returns
-    -------
-    ndarray of float64, shape (...)
-        NaN where there is no window at all.
+    float64, shape (...); NaN where there is no window at all.
     """
     f1 = f1_by_class(confusion)
     n = (~np.isnan(f1)).sum(axis=-1)
@@ -82,16 +65,7 @@ def macro_f1(confusion: np.ndarray) -> np.ndarray:
 
 
 def accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Share of windows on the diagonal; NaN where there is no window.
-
-    Parameters
-    ----------
-    confusion : ndarray, shape (..., k, k)
-
-    Returns
-    -------
-    ndarray of float64, shape (...)
-    """
+    """Share of windows on the diagonal of counts (..., k, k); NaN where there is no window."""
     hit, true, _ = _totals(confusion)
     n = true.sum(axis=-1)
     return np.where(n > 0, hit.sum(axis=-1) / np.maximum(n, 1e-300), np.nan)

@@ -28,18 +28,7 @@ def rank(name: str, macro_f1: float, parameters: int | None) -> tuple[float, int
 def choose(eligible: Mapping[str, ModelJobs], labels: np.ndarray, folds: int) -> list[str]:
     """The model that each fold's validation people choose: best macro-F1, mean over seeds.
 
-    Parameters
-    ----------
-    eligible : mapping of ModelJobs
-        All with the same seeds, each with all folds.
-    labels : ndarray of int64
-        Of all windows.
-    folds : int
-
-    Returns
-    -------
-    list of str
-        One name for each fold.
+    The eligible have the same seeds and all folds; `labels` are of all windows.
     """
 
     def of(name: str, fold: int) -> tuple[float, int, str]:
@@ -53,15 +42,7 @@ def choose(eligible: Mapping[str, ModelJobs], labels: np.ndarray, folds: int) ->
 def jobs_of(
     eligible: Mapping[str, ModelJobs], chosen: Sequence[str], folds: int
 ) -> dict[int, list[StoredJob]]:
-    """By seed, each fold's job of the model that was chosen there.
-
-    Parameters
-    ----------
-    eligible : mapping of ModelJobs
-    chosen : sequence of str
-        From `choose`.
-    folds : int
-    """
+    """By seed, each fold's job of the model that `choose` chose there."""
     by_model = {name: eligible[name].complete_seeds(folds) for name in set(chosen)}
     seeds = next(iter(by_model.values()))
     return {seed: [by_model[name][seed][f] for f, name in enumerate(chosen)] for seed in seeds}

@@ -13,18 +13,9 @@ from har.signal.windows import Windows
 
 
 def write(path: Path, windows: Windows, models: Mapping[str, ModelJobs]) -> int:
-    """Write a row for each out-of-fold prediction.
+    """Write a row for each (model, seed, window), in order of model, seed, fold, window.
 
-    Parameters
-    ----------
-    path : Path
-    windows : Windows
-    models : mapping of ModelJobs
-
-    Returns
-    -------
-    int
-        Rows: one per (model, seed, window), in order of model, seed, fold, window.
+    How many rows there are is returned.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -15,17 +15,8 @@ EVERYONE_TESTED = ("subject-folds", "leave-one-subject-out")
 
 
 def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequence[int]) -> str:
-    """The protocol of a comparison.
-
-    Parameters
-    ----------
-    pipeline : Pipeline
-    people : int
-        Who have windows.
-    folds : int
-    fold_sizes : sequence of int
-        Validation people of each fold.
-    """
+    """The protocol of a comparison of people who have windows, with the validation people of each
+    fold."""
     split, training = pipeline.split, pipeline.training
     validators = f"{_span(fold_sizes)} in each fold, taken from the others"
     if split.validation == "next-fold":

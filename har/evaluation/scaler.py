@@ -52,17 +52,9 @@ class Moments:
 
 
 def saved_scaler(path: Path) -> Scaler | None:
-    """The standardisation in a saved Keras model.
+    """The standardisation in a saved Keras model (a zip of `config.json` and `model.weights.h5`).
 
-    Parameters
-    ----------
-    path : Path
-        `model.keras`: a zip of `config.json` and `model.weights.h5`.
-
-    Returns
-    -------
-    Scaler or None
-        None if the model has no layer of that name.
+    None if the model has no layer `LAYER`.
 
     Raises
     ------
@@ -94,16 +86,7 @@ def saved_scaler(path: Path) -> Scaler | None:
 
 
 def moments(windows: Windows, kind: str = "raw", *, chunk: int = 2048) -> Moments:
-    """Sums per window of the filtered, conditioned signal.
-
-    Parameters
-    ----------
-    windows : Windows
-    kind : str
-        Of `har.signal.conditioning.channels`.
-    chunk : int
-        Windows at a time.
-    """
+    """Sums per window of the filtered signal's channels, `chunk` windows at a time."""
     from scipy.signal import oaconvolve
 
     kernel = np.asarray(windows.taps, dtype=np.float64).reshape(1, -1, 1)
@@ -125,21 +108,10 @@ def moments(windows: Windows, kind: str = "raw", *, chunk: int = 2048) -> Moment
 
 
 def difference(scaler: Scaler, known: Moments, train: np.ndarray) -> float:
-    """Largest difference between a saved scaler and that of the training windows.
+    """Largest difference between a saved scaler and that of the training windows, in m/s².
 
-    Parameters
-    ----------
-    scaler : Scaler
-    known : Moments
-        Of its kind of channels.
-    train : ndarray of int64
-        The training windows.
-
-    Returns
-    -------
-    float
-        Over means and standard deviations, in m/s². A channel that never moves counts as having
-        a standard deviation of 1, as in the model.
+    Over means and standard deviations; `known` is of the scaler's kind of channels. A channel that
+    never moves counts as having a standard deviation of 1, as in the model.
     """
     mean, std = known.of(train)
     std = np.where(std < 1e-6, 1.0, std)

@@ -25,7 +25,7 @@ SCORES = (
 def score(
     model: ModelJobs, windows: Windows, folds: int, people: Sequence[str]
 ) -> tuple[Scored | None, ModelScores]:
-    """A model's scores.
+    """A model's counts and scores; both None if no seed has all folds.
 
     Parameters
     ----------
@@ -35,12 +35,6 @@ def score(
         That a seed must have to be scored.
     people : sequence of str
         In the order in which `Scored` counts them.
-
-    Returns
-    -------
-    Scored or None
-        None if no seed has all folds; the scores are then None too.
-    ModelScores
 
     Raises
     ------
@@ -128,21 +122,16 @@ def of_seed(
 def counts_of(
     index: np.ndarray, probabilities: np.ndarray, windows: Windows, people: Sequence[str]
 ) -> np.ndarray:
-    """Counts by person of what was done and what was said.
+    """Counts by person of what was done and what was said, int64, shape (people, k, k).
 
     Parameters
     ----------
     index : ndarray of int64, shape (m,)
         Which windows.
     probabilities : ndarray, shape (m, k)
-        Of the activities, for each.
     windows : Windows
     people : sequence of str
         Who is counted, in this order; others are not.
-
-    Returns
-    -------
-    ndarray of int64, shape (people, k, k)
     """
     lookup = {p: i for i, p in enumerate(people)}
     return metrics.confusion_by_subject(

@@ -49,13 +49,7 @@ TWO_QUESTIONS = (
 
 
 def resampled_people(n: int, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """How often each person is drawn in each bootstrap sample.
-
-    Parameters
-    ----------
-    n : int
-        People.
-    resamples, seed : int
+    """How often each of n people is drawn in each bootstrap sample.
 
     Returns
     -------
@@ -144,16 +138,7 @@ def signed_ranks(differences: np.ndarray) -> float:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's step-down adjusted p-values.
-
-    Parameters
-    ----------
-    p : ndarray of float64, shape (m,)
-
-    Returns
-    -------
-    ndarray of float64, shape (m,)
-    """
+    """Holm's step-down adjusted p-values."""
     order = np.argsort(p, kind="stable")
     adjusted = np.maximum.accumulate(np.arange(len(p), 0, -1) * p[order])
     out = np.empty(len(p))
@@ -260,10 +245,6 @@ def _verdict(row: dict, differences: np.ndarray, tests: int) -> str:
 
 def critical_difference(models: list[Scored]) -> dict | None:
     """All pairs at once: average ranks over people, and which models cannot be told apart.
-
-    Parameters
-    ----------
-    models : list of Scored
 
     Returns
     -------

@@ -67,13 +67,7 @@ class Kernels(keras.layers.Layer):
         return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
 
     def adapt(self, x: np.ndarray, seed: int) -> None:
-        """Draw channels and thresholds.
-
-        Parameters
-        ----------
-        x : ndarray of float32, shape (n, T, channels)
-            Of training windows.
-        seed : int
+        """Draw channels and thresholds from training windows: float32, shape (n, T, channels).
 
         References
         ----------

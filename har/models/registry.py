@@ -89,10 +89,7 @@ def get(name: str) -> ModelSpec:
 def rows(steps: int, classes: int) -> list[dict[str, Any]]:
     """What is known of each model, as plain JSON values; nothing heavy is imported.
 
-    Parameters
-    ----------
-    steps, classes : int
-        Filtered samples of a window and activities, for which parameters are counted.
+    Parameters are counted for windows of so many filtered samples and so many activities.
     """
     return [
         {

@@ -40,15 +40,9 @@ class RidgeClassifier:
     def fit(
         self, features: Features, labels: np.ndarray, weights: np.ndarray | None = None
     ) -> RidgeClassifier:
-        """Fit.
+        """Fit to labels and weights (n,), and to `features(slice)`: those rows, float32 (m, p).
 
-        Parameters
-        ----------
-        features : callable
-            `features(slice)`: those rows, float32, shape (m, p). Asked for each row three times at
-            most.
-        labels : ndarray of int64, shape (n,)
-        weights : ndarray, shape (n,), optional
+        It asks for each row three times at most.
         """
         n = len(labels)
         self.classes_ = np.unique(labels)

@@ -29,15 +29,8 @@ def solve(
 ) -> None:
     """Fit thresholds and ridge; the ridge's decisions become the logits of the last layer.
 
-    Parameters
-    ----------
-    model : keras.Model
-        As built; its weights are set.
-    inputs : callable
-        `inputs(rows)`: training windows, raw m/s², float32, shape (m, n_raw, 3).
-    labels : ndarray of int64, shape (n,)
-    weights : ndarray, shape (n,)
-    seed : int
+    `inputs(rows)` gives training windows, raw m/s², float32, shape (m, n_raw, 3), for labels and
+    weights of shape (n,).
     """
     import keras
 

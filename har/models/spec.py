@@ -24,11 +24,8 @@ class ModelSpec:
 
     Parameters
     ----------
-    name : str
-        As pipeline files say it.
-    summary : str
-        When to use it, in a line.
-    paper : str
+    name, summary, paper : str
+        As pipeline files say it; when to use it, in a line; whose it is.
     body : callable
         `body(x, **params)`: from a Keras tensor (batch, T, channels) to features (batch, n); or,
         for a classical model, `body(**params)`: a scikit-learn classifier of what it `eats`.
@@ -59,8 +56,7 @@ class ModelSpec:
     faster_on_jax : bool
         `training.backend: auto` trains it on JAX, where that is installed, if the job is long
         (`har.training.backend.LONG`). True for whatever recurs: `make bench` checks it against what
-        is measured (reports/training-speed.md). A step of cnn takes as long on both, one of
-        inception and of tiny longer on JAX.
+        is measured (reports/training-speed.md).
     """
 
     name: str

@@ -33,15 +33,7 @@ class Outcome:
     draw: Callable[[Ink], Any]
 
     def as_markdown(self, command: str, picture: str) -> str:
-        """For a page of the repository.
-
-        Parameters
-        ----------
-        command : str
-            That made it.
-        picture : str
-            Where the picture is, from the page.
-        """
+        """For a page of the repository, with the command that made it and its picture's place."""
         blocks = [
             f"# {self.title}",
             *self.says,

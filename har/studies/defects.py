@@ -19,15 +19,8 @@ Found = Callable[[Raw, set[str]], bool]
 class Defect:
     """A defect at one strength.
 
-    Parameters
-    ----------
-    name, strength : str
-    inject : callable
-        `(raw, rng) -> raw`.
-    found : callable
-        `(treated raw, codes of its findings) -> bool`.
-    rate : bool
-        Whether `found` on the untouched recording is a false alarm (else it has no meaning).
+    inject : `(raw, rng) -> raw`. found : `(treated raw, codes of its findings) -> bool`. rate :
+    whether `found` on the untouched recording is a false alarm; else it has no meaning.
     """
 
     name: str

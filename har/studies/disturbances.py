@@ -96,13 +96,7 @@ class Disturbance:
 
 
 def parse(text: str) -> Disturbance:
-    """A disturbance from `rotation=DEGREES`, `scale=SHARE`, `rate=SHARE` or `noise=M/S2`.
-
-    Raises
-    ------
-    ConfigError
-        If it is none of these.
-    """
+    """A disturbance from `rotation=DEGREES`, `scale=SHARE`, `rate=SHARE` or `noise=M/S2`."""
     kind, _, value = text.partition("=")
     below = {"rotation": math.inf, "scale": 1.0, "rate": 1.0, "noise": math.inf}.get(kind, 0.0)
     try:
@@ -131,15 +125,7 @@ class Item:
 def measure(item: Item, report: Callable[[Any], None]) -> np.ndarray:
     """Counts of a fold model's answers on its own validation or test people, change by change.
 
-    Parameters
-    ----------
-    item : Item
-    report : callable
-        Told of each change that is done.
-
-    Returns
-    -------
-    ndarray of int64, shape (changes, people, k, k)
+    int64, shape (changes, people, k, k).
 
     Raises
     ------
@@ -192,7 +178,6 @@ def ask(
     Returns
     -------
     list of ndarray of int64, shape (changes, people, k, k)
-        In the order of jobs.
 
     Raises
     ------

@@ -98,21 +98,11 @@ class Finished:
 
 
 def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None = None) -> Finished:
-    """The finished run of a pipeline.
+    """The finished run of a pipeline, by its name or its file.
 
     What has changed under it since (code, data) is brought up to date first, as `har run` would
-    with the settings that it was run with.
-
-    Parameters
-    ----------
-    root : Path
-        Of the workspace.
-    name : str
-        Of the pipeline, or its file.
-    models : sequence of str
-        As `results.json` calls them; the selected one if there are none.
-    jobs : int, optional
-        Processes at a time.
+    with the settings that it was run with. `models` are as `results.json` calls them; the selected
+    one if there are none.
 
     Raises
     ------

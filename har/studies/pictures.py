@@ -14,17 +14,7 @@ if TYPE_CHECKING:
 def pairs(
     values: Mapping[str, tuple[float, float]], names: tuple[str, str], label: str, ink: Ink
 ) -> Figure:
-    """Two values of each thing on one line, joined.
-
-    Parameters
-    ----------
-    values : mapping of (float, float)
-    names : (str, str)
-        Of the first and of the second value.
-    label : str
-        Of the axis.
-    ink : Ink
-    """
+    """Two values of each thing on one line, joined; `names` are of the first and of the second."""
     figure, ax = blank(7.5, 1.3 + 0.35 * len(values), ink)
     order = sorted(values, key=lambda n: values[n][0])
     for y, name in enumerate(order):
@@ -45,40 +35,27 @@ def pairs(
 
 def curves(
     at: Sequence[float],
-    lines: Mapping[str, Sequence[float | None]],
+    lines: Mapping[str, Sequence[float]],
     *,
-    band: Sequence[tuple[float, float] | None] | None = None,
+    band: Sequence[tuple[float, float] | None],
     ticks: Sequence[str],
     xlabel: str,
     ink: Ink,
 ) -> Figure:
-    """Scores against something that was varied, on a logarithmic axis.
+    """Scores `at` values of something that was varied, which have the names `ticks`.
 
-    Parameters
-    ----------
-    at : sequence of float
-    lines : mapping of sequences
-        By name; the first is drawn in front and carries the band.
-    band : sequence of (low, high), optional
-    ticks : sequence of str
-        Names of `at`.
-    xlabel : str
-    ink : Ink
+    The axis is logarithmic. The first of the lines is drawn in front and carries the band.
     """
     figure, ax = blank(7.5, 3.4, ink)
     for i, (name, values) in enumerate(lines.items()):
-        here = [(x, v) for x, v in zip(at, values, strict=True) if v is not None]
         ax.plot(
-            [x for x, _ in here], [v for _, v in here], color=ink.series[i], label=name,
+            at, values, color=ink.series[i], label=name,
             marker="o" if i == 0 else "s", markersize=5 if i == 0 else 4,
             linewidth=1.8 if i == 0 else 1.2, linestyle="-" if i == 0 else "--", zorder=3 - i,
         )  # fmt: skip
-    drawn = [(x, b) for x, b in zip(at, band or [], strict=False) if b is not None]
+    drawn = [(x, *b) for x, b in zip(at, band, strict=True) if b is not None]
     if drawn:
-        ax.fill_between(
-            [x for x, _ in drawn], [b[0] for _, b in drawn], [b[1] for _, b in drawn],
-            color=ink.series[0], alpha=0.18, linewidth=0,
-        )  # fmt: skip
+        ax.fill_between(*zip(*drawn, strict=True), color=ink.series[0], alpha=0.18, linewidth=0)
     ax.set_xscale("log")
     ax.set_xticks(list(at), list(ticks))
     ax.set_xticks([], minor=True)
@@ -96,14 +73,7 @@ def _legend(figure: Figure, ink: Ink, columns: int) -> None:
 
 
 def panels(groups: Mapping[str, Sequence[tuple[str, float]]], level: float, ink: Ink) -> Figure:
-    """Bars in groups, beside a line at a level that all of them are compared with.
-
-    Parameters
-    ----------
-    groups : mapping of sequences of (name, value)
-    level : float
-    ink : Ink
-    """
+    """Bars, (name, value), in groups, beside a line at a level that all are compared with."""
     figure, axes = blank(
         9.5, 3.2, ink, ncols=len(groups), sharey=True,
         width_ratios=[len(bars) + 0.8 for bars in groups.values()],

@@ -1,4 +1,4 @@
-"""Send what a lecture gave, once."""
+"""What a lecture gave, in MLflow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from har.workspace import Workspace
 
 
 def track_lecture(workspace: Workspace, record: Mapping[str, Any], files: Sequence[Path]) -> bool:
-    """Send what a lecture gave to the experiment `lectures`, if it is not there yet.
+    """Send what a lecture gave to the experiment `lectures`; False if it was there already.
 
     Parameters
     ----------
@@ -24,11 +24,6 @@ def track_lecture(workspace: Workspace, record: Mapping[str, Any], files: Sequen
         `lecture`, `seconds`, `versions` and `rows`, as the lecture stored it.
     files : sequence of Path
         Kept as artefacts.
-
-    Returns
-    -------
-    bool
-        False if it was there already.
 
     Raises
     ------

@@ -43,7 +43,7 @@ def track(
     load_model: LoadModel | None = None,
     required: bool = False,
 ) -> Sent | None:
-    """Send a comparison to MLflow, if it is not there yet.
+    """Send a comparison to MLflow; None if there was nothing to do.
 
     Parameters
     ----------
@@ -58,11 +58,6 @@ def track(
     required : bool
         Raise where the store cannot be reached. Otherwise it is a warning: results are on disk,
         and `har track` sends them later.
-
-    Returns
-    -------
-    Sent or None
-        None if there was nothing to do.
 
     Raises
     ------

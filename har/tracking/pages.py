@@ -21,12 +21,8 @@ from har.workspace import Workspace
 class Pages:
     """MLflow's pages on a workspace's store, not served yet.
 
-    Parameters
-    ----------
-    addresses : mapping of str to str
-        Where the runs of each pipeline will be; empty where the store is no file.
-    command : sequence of str
-        The server.
+    addresses : where the runs of each pipeline will be; none where the store is no file. command :
+    the server.
     """
 
     addresses: Mapping[str, str]

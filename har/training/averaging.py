@@ -27,16 +27,9 @@ of an epoch gives a sample too."""
 class Average:
     """An exponential average of all weights, those of batch normalisation's statistics too.
 
-    Until as many samples are there as it reaches back, it is their plain mean.
-
-    Parameters
-    ----------
-    model : keras.Model
-    trainer : keras.Model
-        What is fitted; shares its weights with `model`.
-    epochs : float
-        How far it reaches back: what was then weighs 1/e of what is now. 0: nothing is averaged.
-    steps_per_epoch : int
+    It reaches back so many epochs: what was then weighs 1/e of what is now. Until there are as many
+    samples, it is their plain mean; with 0 nothing is averaged. `trainer` is what is fitted, and
+    shares its weights with `model`.
     """
 
     def __init__(self, model: Any, trainer: Any, epochs: float, steps_per_epoch: int) -> None:

@@ -31,7 +31,7 @@ def jax_installed() -> bool:
 
 
 def choose(wanted: str, model: str, *, passes: int = LONG) -> str | None:
-    """The backend that trains a model.
+    """The backend that trains a model: tensorflow or jax; None for a classical one.
 
     Parameters
     ----------
@@ -42,11 +42,6 @@ def choose(wanted: str, model: str, *, passes: int = LONG) -> str | None:
     passes : int
         Windows of all people, times the epochs of the recipe: the same for all folds and for the
         final fit, which are then trained alike.
-
-    Returns
-    -------
-    str or None
-        `tensorflow` or `jax`; None for a classical model, which needs neither.
 
     Raises
     ------

@@ -54,8 +54,5 @@ def fit_classical(
         model=None,
         temperature=temperature,
         predict=functools.partial(probabilities, temperature=temperature),
-        history={},
-        best_epoch=None,
-        epochs_run=None,
         parameters=spec.n_parameters(windows.n_samples, k, params),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,10 +36,10 @@ class Fitted:
     model: Any
     temperature: float
     predict: Callable[[np.ndarray], np.ndarray]
-    history: dict[str, list[float]]
-    best_epoch: int | None
-    epochs_run: int | None
     parameters: int | None
+    history: dict[str, list[float]] = field(default_factory=dict)
+    best_epoch: int | None = None
+    epochs_run: int | None = None
 
 
 def class_weights(labels: np.ndarray, n_classes: int, kind: str) -> np.ndarray:
@@ -209,6 +209,7 @@ def _predict(scorer: Any, windows: Windows, index: np.ndarray) -> np.ndarray:
     return np.asarray(probabilities, np.float32)[: len(index)]
 
 
+@dataclass(eq=False)
 class _Watch:
     """Scores each epoch on validation people, keeps the best weights, stops when it is over.
 
@@ -216,24 +217,18 @@ class _Watch:
     moves in steps.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        trainer: Any,  # the model with window starts for input: they share their weights
-        average: Average,
-        predict: Callable[[np.ndarray], np.ndarray],
-        labels: np.ndarray,
-        validation: np.ndarray,
-        patience: int,
-        on_epoch: Callable[[int, dict[str, float]], None],
-    ) -> None:
-        self.model, self.trainer, self.average = model, trainer, average
-        self.predict, self.labels, self.validation = predict, labels, validation
-        self.patience, self.on_epoch = patience, on_epoch
-        self.history: dict[str, list[float]] = {"loss": [], "learning_rate": []}
-        self.best_epoch = 0
-        self._best = (-1.0, 0.0)
-        self._weights: Any = None
+    model: Any
+    trainer: Any  # the model with window starts for input: they share their weights
+    average: Average
+    predict: Callable[[np.ndarray], np.ndarray]
+    labels: np.ndarray
+    validation: np.ndarray
+    patience: int
+    on_epoch: Callable[[int, dict[str, float]], None]
+    history: dict[str, list[float]] = field(default_factory=dict)
+    best_epoch: int = 0
+    _best: tuple[float, float] = (-1.0, 0.0)
+    _weights: Any = None
 
     def callback(self, seed: int) -> Any:
         import keras

@@ -161,13 +161,7 @@ def write(folder: Path, about: About, history: History, predictions: Predictions
 
 
 def read(folder: Path, fold: int | str, seed: int) -> StoredJob:
-    """Read a job's folder.
-
-    Parameters
-    ----------
-    folder : Path
-    fold, seed
-        Its place in this comparison.
+    """Read a job's folder; fold and seed are its place in this comparison.
 
     Raises
     ------

@@ -45,18 +45,9 @@ class LeakySplit(Parts):
 
 
 def deal(honest: Sequence[Split], seed: int) -> list[LeakySplit]:
-    """The windows of honest folds dealt out again at random, as many to each part.
+    """The windows of a comparison's folds dealt out again at random, as many to each part.
 
-    Parameters
-    ----------
-    honest : sequence of Split
-        All folds of a comparison.
-    seed : int
-
-    Returns
-    -------
-    list of LeakySplit
-        One for each fold; a window is tested as often as before.
+    A window is tested as often as before.
     """
     rng = np.random.default_rng(seed)
     pool = np.unique(np.concatenate([p for s in honest for p in (s.train, s.validation, s.test)]))

@@ -26,18 +26,7 @@ WINDOWS_PER_S = 4000.0
 
 
 def run_tasks(tasks: Sequence[Task], crew: fanout.Crew) -> list[JobRecord]:
-    """Train what is not stored yet.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-    crew : Crew
-
-    Returns
-    -------
-    list of JobRecord
-        One for each task: where its result is, or why it failed.
-    """
+    """Train what is not stored yet; for each task, where its result is, or why it failed."""
     todo = [i for i, task in enumerate(tasks) if task.find() is None]
     # The same training may stand twice under two labels.
     first = sorted({tasks[i].key: i for i in reversed(todo)}.values())
@@ -107,15 +96,10 @@ def _train(tasks: Sequence[Task], seconds: float, of: int, crew: fanout.Crew) ->
 
 
 def longest_first(tasks: Sequence[Task], took: Mapping[int, float]) -> list[int]:
-    """The keys of `took`, in order of training: nobody is left with a long job at the end.
+    """Tasks in order of training, by index, of those whose seconds are in `took`: nobody is left
+    with a long job at the end.
 
     Jobs of one model stay together, since a process keeps what it compiled for the last.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-    took : mapping of int to float
-        Seconds of some of them, by index.
     """
     longest: dict[str, float] = {}
     for i, seconds in took.items():

@@ -30,13 +30,7 @@ TRAINING: Space = {
 
 
 def space(model: str) -> Space:
-    """What is searched for a model, by name: `model.filters`, `training.learning_rate`.
-
-    Raises
-    ------
-    ConfigError
-        If the model does not say.
-    """
+    """What is searched for a model, by name: `model.filters`, `training.learning_rate`."""
     spec = registry.get(model)
     if not spec.space:
         able = [name for name in registry.names() if registry.get(name).space]
@@ -52,8 +46,7 @@ def suggest(trial: Any, name: str, values: Range) -> Value:
     """A value of the range, as an Optuna trial draws it."""
     match values:
         case Choice():
-            chosen: Value = trial.suggest_categorical(name, values.options)
-            return chosen
+            return trial.suggest_categorical(name, values.options)
         case Whole():
             return int(trial.suggest_int(name, values.low, values.high, step=values.step))
         case Real():

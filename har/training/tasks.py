@@ -20,16 +20,8 @@ NOBODY = np.empty(0, np.int64)
 
 @dataclass(frozen=True)
 class TaskMaker:
-    """Makes the tasks of a run from what they have in common.
-
-    Parameters
-    ----------
-    prepared : Output
-        Of `prepare`: the windows.
-    store : Store
-        Where each job leaves its result.
-    training : Training
-    """
+    """Makes the tasks of a run from what they have in common: the output of `prepare`, the store of
+    results, the recipe."""
 
     prepared: Output
     store: Store
@@ -67,18 +59,9 @@ class TaskMaker:
         epochs: int,
         temperature: float,
     ) -> Task:
-        """The fit on all people, for what ships.
+        """The fit on all people but the excluded, for what ships.
 
-        Parameters
-        ----------
-        model : ModelConfig
-        windows : Windows
-        exclude : sequence of str
-            People who take no part.
-        seed, epochs : int
-            Epochs: the median of the best epochs that the folds' validation people chose.
-        temperature : float
-            The median of the folds'.
+        Epochs and temperature are the medians of what the folds' validation people chose.
         """
         everybody = np.flatnonzero(~np.isin(windows.subjects, exclude))
         job = Job(model, FINAL, seed)

@@ -1,9 +1,9 @@
 """Networks that are ready to train, made once for all folds and seeds of a recipe.
 
-Building a graph and tracing (on JAX: compiling) its steps takes a few seconds of a processor, which
-for a small data set is as long as training. Nothing in a graph depends on the fold or the seed:
-both only set the values of its variables. So a process keeps what it made and starts it anew, and a
-job comes to the same weights, bit for bit, as if it had been the first.
+Building a graph and tracing (on JAX: compiling) its steps takes a few seconds, which for a small
+data set is as long as training. Fold and seed only set the values of a graph's variables. So a
+process keeps what it made and starts it anew, and a job comes to the same weights, bit for bit, as
+if it had been the first.
 """
 
 from __future__ import annotations
