@@ -144,8 +144,7 @@ def untrained(
 
 
 def _aligned(windows: Windows, people: Sequence[str]) -> Aligned | None:
-    """Recordings of the people who are in, and those that had too little walking to be turned;
-    None where the pipeline does not align."""
+    """Of the people who are in; None where the pipeline does not align."""
     if not windows.aligned:
         return None
     mine = set(windows.recordings[np.isin(windows.subjects, people)].tolist())
@@ -155,10 +154,8 @@ def _aligned(windows: Windows, people: Sequence[str]) -> Aligned | None:
 
 def _jax(models: Mapping[str, ModelJobs]) -> dict[str, str]:
     """The versions of JAX, if anything was trained on it."""
-    found: dict[str, str] = {}
-    for job in (j for m in models.values() for j in m.done):
-        found |= job.about.backend or {}
-    return {name: version for name, version in found.items() if name != "name"}
+    backends = (job.about.backend or {} for m in models.values() for job in m.done)
+    return {name: v for backend in backends for name, v in backend.items() if name != "name"}
 
 
 def _eligible(models: Mapping[str, ModelScores]) -> dict[str, float]:
@@ -189,17 +186,15 @@ def _chosen_in_each_fold(
     folds: int,
     people: Sequence[str],
 ) -> Nested | None:
-    """The scores with a choice in each fold (`har.evaluation.nested`); None where the folds do
-    not test other people, or there is no choice."""
+    """None where the folds do not test other people, or there is no choice."""
     eligible = {name: models[name] for name in _eligible(entries)}
     if len(eligible) < 2 or pipeline.split.scheme not in protocol.EVERYONE_TESTED:
         return None
     chosen = nested.choose(eligible, windows.labels, folds)
-    counts = [
-        scoring.of_seed("nested", seed, jobs, windows, people)[1]
-        for seed, jobs in nested.jobs_of(eligible, chosen, folds).items()
-    ]
-    return Nested(chosen=chosen, **scoring.estimate(Scored("nested", np.stack(counts))))
+    done = [j for fold, name in enumerate(chosen) for j in eligible[name].done if j.fold == fold]
+    scored, _ = scoring.score(ModelJobs("nested", done), windows, folds, people)
+    assert scored is not None  # every fold of every seed is there
+    return Nested(chosen=chosen, **scoring.estimate(scored))
 
 
 def _compare(scored: Sequence[Scored], selected: str | None) -> list[Comparison]:

@@ -12,12 +12,11 @@ doi:10.1186/1471-2105-7-91.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from har.evaluation.collect import ModelJobs
-from har.training.job_files import StoredJob
 
 
 def rank(name: str, macro_f1: float, parameters: int | None) -> tuple[float, int, str]:
@@ -37,12 +36,3 @@ def choose(eligible: Mapping[str, ModelJobs], labels: np.ndarray, folds: int) ->
         return rank(name, score, max(j.about.parameters or 0 for j in mine))
 
     return [min(eligible, key=lambda name: of(name, fold)) for fold in range(folds)]
-
-
-def jobs_of(
-    eligible: Mapping[str, ModelJobs], chosen: Sequence[str], folds: int
-) -> dict[int, list[StoredJob]]:
-    """By seed, each fold's job of the model that `choose` chose there."""
-    by_model = {name: eligible[name].complete_seeds(folds) for name in set(chosen)}
-    seeds = next(iter(by_model.values()))
-    return {seed: [by_model[name][seed][f] for f, name in enumerate(chosen)] for seed in seeds}

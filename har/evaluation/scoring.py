@@ -58,7 +58,7 @@ def score(
     confusion, per_seed = [], []
     summed = np.zeros((len(windows), k))
     for seed, jobs in seeds.items():
-        index, c = of_seed(model.name, seed, jobs, windows, people)
+        index, c = _of_seed(model.name, seed, jobs, windows, people)
         summed[index] += np.concatenate([j.predictions.test_probabilities for j in jobs])
         confusion.append(c)
         per_seed.append(
@@ -105,7 +105,7 @@ def _per_class(confusion: np.ndarray) -> PerClass:
     return PerClass(**rates, support=found["support"].tolist())
 
 
-def of_seed(
+def _of_seed(
     name: str, seed: int, jobs: Sequence[StoredJob], windows: Windows, people: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The windows that the folds of a seed test, and their confusion, shape (people, k, k)."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from har.code import code_version
-from har.config import Pipeline
 from har.files import digest, write_json
 from har.stages import Context, Stage
 from har.store import Output, Writing
@@ -16,15 +15,9 @@ if TYPE_CHECKING:
 SCORES = "scores.json"
 
 
-def _config(pipeline: Pipeline) -> dict[str, Any]:
-    # The results hold the whole configuration.
-    return pipeline.model_dump(mode="json")
-
-
 def _run(context: Context, writing: Writing) -> None:
     from har.evaluation import assembly, leakage, predictions
-    from har.evaluation.artefacts import artefacts
-    from har.evaluation.collect import collect
+    from har.evaluation.collect import artefacts, collect
     from har.signal import window_files
     from har.training.job_files import Trained
 
@@ -38,18 +31,15 @@ def _run(context: Context, writing: Writing) -> None:
     )
     leakage.require(proof)
     write_json(writing.path / "leakage.json", proof)
+    # Of everything that had a hand in the numbers.
+    code = {n: context.outputs[n].meta["parts"]["code"] for n in STAGE.needs}
+    code["compare"] = code_version(*STAGE.modules)
     results = assembly.assemble(
-        context.pipeline, windows, trained.folds, models, proof, code=_code(context)
+        context.pipeline, windows, trained.folds, models, proof, code=digest(code)
     )
     results.write(writing.path / SCORES)
     predictions.write(writing.path / "windows.parquet", windows, models)
     writing.note(selected=results.selected)
-
-
-def _code(context: Context) -> str:
-    """Of everything that had a hand in the numbers."""
-    before = {n: context.outputs[n].meta["parts"]["code"] for n in STAGE.needs}
-    return digest({**before, "compare": code_version(*STAGE.modules)})
 
 
 def scores(output: Output) -> Results:
@@ -65,7 +55,7 @@ STAGE = Stage(
     summary="score on unseen people, prove that nothing leaked, compare",
     needs=("prepare", "train"),
     modules=("har.evaluation.stage",),
-    config=_config,
+    config=lambda pipeline: pipeline.model_dump(mode="json"),  # all of it is in the results
     run=_run,
     publish=("windows.parquet", "leakage.json"),
 )

@@ -31,16 +31,12 @@ class Row:
     false_alarms: int | None
 
     def as_markdown(self) -> str:
-        alarms = "" if self.false_alarms is None else f"{self.false_alarms} ({_share(self, True)})"
-        return f"| {self.name} | {self.strength} | {self.n} | {_share(self)} | {alarms} |"
+        alarms = "" if (n := self.false_alarms) is None else f"{n} ({self._share(n)})"
+        found = self._share(self.found)
+        return f"| {self.name} | {self.strength} | {self.n} | {found} | {alarms} |"
 
-
-def _share(row: Row, alarms: bool = False) -> str:
-    k = row.false_alarms if alarms else row.found
-    return f"{100 * (k or 0) / row.n:.1f} %" if row.n else ""
-
-
-# Running it -------------------------------------------------------------------------------------
+    def _share(self, k: int) -> str:
+        return f"{100 * k / self.n:.1f} %" if self.n else ""
 
 
 def sample(raw_folder: Path, per_set: int, seed: int = 0) -> Iterator[Recording]:
@@ -101,9 +97,7 @@ def run(
     for number, defect in enumerate(tried):
         if on_progress:
             on_progress(number, of)
-        found = 0
-        for raw in plain:
-            found += defect.found(*look(defect.inject(_copy(raw), rng)))
+        found = sum(defect.found(*look(defect.inject(_copy(raw), rng))) for raw in plain)
         alarms = sum(defect.found(r, codes) for r, codes in untouched) if defect.rate else None
         rows.append(Row(defect.name, defect.strength, len(plain), found, alarms))
     tables = [strange_files.beginning(raw) for raw in plain]
@@ -118,11 +112,9 @@ def run(
 
 def false_errors(recordings: list[Recording]) -> int:
     """Untouched recordings, declared as they are, in which the doctor sees an error."""
-    n = 0
-    for recording in recordings:
-        raw = replace(as_plain(recording), unit="m/s2", gravity="present")
-        n += any(f.severity == "error" for f in repair(raw).account.findings)
-    return n
+    declared = (replace(as_plain(r), unit="m/s2", gravity="present") for r in recordings)
+    accounts = (repair(raw).account for raw in declared)
+    return sum(any(f.severity == "error" for f in account.findings) for account in accounts)
 
 
 def _over_all(recordings: list[Recording]) -> list[Row]:

@@ -161,23 +161,10 @@ def ask(
     part: Part,
     crew: Crew,
 ) -> list[np.ndarray]:
-    """Counts of each stored fold model's answers, over processes of this machine.
+    """Counts of each job's stored model's answers, int64, shape (changes, people, k, k).
 
-    Parameters
-    ----------
-    jobs : sequence of JobRecord
-    prepared : Path
-        Their windows.
-    people : sequence of str
-        Everyone whom the jobs' parts may hold.
-    changes : sequence of Change
-    part : {"validation", "test"}
-        Of each job's people.
-    crew : Crew
-
-    Returns
-    -------
-    list of ndarray of int64, shape (changes, people, k, k)
+    Asked over processes of this machine, about the `prepared` windows of each job's validation or
+    test people; `people` are all whom these parts may hold.
 
     Raises
     ------
@@ -197,10 +184,10 @@ def ask(
     out: dict[int, np.ndarray] = {}
     with Progress(console=crew.console, transient=True) as progress:
         bar = progress.add_task("asking stored models", total=len(items) * len(changes))
-        for i, outcome in fanout.run(
-            measure, items, jobs=crew.jobs,
-            on_report=lambda _i, _n: progress.advance(bar),
-        ):  # fmt: skip
+        outcomes = fanout.run(
+            measure, items, jobs=crew.jobs, on_report=lambda _i, _n: progress.advance(bar)
+        )
+        for i, outcome in outcomes:
             if isinstance(outcome, fanout.Failed):
                 raise TrainingError(f"{jobs[i].path}: {outcome.reason}")
             out[i] = outcome.value

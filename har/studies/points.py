@@ -11,8 +11,7 @@ import numpy as np
 from har.config import ModelConfig
 from har.errors import TrainingError
 from har.evaluation import leakage, scoring
-from har.evaluation.artefacts import artefacts
-from har.evaluation.collect import collect
+from har.evaluation.collect import artefacts, collect
 from har.evaluation.statistics import Scored
 from har.fanout import Crew
 from har.signal.windows import Windows

@@ -5,6 +5,7 @@ Only validation people are looked at: what a recipe is chosen by must not be wha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +43,11 @@ def run(
 ) -> Outcome:
     """Train a pipeline as it is and with each change, and compare on validation people.
 
+    Nothing of it is published.
+
     Parameters
     ----------
     base : Pipeline
-        As it is; nothing of it is published.
     changes : sequence of str
         `training.label_smoothing=0.1`, `models.channels=vertical`; several values of one change
         are joined by semicolons.
@@ -142,7 +144,7 @@ def _validation(
     prepared = outputs["prepare"].path
     windows = window_files.load(prepared)
     records = Trained.read(outputs["train"], Store(workspace.cache)).jobs
-    jobs = [record.read() for record in records]
+    predictions = [record.read().predictions for record in records]
     people = sorted(set(windows.subjects.tolist()))
     if disturbance:
         # Unchanged windows show that it is the network of the scores.
@@ -150,35 +152,29 @@ def _validation(
         answers = disturbances.ask(records, prepared, people, asked, part="validation", crew=crew)
         counts = [of_changes[1:] for of_changes in answers]
     else:
-        told = [job.predictions.of("validation") for job in jobs]
+        told = [p.of("validation") for p in predictions]
         counts = [scoring.counts_of(*of_job, windows, people)[None] for of_job in told]
     found: dict[str, dict[str, list[float]]] = {record.model: {} for record in records}
-    for record, job, of_job in zip(records, jobs, counts, strict=True):
+    for record, of_job in zip(records, counts, strict=True):
         scores = metrics.macro_f1(of_job).mean(axis=0)  # over what disturbed
-        for person in set(windows.subjects[job.predictions.validation_index].tolist()):
-            found[record.model].setdefault(person, []).append(float(scores[people.index(person)]))
+        for person, score in zip(people, scores.tolist(), strict=True):
+            if not math.isnan(score):  # who has no windows there
+                found[record.model].setdefault(person, []).append(score)
     means = {
         name: {person: float(np.mean(of)) for person, of in sorted(by_person.items())}
         for name, by_person in found.items()
     }
-    parts = [
-        getattr(job.predictions, f"{part}_index")
-        for job in jobs
-        for part in ("train", "validation", "test")
-    ]
-    return means, len(np.unique(np.concatenate(parts)))
+    used = [(p.train_index, p.validation_index, p.test_index) for p in predictions]
+    return means, len(np.unique(np.concatenate([index for parts in used for index in parts])))
 
 
 def _difference(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, Any]:
     """Of the mean over people, with its interval over people."""
     differences = np.array([a[p] - b[p] for p in b])
-    n = len(differences)
-    out: dict[str, Any] = {"difference": float(differences.mean()), "ci95": None}
+    n, ci95 = len(differences), None
     if n >= statistics.MIN_PEOPLE_INTERVAL:
-        out["ci95"] = statistics.interval95(
-            statistics.resampled_people(n) @ differences / n, n
-        )  # fmt: skip
-    return out | {"verdict": _verdict(out["ci95"])}
+        ci95 = statistics.interval95(statistics.resampled_people(n) @ differences / n, n)
+    return {"difference": float(differences.mean()), "ci95": ci95, "verdict": _verdict(ci95)}
 
 
 def _verdict(ci95: Sequence[float] | None) -> str:
@@ -199,9 +195,8 @@ def _says(data: Sequence[Mapping[str, Any]]) -> str:
 def _row(d: Mapping[str, Any]) -> tuple[str, ...]:
     if d["change"] is None:
         return ("as it is", d["model"], f"{d['macro_f1']:.3f}", "–", "–", "–")
-    score, difference = f"{d['macro_f1']:.3f}", signed(d["difference"])
-    interval = signed_interval(d["ci95"])
-    return (d["change"], d["model"], score, difference, interval, d["verdict"])
+    difference, interval = signed(d["difference"]), signed_interval(d["ci95"])
+    return (d["change"], d["model"], f"{d['macro_f1']:.3f}", difference, interval, d["verdict"])
 
 
 def _figure(rows: Sequence[Mapping[str, Any]], ink: Ink) -> Figure:

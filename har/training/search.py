@@ -147,8 +147,8 @@ def search(
     )
     study = _study(question, pipeline, workspace, seed)
     _carry_on(study)
-    while (done := _count(study, "COMPLETE") + _count(study, "PRUNED")) < trials:
-        failed = [t for t in study.trials if t.state.name == "FAIL"]
+    while (done := len(_of_state(study, "COMPLETE", "PRUNED"))) < trials:
+        failed = _of_state(study, "FAIL")
         if len(failed) > trials:
             reason = failed[-1].user_attrs.get("reason")
             raise TrainingError(f"{len(failed)} trials failed; the last: {reason}")
@@ -158,7 +158,7 @@ def search(
 
 
 def _found(study: Any, question: Question) -> Found:
-    complete = [t for t in study.trials if t.state.name == "COMPLETE"]
+    complete = _of_state(study, "COMPLETE")
     if not complete:
         raise TrainingError("No trial was finished. Raise --trials.")
     best = study.best_trial
@@ -171,8 +171,8 @@ def _found(study: Any, question: Question) -> Found:
         first=float(own[0].value) if own else None,
         trial=best.number,
         finished=len(complete),
-        pruned=_count(study, "PRUNED"),
-        failed=_count(study, "FAIL"),
+        pruned=len(_of_state(study, "PRUNED")),
+        failed=len(_of_state(study, "FAIL")),
         steps=len(question.rungs),
     )
 
@@ -188,9 +188,6 @@ def _rungs(windows: Windows, pipeline: Pipeline) -> list[tuple[Split, int]]:
     folds = make(windows, pipeline.split)
     seeds = pipeline.training.seeds if len(folds) == 1 else pipeline.training.seeds[:1]
     return [(fold, seed) for seed in seeds for fold in folds]
-
-
-# The study ---------------------------------------------------------------------------------------
 
 
 def _study(question: Question, pipeline: Pipeline, workspace: Workspace, seed: int) -> Any:
@@ -235,17 +232,13 @@ def _carry_on(study: Any) -> None:
     """Trials that were cut off begin again; their finished folds are stored."""
     from optuna.trial import TrialState
 
-    for trial in study.trials:
-        if trial.state is TrialState.RUNNING:
-            study.tell(trial.number, state=TrialState.FAIL)
-            study.enqueue_trial(trial.params)
+    for trial in _of_state(study, "RUNNING"):
+        study.tell(trial.number, state=TrialState.FAIL)
+        study.enqueue_trial(trial.params)
 
 
-def _count(study: Any, state: str) -> int:
-    return sum(t.state.name == state for t in study.trials)
-
-
-# Trials ------------------------------------------------------------------------------------------
+def _of_state(study: Any, *states: str) -> list[Any]:
+    return [t for t in study.trials if t.state.name in states]
 
 
 def _race(

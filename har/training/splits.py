@@ -38,14 +38,10 @@ class Parts:
 
 @dataclass(frozen=True, eq=False)
 class Split(Parts):
-    """Window indices of one fold.
+    """Window indices of one fold: train, validation and test, int64.
 
-    Parameters
-    ----------
-    windows : Windows
-    train, validation, test : ndarray of int64
-    by_subject : bool
-        False only for `scheme: sessions`, where recordings are apart and people are not.
+    `by_subject` is False only for `scheme: sessions`, where recordings are apart and people are
+    not.
 
     Raises
     ------
@@ -95,15 +91,7 @@ def used_samples(windows: Windows, index: np.ndarray) -> np.ndarray:
 def make(windows: Windows, config: SplitConfig) -> list[Split]:
     """The folds of a pipeline.
 
-    Parameters
-    ----------
-    windows : Windows
-    config : SplitConfig
-
-    Returns
-    -------
-    list of Split
-        For `subject-folds` and `leave-one-subject-out` every window is tested exactly once.
+    For `subject-folds` and `leave-one-subject-out` every window is tested exactly once.
 
     Raises
     ------
@@ -249,16 +237,14 @@ def _blocks(windows: Windows, folds: int) -> np.ndarray:
     """
     out = np.full(len(windows), -1, np.int64)
     for recording in sorted(set(windows.recordings)):
-        for c in range(len(windows.activities)):
-            index = np.flatnonzero((windows.recordings == recording) & (windows.labels == c))
-            index = index[np.argsort(windows.spans[index, 0], kind="stable")]
-            for fold, block in enumerate(np.array_split(index, folds)):
-                out[block] = fold
-    # A gap of a window: what starts less than two windows after another fold's window began is
-    # dropped, so that at least one window's length lies between the two.
-    for recording in sorted(set(windows.recordings)):
-        index = np.flatnonzero((windows.recordings == recording) & (out >= 0))
+        index = np.flatnonzero(windows.recordings == recording)
         index = index[np.argsort(windows.spans[index, 0], kind="stable")]
+        for c in range(len(windows.activities)):
+            of_class = index[windows.labels[index] == c]
+            for fold, block in enumerate(np.array_split(of_class, folds)):
+                out[block] = fold
+        # A gap of a window: what starts less than two windows after another fold's window began is
+        # dropped, so that at least one window's length lies between the two.
         last_of = dict.fromkeys(range(folds), -np.inf)
         for i in index:
             start, end = windows.spans[i]

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from har.errors import LeakageError
 from har.evaluation import leakage, scaler
-from har.evaluation.artefacts import artefacts
-from har.evaluation.collect import collect
+from har.evaluation.collect import artefacts, collect
 from tests.evaluation import made
 
 

@@ -7,8 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from har.evaluation import assembly, leakage, predictions
-from har.evaluation.artefacts import artefacts
-from har.evaluation.collect import ModelJobs, collect
+from har.evaluation.collect import ModelJobs, artefacts, collect
 from har.training.job_files import JobRecord
 from tests.evaluation import made
 from tests.evaluation.test_results import schema

@@ -12,8 +12,7 @@ from har.cli.summary import comparison
 from har.config import SplitConfig
 from har.errors import StoreError, TrainingError
 from har.evaluation import assembly, leakage, predictions, protocol
-from har.evaluation.artefacts import artefacts
-from har.evaluation.collect import collect
+from har.evaluation.collect import artefacts, collect
 from har.evaluation.numerals import duration
 from har.evaluation.results import FailedJob, ModelScores, Results
 from har.training import splits
@@ -369,7 +368,7 @@ def test_sessions_of_one_person_say_that_they_tell_nothing_of_others(tmp_path):
     folds, records = [], []
     for f, split in enumerate(splits.make(w, config)):
         index = {part: getattr(split, part) for part in leakage.PARTS}
-        folds.append({part: split.subjects(part) for part in leakage.PARTS})
+        folds.append(split.people())
         folder = made.write_job(tmp_path / str(f), w, folds[f], skill=0.8, index=index)
         records.append(JobRecord("cnn", f, 0, str(f), folder))
     models = collect(records, ["cnn"])

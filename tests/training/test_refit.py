@@ -7,8 +7,7 @@ import pytest
 
 from har.config import ModelConfig, SplitConfig, Training
 from har.evaluation import leakage, protocol, scaler
-from har.evaluation.artefacts import artefacts
-from har.evaluation.collect import ModelJobs
+from har.evaluation.collect import ModelJobs, artefacts
 from har.models import registry
 from har.signal import window_files
 from har.store import Store

@@ -3,6 +3,7 @@
 import dataclasses
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -101,7 +102,13 @@ def pretended(monkeypatch):
         return [JobRecord("made up", 0, 0, str(leaf), Path()) for leaf in leaves]
 
     monkeypatch.setattr(searching, "run_tasks", run_tasks)
-    monkeypatch.setattr(searching, "_score", lambda job, labels: 1 - 0.1 * abs(int(job.key) - 5))
+    monkeypatch.setattr(
+        JobRecord,
+        "read",
+        lambda job: SimpleNamespace(
+            validation_macro_f1=lambda _labels: 1 - 0.1 * abs(int(job.key) - 5)
+        ),
+    )
     return ran
 
 

@@ -50,18 +50,18 @@ def test_subject_folds_never_share_a_person_and_test_everyone_once(people, folds
 def test_leave_one_subject_out_tests_each_alone():
     w = toy_windows(5)
     made = make(w, SplitConfig(scheme="leave-one-subject-out"))
-    assert [s.subjects("test") for s in made] == [["1"], ["2"], ["3"], ["4"], ["5"]]
+    assert [s.people()["test"] for s in made] == [["1"], ["2"], ["3"], ["4"], ["5"]]
 
 
 def test_named_subjects_are_the_test_people_and_nobody_else():
     [s] = make(toy_windows(6), SplitConfig(scheme="subjects", test=("2", "5")))
-    assert s.subjects("test") == ["2", "5"]
-    assert sorted(s.subjects("train") + s.subjects("validation")) == ["1", "3", "4", "6"]
+    assert s.people()["test"] == ["2", "5"]
+    assert sorted(s.people()["train"] + s.people()["validation"]) == ["1", "3", "4", "6"]
 
 
 def test_the_same_seed_gives_the_same_folds_and_another_seed_others():
     w = toy_windows(12)
-    a, b, c = ([s.subjects("test") for s in make(w, SplitConfig(seed=seed))] for seed in (0, 0, 1))
+    a, b, c = ([s.people()["test"] for s in make(w, SplitConfig(seed=seed))] for seed in (0, 0, 1))
     assert a == b != c
 
 
@@ -138,10 +138,10 @@ def test_with_next_fold_everybody_validates_once_and_tests_once():
     windows = make_windows(subjects=11)
     folds = make(windows, SplitConfig(folds=4, validation="next-fold"))
     for part in ("test", "validation"):
-        people = [s for fold in folds for s in fold.subjects(part)]
+        people = [s for fold in folds for s in fold.people()[part]]
         assert sorted(people) == sorted(set(windows.subjects))
     for fold, following in zip(folds, [*folds[1:], folds[0]], strict=True):
-        assert fold.subjects("validation") == following.subjects("test")
+        assert fold.people()["validation"] == following.people()["test"]
         assert len(fold.train) + len(fold.validation) + len(fold.test) == len(windows)
 
 
