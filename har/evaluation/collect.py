@@ -3,6 +3,7 @@ from what training left on disk."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,24 +70,11 @@ def artefacts(
 
     `folds` has the people who belong in each part: a job that used windows of others does not pass.
     """
-    moments: dict[str, scaler.Moments] = {}
-    k = len(windows.activities)
+    moments = functools.cache(lambda kind: scaler.moments(windows, kind))
     out = []
     for model in models.values():
         for job in model.done:
             saved = scaler.saved_scaler(job.model_file) if job.model_file else None
-            if saved is not None and saved.kind not in moments:
-                moments[saved.kind] = scaler.moments(windows, saved.kind)
-            stopping = None
-            scores, best = job.history.get("val_macro_f1"), job.about.best_epoch
-            if scores and best is not None:
-                support = np.bincount(windows.labels[job.predictions.validation_index], minlength=k)
-                present = support[support > 0]
-                stopping = (
-                    scores[best - 1],
-                    job.validation_macro_f1(windows.labels),
-                    2 / (len(present) * present.min()),  # it is missed once and wrong once
-                )
             out.append(
                 Evidence(
                     model=model.name,
@@ -94,14 +82,23 @@ def artefacts(
                     seed=job.seed,
                     subjects=folds[int(job.fold)],
                     record={p: getattr(job.about, p) for p in PARTS},
-                    fitted=job.fitted_index,
                     train=job.predictions.train_index,
                     validation=job.predictions.validation_index,
                     test=job.predictions.test_index,
-                    scaler=saved,
-                    moments=moments[saved.kind] if saved else None,
-                    early_stopping=stopping,
+                    scaler=scaler.difference(saved, moments(saved.kind), job.fitted_index)
+                    if saved
+                    else None,
+                    early_stopping=_stopping(job, windows.labels),
                     leaky=is_leaky(job.about.fold),
                 )
             )
     return out
+
+
+def _stopping(job: StoredJob, labels: np.ndarray) -> tuple[float, float, float] | None:
+    scores, best = job.history.get("val_macro_f1"), job.about.best_epoch
+    if not scores or best is None:
+        return None
+    _, support = np.unique(labels[job.predictions.validation_index], return_counts=True)
+    one_window = 2 / (len(support) * support.min())  # it is missed once and wrong once
+    return scores[best - 1], job.validation_macro_f1(labels), float(one_window)

@@ -16,7 +16,6 @@ import numpy as np
 
 from har.errors import LeakageError
 from har.evaluation import repeats
-from har.evaluation.scaler import Moments, Scaler, difference
 from har.signal.windows import Windows
 
 # Between float64 sums here and float32 weights in the model. People differ by a hundred times this.
@@ -29,10 +28,9 @@ class Evidence:
     """What one finished job left behind.
 
     subjects : {part: names} as the fold list says, record : as the job itself recorded. train,
-    validation, test : window indices, from its stored predictions. fitted : those that the saved
-    model was fitted to; with `training.refit` validation people's too, who chose before.
-    scaler, moments : the saved model's standardisation, and the sums over all windows of what it
-    is given; None if it has none.
+    validation, test : window indices, from its stored predictions.
+    scaler : by how much the saved model's standardisation differs from that of the windows that it
+    was fitted to (`har.evaluation.scaler`); None if it has none.
     early_stopping : the kept epoch's score on validation people, as the history has it and as
     recomputed from the stored predictions, and what one window is worth; None without epochs.
     leaky : it says of itself that it was trained on a split that leaks on purpose.
@@ -46,9 +44,7 @@ class Evidence:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
-    fitted: np.ndarray
-    scaler: Scaler | None = None
-    moments: Moments | None = None
+    scaler: float | None = None
     early_stopping: tuple[float, float, float] | None = None
     leaky: bool = False
 
@@ -149,8 +145,8 @@ def prove(
             problems += _unlisted(windows, job)
             if job.leaky:
                 problems.append(f"{job}: trained on a random split, for har study optimism.")
-            if job.scaler is not None and job.moments is not None:
-                scalers.append(difference(job.scaler, job.moments, job.fitted))
+            if job.scaler is not None:
+                scalers.append(job.scaler)
             if job.early_stopping:
                 said, seen, _ = job.early_stopping
                 stopping.append(abs(said - seen))

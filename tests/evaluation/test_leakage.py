@@ -175,7 +175,7 @@ def halves(w, gap):
 
 def evidence(w, train, validation, test, same=("1",)):
     people = {part: list(same) for part in leakage.PARTS}
-    return [leakage.Evidence("cnn", 0, 0, people, people, train, validation, test, train)]
+    return [leakage.Evidence("cnn", 0, 0, people, people, train, validation, test)]
 
 
 def test_shared_samples_through_overlap(stored):

@@ -109,7 +109,7 @@ def test_it_is_the_fit_on_both_for_as_many_epochs(trained, windows, fold, model)
 @pytest.mark.tensorflow
 def test_the_proof_knows_whom_the_saved_model_was_fitted_to(trained, windows, fold):
     own, _ = trained["cnn"]
-    folds = [{part: fold.subjects(part) for part in leakage.PARTS}]
+    folds = [fold.people()]
     proof = leakage.prove(windows, artefacts(windows, folds, {"cnn": ModelJobs("cnn", [own])}))
     assert proof["ok"]
     assert proof["folds"][0]["scaler_max_abs_diff"] < 1e-4
