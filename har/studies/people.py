@@ -15,8 +15,6 @@ from har.studies.answer import Outcome
 from har.studies.finished import Finished
 from har.studies.points import Point, apart, train
 
-DRAWS = 3
-
 
 def sizes(finished: Finished) -> list[int]:
     """2, 4, 8, … below the training people of the smallest fold."""
@@ -39,7 +37,7 @@ def subsets(
     return out
 
 
-def run(finished: Finished, numbers: Sequence[int] = (), draws: int = DRAWS) -> Outcome:
+def run(finished: Finished, numbers: Sequence[int], draws: int) -> Outcome:
     """Score a model of a run trained on fewer people, test people untouched.
 
     Parameters
@@ -50,10 +48,6 @@ def run(finished: Finished, numbers: Sequence[int] = (), draws: int = DRAWS) -> 
         is the run itself.
     draws : int
         How many times people are drawn for each number.
-
-    Returns
-    -------
-    Outcome
 
     Raises
     ------

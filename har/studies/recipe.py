@@ -30,8 +30,6 @@ from har.workspace import Workspace
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HEAD = ("change", "model", "validation macro-F1", "difference", "95 % over people", "verdict")
-
 
 def run(
     base: Pipeline,
@@ -87,7 +85,14 @@ def run(
         title=f"{name}: what a change of the recipe does"
         + (f", on windows {disturbance}" if disturbance else ""),
         says=[_says(data)],
-        head=HEAD,
+        head=(
+            "change",
+            "model",
+            "validation macro-F1",
+            "difference",
+            "95 % over people",
+            "verdict",
+        ),
         rows=[_row(d) for d in data],
         protocol=(
             f"Each change is made alone, to the recipe of the pipeline {name}; folds, people, "

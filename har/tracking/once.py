@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from har.store import Output, Store
 from har.tracking.client import Experiment
 from har.tracking.material import material
 from har.tracking.send import LoadModel, Sender
-from har.tracking.where import sqlite_file, tracking_uri
+from har.tracking.where import rows, sqlite_file, tracking_uri
 from har.workspace import Workspace
 
 STORE = {"mlflow", "requests", "urllib3", "sqlalchemy"}
@@ -104,12 +103,8 @@ def _is_sent(marker: Path, wanted: Mapping[str, str], uri: str) -> bool:
         return False
     if (file := sqlite_file(uri)) is None:
         return True
-    try:  # a new file of that name does not have the run
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
-            row = db.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (known["run_id"],))
-            return row.fetchone() is not None
-    except sqlite3.Error:
-        return False
+    # A new file of that name does not have the run.
+    return bool(rows(file, "SELECT 1 FROM runs WHERE run_uuid = ?", known["run_id"]))
 
 
 @contextlib.contextmanager

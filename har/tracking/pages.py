@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from har.errors import TrackingError
-from har.tracking.where import quiet_environment, sqlite_file, tracking_uri
+from har.tracking.where import quiet_environment, rows, sqlite_file, tracking_uri
 from har.workspace import Workspace
 
 
@@ -75,18 +73,12 @@ class Pages:
 
 def _experiments(file: Path | None) -> list[tuple[str, str]]:
     """Names and ids of the pipelines in a SQLite store."""
-    if file is None:
-        return []
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
-            rows = db.execute(
-                "SELECT name, experiment_id FROM experiments "
-                "WHERE lifecycle_stage = 'active' AND experiment_id IN "
-                "(SELECT experiment_id FROM runs) ORDER BY name"
-            )
-            return [(str(name), str(key)) for name, key in rows]
-    except sqlite3.Error:
-        return []
+    query = (
+        "SELECT name, experiment_id FROM experiments "
+        "WHERE lifecycle_stage = 'active' AND experiment_id IN "
+        "(SELECT experiment_id FROM runs) ORDER BY name"
+    )
+    return [(str(name), str(key)) for name, key in rows(file, query)] if file else []
 
 
 def _address(host: str, port: int, experiment: str) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 from har.workspace import Workspace
 
@@ -17,6 +20,15 @@ def tracking_uri(workspace: Workspace) -> str:
 def sqlite_file(uri: str) -> Path | None:
     """The file of a SQLite store; None for any other."""
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def rows(file: Path, query: str, *values: str) -> list[tuple[Any, ...]]:
+    """What a SQLite store answers; nothing where there is no such file, or no such table in it."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+            return db.execute(query, values).fetchall()
+    except sqlite3.Error:
+        return []
 
 
 def quiet_environment() -> None:
