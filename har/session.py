@@ -58,7 +58,7 @@ class Run:
         """
         if "train" not in self.outputs:
             return
-        jobs = Trained.read(self.outputs["train"], self.context.store).jobs
+        jobs = Trained.read(self.outputs["train"]).jobs
         failed = [j for j in jobs if j.folder is None]
         if failed:
             raise TrainingError(

@@ -66,7 +66,7 @@ def optimism(
     """
     from har.studies import finished, optimism
 
-    of = finished.find(ctx.obj.root, pipeline, models=models, jobs=jobs)
+    of = finished.find(ctx.obj, pipeline, models=models, jobs=jobs)
     outcome = optimism.run(of)
     _tell(ctx, of.name, outcome, optimism.publish(of, outcome), out)
 
@@ -207,7 +207,7 @@ def _ask(
 ) -> None:
     from har.studies import finished
 
-    of = finished.find(ctx.obj.root, pipeline, models=[model] if model else (), jobs=jobs)
+    of = finished.find(ctx.obj, pipeline, models=[model] if model else (), jobs=jobs)
     outcome = question(of)
     _tell(ctx, of.name, outcome, outcome.write(of.folder), out)
 

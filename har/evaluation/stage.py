@@ -22,7 +22,7 @@ def _run(context: Context, writing: Writing) -> None:
     from har.training.job_files import Trained
 
     windows = window_files.load(context.outputs["prepare"].path)
-    trained = Trained.read(context.outputs["train"], context.store)
+    trained = Trained.read(context.outputs["train"])
     models = collect(trained.jobs, [m.key for m in context.pipeline.models])
     proof = leakage.prove(
         windows,

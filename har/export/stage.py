@@ -51,7 +51,7 @@ def _shipped(context: Context, results: Results, windows: Windows) -> list[Shipp
     from har.training.tasks import TaskMaker
 
     pipeline = context.pipeline
-    trained = Trained.read(context.outputs["train"], context.store)
+    trained = Trained.read(context.outputs["train"])
     seeds = pipeline.training.seeds
     recipes = [
         shipping.recipe(config, trained, seeds if pipeline.export.seeds == "all" else seeds[:1])

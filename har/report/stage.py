@@ -68,7 +68,7 @@ def _histories(context: Context) -> dict[str, list[History]]:
     trained by epochs, is no curve."""
     from har.training.job_files import Trained
 
-    trained = Trained.read(context.outputs["train"], context.store)
+    trained = Trained.read(context.outputs["train"])
     out: dict[str, list[History]] = {m.key: [] for m in context.pipeline.models}
     for job in sorted(trained.jobs, key=lambda j: (j.seed, j.fold)):
         if job.folder is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from har import config, session
+from har import pipeline_file, session
 from har.config import ModelConfig, Pipeline
 from har.errors import TrainingError, did_you_mean
 from har.evaluation.results import Results
@@ -97,7 +97,9 @@ class Finished:
         return Outcome(study, self.name, title, says, head, rows, protocol, of | data, draw)
 
 
-def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None = None) -> Finished:
+def find(
+    workspace: Workspace, name: str, *, models: Sequence[str] = (), jobs: int | None = None
+) -> Finished:
     """The finished run of a pipeline, by its name or its file.
 
     What has changed under it since (code, data) is brought up to date first, as `har run` would
@@ -111,7 +113,7 @@ def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None 
     TrainingError
         If there is no such model in them, or none is selected.
     """
-    workspace, crew = Workspace(root.resolve()), session.crew(jobs)
+    crew = session.crew(jobs)
     if name.endswith((".yaml", ".yml")):
         name = pipeline_file.load(name).name
     then = Results.published(workspace.reports, name)
@@ -127,7 +129,7 @@ def find(root: Path, name: str, *, models: Sequence[str] = (), jobs: int | None 
         outputs["prepare"],
         windows,
         tuple(splits.make(windows, results.config.split)),
-        tuple(Trained.read(outputs["train"], Store(workspace.cache)).jobs),
+        tuple(Trained.read(outputs["train"]).jobs),
         crew,
     )
 

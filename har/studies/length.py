@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from har import config, session
+from har import pipeline_file, session
 from har.config import ModelConfig
 from har.errors import HarError
 from har.evaluation.numerals import interval, signed, signed_interval
@@ -81,7 +81,7 @@ def _point(finished: Finished, length_s: float) -> Point:
     """Windows of a length, with the people of the run in the folds that the run had them in."""
     values = finished.pipeline.model_dump(mode="json")
     values["windows"]["length_s"] = length_s
-    other = config.parse(values, where=finished.name)
+    other = pipeline_file.parse(values, where=finished.name)
     # Nothing of it is published: stages up to `train` leave `reports/` alone.
     outputs = session.outputs(finished.workspace, other, finished.crew, until="prepare")
     windows = window_files.load(outputs["prepare"].path)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from har import config, session
+from har import pipeline_file, session
 from har.config import Pipeline
 from har.errors import ConfigError
 from har.evaluation import metrics, scoring, statistics
@@ -20,7 +20,6 @@ from har.fanout import Crew
 from har.models import registry
 from har.report.figures import Ink, blank
 from har.signal import window_files
-from har.store import Store
 from har.studies import disturbances
 from har.studies.answer import Outcome
 from har.studies.disturbances import UNCHANGED, Change, Disturbance
@@ -148,7 +147,7 @@ def _validation(
     outputs = session.outputs(workspace, of, crew, until="train")
     prepared = outputs["prepare"].path
     windows = window_files.load(prepared)
-    records = Trained.read(outputs["train"], Store(workspace.cache)).jobs
+    records = Trained.read(outputs["train"]).jobs
     predictions = [record.read().predictions for record in records]
     people = sorted(set(windows.subjects.tolist()))
     if disturbance:

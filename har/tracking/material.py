@@ -10,7 +10,7 @@ from har.evaluation.results import Results
 from har.evaluation.stage import scores
 from har.files import digest
 from har.report.stage import published
-from har.store import Output, Store
+from har.store import Output
 from har.training.job_files import JobRecord, Trained
 
 
@@ -48,14 +48,14 @@ class Material:
         return digest([export, files])
 
 
-def material(outputs: Mapping[str, Output], store: Store) -> Material | None:
+def material(outputs: Mapping[str, Output]) -> Material | None:
     """What the finished stages of a pipeline left; None before `compare` is done."""
     if "compare" not in outputs or "train" not in outputs:
         return None
     report, export = outputs.get("report"), outputs.get("export")
     return Material(
         results=published(report) if report else scores(outputs["compare"]),
-        jobs=[j for j in Trained.read(outputs["train"], store).jobs if j.folder],
+        jobs=[j for j in Trained.read(outputs["train"]).jobs if j.folder],
         report=report.path if report else None,
         bundle=export.path / "bundle" if export else None,
     )

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from har.errors import TrackingError
 from har.files import digest, read_json, replace_file
-from har.store import Output, Store
+from har.store import Output
 from har.tracking.client import Experiment
 from har.tracking.material import material
 from har.tracking.send import LoadModel, Sender
@@ -63,7 +63,7 @@ def track(
     TrackingError
         If `required`, and there is nothing to send or nobody takes it.
     """
-    found = material(outputs, Store(workspace.cache))
+    found = material(outputs)
     if found is None:
         if required:
             raise TrackingError(

@@ -212,8 +212,9 @@ class Trained:
         write_json(folder / "jobs.json", records)
 
     @classmethod
-    def read(cls, output: Output, store: Store) -> Trained:
-        """With each job's folder as it is in the store now."""
+    def read(cls, output: Output) -> Trained:
+        """With each job's folder as it is in the output's store now."""
+        store = Store(output.path.parent.parent)
         records = read_json(output.path / "jobs.json")
         return cls(read_json(output.path / "folds.json"), [_found(r, store) for r in records])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from har.config import Pipeline
 from har.stages import Context, Stage
-from har.store import Output, Store, Writing
+from har.store import Output, Writing
 
 
 def _config(pipeline: Pipeline) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _run(context: Context, writing: Writing) -> None:
 def _complete(output: Output) -> bool:
     from har.training.job_files import Trained
 
-    return all(j.folder for j in Trained.read(output, Store(output.path.parent.parent)).jobs)
+    return all(j.folder for j in Trained.read(output).jobs)
 
 
 STAGE = Stage(
