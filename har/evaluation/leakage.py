@@ -148,8 +148,8 @@ def prove(
             if job.scaler is not None:
                 scalers.append(job.scaler)
             if job.early_stopping:
-                said, seen, _ = job.early_stopping
-                stopping.append(abs(said - seen))
+                said, recomputed, _ = job.early_stopping
+                stopping.append(abs(said - recomputed))
         row = {
             "fold": fold,
             "shared_subjects": sorted(people),

@@ -82,18 +82,9 @@ def _anchors(samples: np.ndarray) -> np.ndarray:
 
 
 def duplicate_windows(seen: Sequence[np.ndarray]) -> int:
-    """Window-long stretches of signal that occur in more than one part.
-
-    Parameters
-    ----------
-    seen : sequence of ndarray of uint64
-        From `Content.seen_by`, one per part.
-    """
-    total = 0
-    for a, b in combinations(seen, 2):
-        both = np.intersect1d(a, b, assume_unique=True)
-        total += int((both != 0).sum())
-    return total
+    """Window-long stretches of signal that occur in more than one part, each as `seen_by` it."""
+    shared = (np.intersect1d(a, b, assume_unique=True) for a, b in combinations(seen, 2))
+    return sum(int((both != 0).sum()) for both in shared)
 
 
 def near_copies(windows: Windows) -> dict[tuple[str, str], int]:
