@@ -171,20 +171,20 @@ def _read(path: Path, said: Labels, _changed: int) -> Book:
             f"dataset.labels: {path}: {what}; it has {', '.join(table) or 'no columns'}. Name its "
             "start, end and label in dataset.labels.columns."
         )
-    columns_ = {what: table[name] for what, name in given.items()}
-    kind, start_s, end_s = _times(columns_, given, said, f"dataset.labels: {path}")
-    label = columns_["label"]
+    cells = {what: table[name] for what, name in given.items()}
+    kind, start_s, end_s = _times(cells, given, said, f"dataset.labels: {path}")
+    label = cells["label"]
     if kind == "day":
         end_s = np.where(end_s < start_s, end_s + DAY_S, end_s)
     by_recording = None
-    if "recording" in columns_:
+    if "recording" in cells:
         rows: dict[str, list[int]] = defaultdict(list)
-        for i, name in enumerate(columns_["recording"]):
+        for i, name in enumerate(cells["recording"]):
             rows[name.replace("\\", "/").removeprefix("./")].append(i)
         by_recording = {name: np.array(at) for name, at in rows.items()}
     with np.errstate(invalid="ignore"):
         valid = np.isfinite(start_s) & (end_s > start_s) & (label != "")
-    subject = columns_.get("subject")
+    subject = cells.get("subject")
     return Book(kind, start_s, end_s, label, subject, by_recording, valid, malformed)
 
 
@@ -194,14 +194,13 @@ def _times(
     """What the times count from, and starts and ends in seconds."""
     import pandas as pd
 
-    n = len(table["start"])
+    if not (n := len(table["start"])):
+        return "elapsed", np.empty(0), np.empty(0)
     both = [table["start"], *([table["end"]] if "end" in table else [])]
     stamps = np.stack(both, axis=1).ravel()
     given = np.array([_NO_SECONDS.sub(r"\1:00", t) or None for t in stamps], dtype=object)
-    values: np.ndarray = np.empty(0)
-    if n:
-        values, _ = clock.values_of(given, names["start"], where)
-    kind: Kind = "elapsed"
+    values = clock.values_of(given, names["start"], where)[0]
+    kind: Kind
     unit = "s"
     if np.issubdtype(values.dtype, np.datetime64):
         seconds = (values - np.datetime64(0, "ns")) / np.timedelta64(1, "s")
@@ -211,14 +210,13 @@ def _times(
     else:
         epoch = clock.epoch_unit(values[np.isfinite(values)])
         unit = said.time_unit or time_columns.unit_in(names["start"]) or epoch or "s"
-        seconds, kind = values * clock.SECONDS[unit], "date" if epoch else "elapsed"
+        seconds, kind = values * clock.SECONDS[unit], "date" if epoch == unit else "elapsed"
     seconds = seconds.reshape(n, len(both)) + said.shift_s
     start_s = seconds[:, 0]
     if "duration" in table:
         lasts = clock.values_of(table["duration"], names["duration"], where)[0]
-        return kind, start_s, start_s + lasts * clock.SECONDS[
-            time_columns.unit_in(names["duration"]) or unit
-        ]  # fmt: skip
+        unit = time_columns.unit_in(names["duration"]) or unit
+        return kind, start_s, start_s + lasts * clock.SECONDS[unit]
     if len(both) == 2:
         return kind, start_s, seconds[:, 1]
     alone = np.zeros(n, int)

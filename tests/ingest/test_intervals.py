@@ -140,6 +140,24 @@ def test_layouts(tmp_path, lines, said):
     assert seconds(one) == TRUTH
 
 
+def test_a_unit_that_is_said_is_no_epoch_of_another_size(tmp_path):
+    """1.6e9 ms since a phone was started are 18 days, though 1.6e9 s would be a date."""
+    up_ms = 1_600_000_000
+    recording(tmp_path / "a.csv", lambda s: str(up_ms + round(s * 1000)))
+    table(tmp_path / "labels.csv", lambda s: f"{up_ms + s * 1000:.0f}")
+    said = {"path": str(tmp_path / "labels.csv"), "time_unit": "ms"}
+    assert seconds(read(tmp_path / "a.csv", said, time_unit="ms")[0]) == TRUTH
+
+
+@pytest.mark.parametrize("header", ["start,end,label", "onset,duration,label"])
+def test_a_file_without_intervals_labels_nothing(tmp_path, header):
+    recording(tmp_path / "a.csv")
+    (tmp_path / "labels.csv").write_text(f"{header}\n")
+    said = Table(path="a.csv", subject="a", labels=Labels(path="labels.csv"), **SAID)
+    with pytest.raises(DataError, match="No interval lies in any recording"):
+        ingested(tmp_path, said)
+
+
 def test_hours_and_minutes_are_no_minutes_and_seconds(tmp_path):
     recording(tmp_path / "a.csv", date("%Y-%m-%d %H:%M:%S.%f"), seconds=300)
     (tmp_path / "labels.csv").write_text("start,end,label\n12:27,12:28,walk\n12:29,12:31,sit\n")
