@@ -87,7 +87,7 @@ class Book:
 def columns(head: Head, said: LabelColumns) -> LabelColumns:
     """Which columns of a table of intervals hold what: as the user says, else by their names."""
     names = [n for n in head.names if n not in said.model_dump().values()]
-    words = {n: {w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", n)} for n in names}
+    words = {n: _words(n) for n in names}
     told: dict[str, str | None] = {}
     for what, known in _WORDS.items():
         free = [n for n in names if n not in told.values()]
@@ -102,7 +102,12 @@ def columns(head: Head, said: LabelColumns) -> LabelColumns:
 def holds(head: Head) -> bool:
     """Whether a table's header is that of labelled intervals."""
     c = columns(head, LabelColumns())
-    return bool(head.columns and c.start and (c.end or c.duration) and c.label)
+    begins = bool(c.start and _words(c.start) & _WORDS["start"])  # a table of readings has a time
+    return bool(head.columns and begins and (c.end or c.duration) and c.label)
+
+
+def _words(name: str) -> set[str]:
+    return {w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
 
 
 def paths(said: Labels, root: Path) -> re.Pattern[str]:

@@ -312,6 +312,23 @@ def test_what_a_check_of_the_folder_says_and_writes(tmp_path, monkeypatch):
     assert "2 activities" in result.stdout or "activities" in (tmp_path / "q.yaml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("header", "intervals_are"),
+    [
+        ("onset,duration,trial_type", True),
+        ("recording_filename,start_time,stop_time,activity", True),
+        ("timestamp,counts,steps,runDuration,sleepEventMarker", False),  # a Philips Health Band
+        ("start,steps,state", False),
+    ],
+)
+def test_which_tables_are_taken_for_intervals(tmp_path, header, intervals_are):
+    recording(tmp_path / "a.csv")
+    values = ",".join("1" for _ in header.split(","))
+    (tmp_path / "b.csv").write_text(f"{header}\n{values}\n{values}\n")
+    stdout = CliRunner().invoke(main, ["data", "check", str(tmp_path)]).stdout
+    assert ("hold labelled intervals, such as b.csv" in stdout) == intervals_are
+
+
 def test_labels_count_for_the_stage(tmp_path):
     recording(tmp_path / "ann.csv")
     table(tmp_path / "all.txt")
