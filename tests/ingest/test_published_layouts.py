@@ -94,7 +94,7 @@ def test_wisdm_v1_with_its_line_defects(tmp_path):
     assert [(r.subject, r.session, r.n_samples) for r in found] == [
         ("33", "walking-1", 28), ("33", "jogging-1", 30),
     ]  # fmt: skip
-    assert rejected == {"malformed record": 1, "timestamp 0": 1, "repeated instant": 1}
+    assert rejected == {"malformed line": 1, "timestamp 0": 1, "repeated instant": 1}
     np.testing.assert_allclose(found[0].acceleration[10:13], a[10:13], atol=1e-4)
     assert found[0].acceleration[:, 1].mean() == pytest.approx(G, rel=0.05)  # upright, Android
 

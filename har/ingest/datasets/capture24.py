@@ -10,18 +10,17 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from har.errors import DataError
-from har.ingest import clock, content, text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest import clock, content
+from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "capture24.zip"
 SCHEME = "label:Walmsley2020"
-_MEMBER = re.compile(r".*(P\d+)\.csv\.gz$")
+_MEMBER = re.compile(r".*(?P<subject>P\d+)\.csv\.gz")
 
 
 def sources(folder: Path, placement: str) -> list[Source]:
@@ -35,24 +34,17 @@ def sources(folder: Path, placement: str) -> list[Source]:
         content.read_bytes(Source(path, index[0])).decode("utf-8-sig").splitlines()
     )
     labels = {row["annotation"]: row[SCHEME] for row in rows}
-    return [
-        Source(path, member, placement, {"subject": match[1], "labels": labels})
-        for member in content.members(path, ".csv.gz")
-        if (match := _MEMBER.match(member))
-    ]
+    found = members(path, _MEMBER, placement)
+    return [replace(s, extra={**s.extra, "labels": labels}) for s in found]
 
 
 def read(source: Source) -> Iterator[Raw]:
     import pandas as pd
 
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        include=["time", "x", "y", "z", "annotation"],
-        types={**dict.fromkeys("xyz", "float64"), "annotation": "dictionary"},
-        where=source.name,
-    )
-    time_s, *_ = clock.seconds(columns["time"], "time", source.name)
-    codes, values = pd.factorize(columns["annotation"])
+    others = {"time": "", "annotation": "dictionary"}
+    acceleration, table, rejected = columns(source, "xyz", others)
+    time_s, *_ = clock.seconds(table["time"], "time", source.name)
+    codes, values = pd.factorize(table["annotation"])
     names = [source.extra["labels"].get(str(v), "") for v in values] + [""]
     notes = [(names[codes[a]], a, b) for a, b in runs(codes) if names[codes[a]]]
     yield Raw(
@@ -60,14 +52,14 @@ def read(source: Source) -> Iterator[Raw]:
         subject=source.extra["subject"],
         session="1",
         placement=source.placement,
-        acceleration=np.column_stack([columns[a] for a in "xyz"]),
+        acceleration=acceleration,
         unit="g",
         convention="android",
         rate_hz=100.0,
         time_s=time_s,
         notes=notes,
         source=source.name,
-        rejected={"malformed line": skipped} if skipped else {},
+        rejected=rejected,
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from har.errors import ConfigError, DataError, did_you_mean
-from har.ingest import content, repair
+from har.ingest import content, repair, text
 from har.ingest.raw import Raw, Source
 from har.recording import Recording
 
@@ -125,6 +128,56 @@ def need(path: Path, dataset: str) -> Path:
     if not path.is_file():
         raise DataError(f"{path} is not there. Get it: har data fetch {dataset}.")
     return path
+
+
+def members(
+    path: Path, pattern: re.Pattern[str], placement: str, *, by: tuple[str, ...] = ()
+) -> list[Source]:
+    """Members of an archive whose names a pattern matches; what its groups say is in `extra`.
+
+    Parameters
+    ----------
+    path : Path
+    pattern : Pattern
+        Groups of digits become numbers.
+    placement : str
+    by : tuple of str
+        Groups by which they are sorted; otherwise by their names.
+    """
+    found = []
+    for member in content.members(path):
+        if match := pattern.fullmatch(member):
+            said = {k: int(v) if v.isdigit() else v for k, v in match.groupdict("").items()}
+            found.append(Source(path, member, placement, said))
+    return sorted(found, key=lambda s: [s.extra[name] for name in by])
+
+
+def columns(
+    source: Source, axes: Sequence[str], types: Mapping[str, str] = MappingProxyType({}),
+    data: bytes | None = None, **layout: Any,
+) -> tuple[np.ndarray, dict[str, Any], dict[str, int]]:  # fmt: skip
+    """Acceleration in a published table, its other columns, and the rows left out by reason.
+
+    Parameters
+    ----------
+    source : Source
+    axes : sequence of str
+        The columns of x, y and z.
+    types : mapping
+        The other columns that are wanted, and their types; an empty one is found out.
+    data : bytes, optional
+        The table, where it is not what the source holds.
+    **layout
+        As of `har.ingest.text.read_columns`.
+    """
+    wanted = {**dict.fromkeys(axes, "float64"), **types}
+    table, skipped = text.read_columns(
+        content.read_bytes(source) if data is None else data, include=list(wanted),
+        types={name: kind for name, kind in wanted.items() if kind},
+        **{"where": source.name, **layout},
+    )  # fmt: skip
+    acceleration = np.column_stack([table[a] for a in axes])
+    return acceleration, table, {"malformed line": skipped} if skipped else {}
 
 
 def matlab(source: Source, *names: str) -> list[np.ndarray]:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import itertools
 import re
 import zipfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import content, text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest import content
+from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, need
 from har.ingest.raw import Finding, Raw, Source
 
 FILE = "data.zip"
@@ -53,19 +53,17 @@ def read(source: Source) -> Iterator[Raw]:
     x, first = source.extra, FIRST[source.placement]
     names = [f"c{i}" for i in range(45)]
     axes = names[first : first + 3]
-    parts, rejected, findings = [], 0, []
+    parts, findings = [], []
+    rejected: Counter[str] = Counter()
     with zipfile.ZipFile(source.path) as archive:
         for _, member in x["segments"]:
             try:
                 data = archive.read(member)
             except (zipfile.BadZipFile, KeyError) as e:
                 raise DataError(f"{member}: cannot be read from the archive ({e}).") from e
-            columns, skipped = text.read_columns(
-                data, names=names, include=axes, types=dict.fromkeys(axes, "float64"),
-                where=member,
-            )  # fmt: skip
-            rejected += skipped
-            parts.append(np.column_stack([columns[a] for a in axes]))
+            part, _, lost = columns(source, axes, data=data, names=names, where=member)
+            rejected += Counter(lost)
+            parts.append(part)
     numbers = [n for n, _ in x["segments"]]
     activity = ACTIVITIES[x["activity"] - 1]
     bounds = [0, *(i for i in range(1, len(numbers)) if numbers[i] != numbers[i - 1] + 1), None]
@@ -85,7 +83,7 @@ def read(source: Source) -> Iterator[Raw]:
             rate_hz=25.0,
             notes=[(activity, 0, len(acceleration))],
             source=source.name,
-            rejected={"malformed line": rejected} if rejected and not number else {},
+            rejected=dict(rejected) if not number else {},
             findings=findings if not number else [],
         )
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from har.ingest import clock, content, text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest import clock
+from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Raw, Source, runs
 
 ACTIVITIES = {
@@ -21,44 +20,36 @@ ACTIVITIES = {
     6: "standing", 7: "sitting", 8: "lying", 13: "cycling (sit)", 14: "cycling (stand)",
     130: "cycling (sit, inactive)", 140: "cycling (stand, inactive)",
 }  # fmt: skip
-_MEMBER = re.compile(r"(?:.*/)?(S?\d+)\.csv$")
+_MEMBER = re.compile(r"(?:.*/)?(?P<subject>S\d+|\d+)\.csv")
 
 
 def _sources(name: str, file: str) -> Callable[[Path, str], list[Source]]:
     def sources(folder: Path, placement: str) -> list[Source]:
         path = need(folder / file, name)
-        return [
-            Source(path, member, placement, {"subject": match[1], "dataset": name})
-            for member in content.members(path, ".csv")
-            if (match := _MEMBER.match(member))
-        ]
+        found = members(path, _MEMBER, placement)
+        return [replace(s, extra={**s.extra, "dataset": name}) for s in found]
 
     return sources
 
 
 def read(source: Source) -> Iterator[Raw]:
     axes = [f"{source.placement.replace('lower ', '')}_{a}" for a in "xyz"]
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        include=["timestamp", *axes, "label"],
-        types={**dict.fromkeys(axes, "float64"), "label": "int64"},
-        where=source.name,
-    )
-    time_s, *_ = clock.seconds(columns["timestamp"], "timestamp", source.name)
-    code = columns["label"].astype(int)
+    acceleration, table, rejected = columns(source, axes, {"timestamp": "", "label": "int64"})
+    time_s, *_ = clock.seconds(table["timestamp"], "timestamp", source.name)
+    code = table["label"].astype(int)
     yield Raw(
         dataset=source.extra["dataset"],
-        subject=source.extra["subject"],
+        subject=str(source.extra["subject"]),
         session="1",
         placement=source.placement,
-        acceleration=np.column_stack([columns[a] for a in axes]),
+        acceleration=acceleration,
         unit="g",
         convention="android",
         rate_hz=50.0,
         time_s=time_s,
         notes=[(ACTIVITIES[code[a]], a, b) for a, b in runs(code) if code[a] in ACTIVITIES],
         source=source.name,
-        rejected={"malformed line": skipped} if skipped else {},
+        rejected=rejected,
     )
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from har.ingest import content, text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest import content
+from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, need
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "Activity recognition exp.zip"
@@ -26,23 +26,17 @@ def sources(folder: Path, placement: str) -> list[Source]:
 
 
 def read(source: Source) -> Iterator[Raw]:
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        include=["Creation_Time", "x", "y", "z", "User", "Device", "gt"],
-        types={"Creation_Time": "int64", **dict.fromkeys("xyz", "float64"),
-               **dict.fromkeys(["User", "Device", "gt"], "dictionary")},
-        where=source.name,
-    )  # fmt: skip
+    others = {"Creation_Time": "int64", **dict.fromkeys(["User", "Device", "gt"], "dictionary")}
+    acceleration, table, rejected = columns(source, "xyz", others)
     import pandas as pd
 
-    user_code, users = pd.factorize(columns["User"])
-    device_code, devices = pd.factorize(columns["Device"])
+    user_code, users = pd.factorize(table["User"])
+    device_code, devices = pd.factorize(table["Device"])
     codes = np.where(
         (user_code < 0) | (device_code < 0), -1, user_code * len(devices) + device_code
     )
-    activity, names = pd.factorize(columns["gt"])
+    activity, names = pd.factorize(table["gt"])
     order = np.argsort(codes, kind="stable")
-    rejected = {"malformed line": skipped} if skipped else {}
     for start, end in runs(codes[order]):
         rows = order[start:end]
         if codes[rows[0]] < 0:  # no user or device named
@@ -55,13 +49,13 @@ def read(source: Source) -> Iterator[Raw]:
             for a, b in runs(label)
             if label[a] >= 0 and names[label[a]] != "null"
         ]
-        time = columns["Creation_Time"][rows]
+        time = table["Creation_Time"][rows]
         yield Raw(
             dataset="hhar",
             subject=user,
             session=device,
             placement=source.placement,
-            acceleration=np.column_stack([columns[a][rows] for a in "xyz"]),
+            acceleration=acceleration[rows],
             unit="m/s2",
             convention="android",
             time_s=(time - time[0]) * 1e-9,

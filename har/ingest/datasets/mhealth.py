@@ -10,10 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from har.ingest import content, text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "MHEALTHDATASET.zip"
@@ -23,43 +20,33 @@ ACTIVITIES = (
     "waist bends forward", "frontal elevation of arms", "knees bending", "cycling", "jogging",
     "running", "jump front and back",
 )  # fmt: skip
-_MEMBER = re.compile(r".*mHealth_subject(\d+)\.log$")
+_MEMBER = re.compile(r".*mHealth_subject(?P<subject>\d+)\.log")
 
 
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "mhealth")
-    found = [
-        Source(path, member, placement, {"subject": match[1]})
-        for member in content.members(path, ".log")
-        if (match := _MEMBER.match(member))
-    ]
-    return sorted(found, key=lambda s: int(s.extra["subject"]))
+    return members(path, _MEMBER, placement, by=("subject",))
 
 
 def read(source: Source) -> Iterator[Raw]:
     names = [f"c{i}" for i in range(24)]
     axes = names[FIRST[source.placement] :][:3]
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        names=names,
-        include=[*axes, "c23"],
-        types={**dict.fromkeys(axes, "float64"), "c23": "int64"},
-        delimiter="\t",
-        where=source.name,
+    acceleration, table, rejected = columns(
+        source, axes, {"c23": "int64"}, names=names, delimiter="\t"
     )
-    code = columns["c23"].astype(int)
+    code = table["c23"].astype(int)
     yield Raw(
         dataset="mhealth",
-        subject=source.extra["subject"],
+        subject=str(source.extra["subject"]),
         session="1",
         placement=source.placement,
-        acceleration=np.column_stack([columns[a] for a in axes]),
+        acceleration=acceleration,
         unit="m/s2",
         convention="android",
         rate_hz=50.0,
         notes=[(ACTIVITIES[code[a]], a, b) for a, b in runs(code) if 0 < code[a] < 13],
         source=source.name,
-        rejected={"malformed line": skipped} if skipped else {},
+        rejected=rejected,
     )
 
 

@@ -10,50 +10,36 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from har.ingest import content, text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Raw, Source
 
 FILE = "A_DeviceMotion_data.zip"
 AXES = tuple(f"{part}.{axis}" for part in ("gravity", "userAcceleration") for axis in "xyz")
-_MEMBER = re.compile(r"(?:.*/)?(dws|ups|wlk|jog|sit|std)_(\d+)/sub_(\d+)\.csv$")
+_MEMBER = re.compile(
+    r"(?:.*/)?(?P<activity>dws|ups|wlk|jog|sit|std)_(?P<trial>\d+)/sub_(?P<subject>\d+)\.csv"
+)
 
 
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "motionsense")
-    found = []
-    for member in content.members(path, ".csv"):
-        if match := _MEMBER.match(member):
-            activity, trial, subject = match[1], int(match[2]), int(match[3])
-            extra = {"activity": activity, "trial": trial, "subject": subject}
-            found.append(Source(path, member, placement, extra))
-    return sorted(found, key=lambda s: (s.extra["subject"], s.extra["trial"]))
+    return members(path, _MEMBER, placement, by=("subject", "trial"))
 
 
 def read(source: Source) -> Iterator[Raw]:
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        include=AXES,
-        types=dict.fromkeys(AXES, "float64"),
-        where=source.name,
-    )
-    gravity = np.column_stack([columns[a] for a in AXES[:3]])
-    user = np.column_stack([columns[a] for a in AXES[3:]])
+    both, _, rejected = columns(source, AXES)
     x = source.extra
     yield Raw(
         dataset="motionsense",
         subject=str(x["subject"]),
         session=f"{x['activity']}_{x['trial']}",
         placement=source.placement,
-        acceleration=gravity + user,
+        acceleration=both[:, :3] + both[:, 3:],
         unit="g",
         convention="ios",
         rate_hz=50.0,
-        notes=[(x["activity"], 0, len(user))],
+        notes=[(x["activity"], 0, len(both))],
         source=source.name,
-        rejected={"malformed line": skipped} if skipped else {},
+        rejected=rejected,
         provenance={"sum": "gravity + userAcceleration"},
     )
 

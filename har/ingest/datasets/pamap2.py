@@ -11,10 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from har.ingest import content, text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "PAMAP2_Dataset.zip"
@@ -25,45 +22,34 @@ ACTIVITIES = {
     12: "ascending stairs", 13: "descending stairs", 16: "vacuum cleaning", 17: "ironing",
     18: "folding laundry", 19: "house cleaning", 20: "playing soccer", 24: "rope jumping",
 }  # fmt: skip
-_MEMBER = re.compile(r".*(Protocol|Optional)/subject(\d+)\.dat$")
+_MEMBER = re.compile(r".*(?P<session>Protocol|Optional)/subject(?P<subject>\d+)\.dat")
 
 
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "pamap2")
-    found = []
-    for member in content.members(path, ".dat"):
-        if match := _MEMBER.match(member):
-            extra = {"session": match[1].lower(), "subject": match[2]}
-            found.append(Source(path, member, placement, extra))
-    return found
+    return members(path, _MEMBER, placement)
 
 
 def read(source: Source) -> Iterator[Raw]:
     first = FIRST[source.placement]
     names = [f"c{i}" for i in range(54)]
     axes = names[first : first + 3]
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        names=names,
-        include=["c0", "c1", *axes],
-        types=dict.fromkeys(["c0", "c1", *axes], "float64"),
-        delimiter=" ",
-        where=source.name,
-    )
-    code = columns["c1"].astype(int)
+    others = {"c0": "float64", "c1": "float64"}
+    acceleration, table, rejected = columns(source, axes, others, names=names, delimiter=" ")
+    code = table["c1"].astype(int)
     yield Raw(
         dataset="pamap2",
-        subject=source.extra["subject"],
-        session=source.extra["session"],
+        subject=str(source.extra["subject"]),
+        session=source.extra["session"].lower(),
         placement=source.placement,
-        acceleration=np.column_stack([columns[a] for a in axes]),
+        acceleration=acceleration,
         unit="m/s2",
         convention="android",
         rate_hz=100.0,
-        time_s=columns["c0"],
+        time_s=table["c0"],
         notes=[(ACTIVITIES[code[a]], a, b) for a, b in runs(code) if code[a] in ACTIVITIES],
         source=source.name,
-        rejected={"malformed line": skipped} if skipped else {},
+        rejected=rejected,
     )
 
 

@@ -13,11 +13,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from har.errors import DataError
-from har.ingest import content, text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest import content
+from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Raw, Source
 
 FILE = "realworld2016_dataset.zip"
@@ -25,19 +23,14 @@ PLACES = {
     "waist": "waist", "wrist": "forearm", "chest": "chest", "head": "head", "shin": "shin",
     "thigh": "thigh", "upperarm": "upperarm",
 }  # fmt: skip
-_OUTER = re.compile(r".*proband(\d+)/data/acc_(\w+?)_csv\.zip$")
+_OUTER = re.compile(r".*proband(?P<subject>\d+)/data/acc_(?P<activity>\w+?)_csv\.zip")
 _INNER = re.compile(r".*acc_(\w+?)_(waist|forearm|chest|head|shin|thigh|upperarm)(_\d+)?\.csv$")
 MAX_DEPTH = 3
 
 
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "realworld")
-    found = []
-    for member in content.members(path, "_csv.zip"):
-        if match := _OUTER.match(member):
-            extra = {"subject": int(match[1]), "activity": match[2]}
-            found.append(Source(path, member, placement, extra))
-    return sorted(found, key=lambda s: tuple(s.extra.values()))
+    return members(path, _OUTER, placement, by=("subject", "activity"))
 
 
 def _tables(data: bytes, where: str, depth: int = 0) -> Iterator[tuple[str, bytes]]:
@@ -59,14 +52,10 @@ def read(source: Source) -> Iterator[Raw]:
         if not match or match[2] != PLACES[source.placement]:
             continue
         number += 1
-        columns, skipped = text.read_columns(
-            data,
-            include=["attr_time", "attr_x", "attr_y", "attr_z"],
-            types=dict.fromkeys(["attr_x", "attr_y", "attr_z"], "float64"),
-            where=f"{source.name}/{name}",
-        )
-        time = columns["attr_time"].astype(np.float64)
-        acceleration = np.column_stack([columns[f"attr_{a}"] for a in "xyz"])
+        axes, others = [f"attr_{a}" for a in "xyz"], {"attr_time": "float64"}
+        where = f"{source.name}/{name}"
+        acceleration, table, rejected = columns(source, axes, others, data, where=where)
+        time = table["attr_time"]
         yield Raw(
             dataset="realworld",
             subject=str(x["subject"]),
@@ -78,8 +67,8 @@ def read(source: Source) -> Iterator[Raw]:
             rate_hz=50.0,
             time_s=(time - time[0]) / 1000 if len(time) else time,
             notes=[(re.sub(r"_\d+$", "", x["activity"]), 0, len(acceleration))],
-            source=f"{source.name}/{name}",
-            rejected={"malformed line": skipped} if skipped else {},
+            source=where,
+            rejected=rejected,
         )
 
 

@@ -13,12 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from har.errors import DataError
 from har.files import sha256_file
-from har.ingest import content, text
-from har.ingest.datasets.dataset import Dataset
+from har.ingest.datasets.dataset import Dataset, columns
 from har.ingest.raw import Raw, Source
 
 FOLDER = "recorded"
@@ -82,27 +79,21 @@ def read(source: Source) -> Iterator[Raw]:
             f"{source.path} is not the file that its sidecar describes (SHA-256 differs): it was "
             "changed or cut short. Delete both, or put the file back."
         )
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        include=COLUMNS,
-        types=dict.fromkeys(COLUMNS, "float64"),
-        where=source.name,
-    )
-    n = len(columns["time_s"])
+    acceleration, table, rejected = columns(source, "xyz", {"time_s": "float64"})
     yield Raw(
         dataset=FOLDER,
         subject=side["subject"],
         session=f"{side['activity']}-{side['id']}",
         placement=side["placement"],
-        acceleration=np.column_stack([columns[a] for a in "xyz"]),
+        acceleration=acceleration,
         unit="m/s2",
         convention="android",
         rate_hz=side["rate_hz"],
-        time_s=columns["time_s"],
-        notes=[(side["activity"], 0, n)],
+        time_s=table["time_s"],
+        notes=[(side["activity"], 0, len(acceleration))],
         start_time=_when(side.get("started", "")),
         source=source.name,
-        rejected={"malformed line": skipped} if skipped else {},
+        rejected=rejected,
         provenance={
             "device": side.get("device", ""),
             "negated_by_the_page": side.get("negated_by_the_page", False),

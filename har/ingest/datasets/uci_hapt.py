@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from har.errors import DataError
-from har.ingest import content, text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest import content
+from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Raw, Source
 
 FILE = "HAPT Data Set.zip"
@@ -34,7 +33,7 @@ ACTIVITIES = (
     "stand_to_lie",
     "lie_to_stand",
 )
-_MEMBER = re.compile(r".*RawData/acc_exp(\d+)_user(\d+)\.txt$")
+_MEMBER = re.compile(r".*RawData/acc_exp(?P<experiment>\d+)_user(?P<user>\d+)\.txt")
 
 
 def sources(folder: Path, placement: str) -> list[Source]:
@@ -48,38 +47,29 @@ def sources(folder: Path, placement: str) -> list[Source]:
         if line.strip():
             experiment, _user, activity, start, end = map(int, line.split())
             notes[experiment].append((ACTIVITIES[activity - 1], start - 1, end))
-    found = []
-    for member in names:
-        if match := _MEMBER.match(member):
-            experiment, user = int(match[1]), int(match[2])
-            extra = {"experiment": experiment, "user": user, "notes": sorted(
-                notes[experiment], key=lambda n: n[1]
-            )}  # fmt: skip
-            found.append(Source(path, member, placement, extra))
-    return sorted(found, key=lambda s: s.extra["experiment"])
+    for found in notes.values():
+        found.sort(key=lambda n: n[1])
+    return [
+        replace(s, extra={**s.extra, "notes": notes[s.extra["experiment"]]})
+        for s in members(path, _MEMBER, placement, by=("experiment",))
+    ]
 
 
 def read(source: Source) -> Iterator[Raw]:
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        names=("x", "y", "z"),
-        types=dict.fromkeys("xyz", "float64"),
-        delimiter=" ",
-        where=source.name,
-    )
+    acceleration, _, rejected = columns(source, "xyz", names="xyz", delimiter=" ")
     x = source.extra
     yield Raw(
         dataset="uci-hapt",
         subject=str(x["user"]),
         session=f"exp{x['experiment']:02d}",
         placement=source.placement,
-        acceleration=np.column_stack([columns[a] for a in "xyz"]),
+        acceleration=acceleration,
         unit="g",
         convention="android",
         rate_hz=50.0,
         notes=x["notes"],
         source=source.name,
-        rejected={"malformed line": skipped} if skipped else {},
+        rejected=rejected,
     )
 
 

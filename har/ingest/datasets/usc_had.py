@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from har.ingest import content
-from har.ingest.datasets.dataset import Dataset, PublishedFile, matlab, need
+from har.ingest.datasets.dataset import Dataset, PublishedFile, matlab, members, need
 from har.ingest.raw import Raw, Source
 
 FILE = "USC-HAD.zip"
@@ -21,18 +20,12 @@ ACTIVITIES = (
     "running-forward", "jumping", "sitting", "standing", "sleeping", "elevator-up",
     "elevator-down",
 )  # fmt: skip
-_MEMBER = re.compile(r".*Subject(\d+)/a(\d+)t(\d+)\.mat$")
+_MEMBER = re.compile(r".*Subject(?P<subject>\d+)/a(?P<activity>\d+)t(?P<trial>\d+)\.mat")
 
 
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "usc-had")
-    found = []
-    for member in content.members(path, ".mat"):
-        if match := _MEMBER.match(member):
-            subject, activity, trial = map(int, match.groups())
-            extra = {"subject": subject, "activity": activity, "trial": trial}
-            found.append(Source(path, member, placement, extra))
-    return sorted(found, key=lambda s: tuple(s.extra.values()))
+    return members(path, _MEMBER, placement, by=("subject", "activity", "trial"))
 
 
 def read(source: Source) -> Iterator[Raw]:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from har.ingest import content, text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest import content
+from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Finding, Raw, Source, runs
 
 FILE = "wisdm-dataset.zip"
@@ -25,30 +25,21 @@ ACTIVITIES = {
     "S": "folding",
 }  # fmt: skip
 DEVICES = {"pocket": "phone", "wrist": "watch"}
-_MEMBER = re.compile(r".*raw/(phone|watch)/accel/data_(\d+)_accel_\1\.txt$")
+_MEMBER = re.compile(r".*raw/(?P<device>phone|watch)/accel/data_(?P<subject>\d+)_accel_\1\.txt")
 _NAMES = ("subject", "code", "time_ns", "x", "y", "z")
 
 
 def sources(folder: Path, placement: str) -> list[Source]:
     path = need(folder / FILE, "wisdm-2019")
-    found = []
-    for member in content.members(path, ".txt"):
-        match = _MEMBER.match(member)
-        if match and match[1] == DEVICES[placement]:
-            found.append(Source(path, member, placement, {"subject": match[2]}))
-    return found
+    found = members(path, _MEMBER, placement)
+    return [s for s in found if s.extra["device"] == DEVICES[placement]]
 
 
 def read(source: Source) -> Iterator[Raw]:
-    data = content.read_bytes(source)
-    columns, skipped = text.read_columns(
-        data.replace(b";", b""),
-        names=_NAMES,
-        types={"code": "dictionary", "time_ns": "int64", **dict.fromkeys("xyz", "float64")},
-        where=source.name,
-    )
-    code = np.asarray(columns["code"]).astype(str)
-    acceleration = np.column_stack([columns[a] for a in "xyz"])
+    data = content.read_bytes(source).replace(b";", b"")
+    others = {"code": "dictionary", "time_ns": "int64"}
+    acceleration, table, rejected = columns(source, "xyz", others, data, names=_NAMES)
+    code = np.asarray(table["code"]).astype(str)
     seen: dict[str, int] = {}
     for number, (start, end) in enumerate(runs(code)):
         letter = code[start].strip()
@@ -61,24 +52,24 @@ def read(source: Source) -> Iterator[Raw]:
             findings = [Finding("label", "warning", "kept", message, source.name, end - start)]
         yield Raw(
             dataset="wisdm-2019",
-            subject=source.extra["subject"],
+            subject=str(source.extra["subject"]),
             session=letter if seen[letter] == 1 else f"{letter}-{seen[letter]}",
             placement=source.placement,
             acceleration=acceleration[start:end],
             unit="m/s2",
             convention="android",
             rate_hz=20.0,
-            time_s=columns["time_ns"][start:end] * 1e-9,
+            time_s=table["time_ns"][start:end] * 1e-9,
             notes=notes,
             source=f"{source.name}#{letter}",
-            rejected={"malformed line": skipped} if skipped and not number else {},
+            rejected=rejected if not number else {},
             findings=findings,
         )
 
 
 def missing(found: list[Source]) -> list[str]:
     """Subjects 1600 to 1650 without a file."""
-    have = {s.extra["subject"] for s in found}
+    have = {str(s.extra["subject"]) for s in found}
     return [f"subject {s}" for s in map(str, range(1600, 1651)) if s not in have]
 
 

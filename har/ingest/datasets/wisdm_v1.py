@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from har.ingest import content, text
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest import content
+from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, need
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "WISDM_ar_latest.tar.gz"
@@ -28,19 +28,13 @@ def sources(folder: Path, placement: str) -> list[Source]:
 
 def read(source: Source) -> Iterator[Raw]:
     data = content.read_bytes(source).replace(b"\r", b"").replace(b",;", b";")
-    columns, skipped = text.read_columns(
-        data.replace(b";", b"\n"),
-        names=_NAMES,
-        types={"user": "dictionary", "activity": "dictionary", "time_ns": "int64",
-               **dict.fromkeys("xyz", "float64")},
-        where=source.name,
-    )  # fmt: skip
-    time_ns = np.asarray(columns["time_ns"], np.float64)
-    acceleration = np.column_stack([columns[a] for a in "xyz"])
-    who = np.asarray(columns["user"].astype(object) + "," + columns["activity"].astype(object))
+    others = {"user": "dictionary", "activity": "dictionary", "time_ns": "int64"}
+    data = data.replace(b";", b"\n")
+    acceleration, table, rejected = columns(source, "xyz", others, data, names=_NAMES)
+    time_ns = np.asarray(table["time_ns"], np.float64)
+    who = np.asarray(table["user"].astype(object) + "," + table["activity"].astype(object))
     zero = time_ns == 0
     seen: dict[str, int] = {}
-    rejected = {"malformed record": skipped} if skipped else {}
     for start, end in runs(who):
         user, activity = who[start].split(",", 1)
         seen[who[start]] = seen.get(who[start], 0) + 1

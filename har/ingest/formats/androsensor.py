@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from har.ingest import content, text
 from har.ingest.decimals import numbers
 from har.ingest.formats import tables
 from har.ingest.formats.format import Format, Head, Hints
@@ -41,20 +40,11 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     axes = axes or _axes(head, _LINEAR) or _axes(head, _ACCELEROMETER)
     time = _time(head)
     assert time is not None
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        names=head.names,
-        include=[time, *axes],
-        types=dict.fromkeys([time, *axes], "float64"),
-        delimiter=head.header.delimiter,
-        decimal=head.header.decimal,
-        skip_rows=head.header.skip_rows,
-        where=source.name,
-    )
+    columns, rejected = tables.columns_of(source, head, dict.fromkeys([time, *axes], "float64"))
     yield from tables.stretches(
         source, hints, np.column_stack([columns[a] for a in axes]),
         time_s=numbers(columns[time]) / 1000, unit="m/s2", convention="android",
-        gravity=gravity, rejected={"malformed line": skipped} if skipped else {},
+        gravity=gravity, rejected=rejected,
         provenance={"recorder": "AndroSensor"},
     )  # fmt: skip
 

@@ -21,7 +21,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from har.ingest import content, text
 from har.ingest.decimals import numbers
 from har.ingest.formats import tables
 from har.ingest.formats.format import Format, Head, Hints, beside, small_table
@@ -66,16 +65,7 @@ def rank(head: Head) -> int:
 def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     axes = _axes(head)
     wanted = ["Time (s)", axes["x"], axes["y"], axes["z"]]
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        names=head.names,
-        include=wanted,
-        types=dict.fromkeys(wanted, "float64"),
-        delimiter=head.header.delimiter,
-        decimal=head.header.decimal,
-        skip_rows=head.header.skip_rows,
-        where=source.name,
-    )
+    columns, rejected = tables.columns_of(source, head, dict.fromkeys(wanted, "float64"))
     gravity: Gravity = "removed" if removed(head) else "present"
     device = {r.get("property", ""): r.get("value", "") for r in small_table(
         beside(source, "meta/device.csv")
@@ -86,7 +76,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     yield from tables.stretches(
         source, hints, np.column_stack([columns[c] for c in wanted[1:]]),
         time_s=numbers(columns["Time (s)"]), unit="m/s2", convention="android",
-        gravity=gravity, rejected={"malformed line": skipped} if skipped else {},
+        gravity=gravity, rejected=rejected,
         provenance=provenance, start_time=_started(source),
     )  # fmt: skip
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from har.ingest import content, text
 from har.ingest.formats import tables
 from har.ingest.formats.format import Format, Head, Hints
 from har.ingest.raw import Convention, Gravity, Raw, Source, Unit
@@ -35,15 +34,8 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     assert found is not None
     axes, unit, gravity = found
     time = head.columns[0]
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        names=head.names,
-        include=[time, *axes],
-        types=dict.fromkeys(axes, "float64"),
-        delimiter=head.header.delimiter,
-        decimal=head.header.decimal,
-        skip_rows=head.header.skip_rows,
-        where=source.name,
+    columns, rejected = tables.columns_of(
+        source, head, {time: "", **dict.fromkeys(axes, "float64")}
     )
     time_s, learnt, findings = tables.seconds(columns[time], time, hints, source.name)
     ios = "gftotal" in {c.lower() for c in head.columns}
@@ -51,7 +43,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     yield from tables.stretches(
         source, hints, np.column_stack([columns[a] for a in axes]), time_s=time_s,
         learnt=learnt, unit=unit, convention=convention, gravity=gravity,
-        rejected={"malformed line": skipped} if skipped else {}, findings=findings,
+        rejected=rejected, findings=findings,
         provenance={"recorder": "Physics Toolbox"},
     )  # fmt: skip
 

@@ -74,16 +74,8 @@ def in_parts(head: Head, hints: Hints) -> bool:
 def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     names = {c.lower(): c for c in head.columns}
     axes = [names[a] for a in "xyz"]
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        names=head.names,
-        include=[names["time"], names["seconds_elapsed"], *axes],
-        types={names["seconds_elapsed"]: "float64", **dict.fromkeys(axes, "float64")},
-        delimiter=head.header.delimiter,
-        decimal=head.header.decimal,
-        skip_rows=head.header.skip_rows,
-        where=source.name,
-    )
+    wanted = {names["time"]: "", **dict.fromkeys([names["seconds_elapsed"], *axes], "float64")}
+    columns, rejected = tables.columns_of(source, head, wanted)
     acceleration = np.column_stack([columns[a] for a in axes])
     time_s = numbers(columns[names["seconds_elapsed"]])
     kind = _kind(head)
@@ -105,8 +97,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     findings += found
     yield from tables.stretches(
         source, hints, acceleration, time_s=time_s, label=label, unit=unit, convention=convention,
-        gravity=gravity, rejected={"malformed line": skipped} if skipped else {},
-        findings=findings, provenance=provenance,
+        gravity=gravity, rejected=rejected, findings=findings, provenance=provenance,
         start_time=_started(columns[names["time"]], time_s),
     )  # fmt: skip
 
@@ -200,14 +191,8 @@ def is_wrist(head: Head) -> bool:
 
 def read_wrist(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     """`WristMotion.csv`: acceleration and gravity apart, in g and iOS's sign, or standardised."""
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        names=head.names,
-        include=["seconds_elapsed", *_WRIST],
-        types=dict.fromkeys(["seconds_elapsed", *_WRIST], "float64"),
-        skip_rows=head.header.skip_rows,
-        where=source.name,
-    )
+    wanted = dict.fromkeys(["seconds_elapsed", *_WRIST], "float64")
+    columns, rejected = tables.columns_of(source, head, wanted)
     values = np.column_stack([columns[c] for c in _WRIST])
     removed = hints.table.gravity == "removed"
     rows = small_table(beside(source, "Metadata.csv"))
@@ -218,7 +203,7 @@ def read_wrist(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         source, hints, values[:, :3] if removed else values[:, :3] + values[:, 3:],
         time_s=columns["seconds_elapsed"], unit="m/s2" if standard else "g",
         convention="android" if standard else "ios", gravity="removed" if removed else "present",
-        rejected={"malformed line": skipped} if skipped else {},
+        rejected=rejected,
         provenance={"recorder": "Sensor Logger", "sum": "acceleration + gravity"},
     ):  # fmt: skip
         if raw.placement == "unknown":

@@ -211,42 +211,42 @@ def stretches(
         )
 
 
-def _delimited(
-    source: Source, head: Head, columns: Columns, sensor: str | None, days: str | None
+def columns_of(
+    source: Source, head: Head, types: Mapping[str, str], data: bytes | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    names = head.names
-    wanted = [
-        c for c in dict.fromkeys((*columns.model_dump().values(), sensor, days)) if c in names
-    ]
-    types = {c: "dictionary" for c in (columns.label, columns.subject, sensor) if c}
-    types |= dict.fromkeys((columns.x, columns.y, columns.z), "float64")
-    if days is not None and columns.time is not None:
-        types |= {days: "string", columns.time: "string"}
-    data, repeated = _without_headers(content.read_bytes(source), head.header)
+    """Columns of a text by their types, an empty one found out, and the lines left out."""
     table, skipped = text.read_columns(
-        data,
-        names=names,
-        types={k: v for k, v in types.items() if k in names},
-        include=wanted,
+        content.read_bytes(source) if data is None else data,
+        names=head.names,
+        include=list(types),
+        types={name: kind for name, kind in types.items() if kind},
         delimiter=head.header.delimiter,
         decimal=head.header.decimal,
         skip_rows=head.header.skip_rows,
         where=source.name,
     )
-    rejected = {"malformed line": skipped, REPEATED_HEADER: repeated}
-    return table, {reason: n for reason, n in rejected.items() if n}
+    return table, {"malformed line": skipped} if skipped else {}
+
+
+def _delimited(
+    source: Source, head: Head, columns: Columns, sensor: str | None, days: str | None
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    types = {c: "dictionary" for c in (columns.label, columns.subject, sensor) if c}
+    types |= dict.fromkeys((columns.x, columns.y, columns.z), "float64")
+    if columns.time is not None:
+        types |= {columns.time: "string" if days else "", **({days: "string"} if days else {})}
+    known = {name: kind for name, kind in types.items() if name in head.names}
+    data, repeated = _without_headers(content.read_bytes(source), head.header)
+    table, rejected = columns_of(source, head, known, data)
+    return table, {**rejected, **({REPEATED_HEADER: repeated} if repeated else {})}
 
 
 def texts(source: Source, head: Head) -> tuple[dict[str, np.ndarray], int]:
     """All columns of a small table, as texts, and how many lines had another number of fields."""
     if head.data[:4] == b"PAR1":
         return {name: _texts(column) for name, column in _parquet(source).items()}, 0
-    h = head.header
-    table, skipped = text.read_columns(
-        content.read_bytes(source), names=head.names, types=dict.fromkeys(head.names, "string"),
-        delimiter=h.delimiter, decimal=h.decimal, skip_rows=h.skip_rows, where=source.name,
-    )  # fmt: skip
-    return {name: _texts(column) for name, column in table.items()}, skipped
+    table, rejected = columns_of(source, head, dict.fromkeys(head.names, "string"))
+    return {name: _texts(column) for name, column in table.items()}, sum(rejected.values())
 
 
 def _without_headers(data: bytes, header: Header) -> tuple[bytes, int]:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import content, text
+from har.ingest import content
 from har.ingest.formats import cwa, geneactiv, sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, NotAcceleration, decode
 from har.ingest.formats.headers import listed
@@ -193,27 +193,18 @@ def read_actigraph_csv(source: Source, head: Head, hints: Hints) -> Iterator[Raw
             f"{source.name} holds activity counts per epoch{length}, not acceleration. "
             "Export the raw data (.gt3x, or raw CSV) from ActiLife."
         )
-    header, names = head.header, head.names
+    names = head.names
     if not names:  # nothing but the lines above a table
         return
     named = (t for t in sensors.triples(names) if t.kind != sensors.OTHER)
     axes = [*next((t.names for t in named), names[-3:])]
     if len(axes) != 3:
         raise DataError(f"{source.name}: no three axes in it; its columns are {listed(names)}.")
-    columns, skipped = text.read_columns(
-        content.read_bytes(source),
-        names=names,
-        include=axes,
-        types=dict.fromkeys(axes, "float64"),
-        delimiter=header.delimiter,
-        decimal=header.decimal,
-        skip_rows=header.skip_rows,
-        where=source.name,
-    )
+    columns, rejected = tables.columns_of(source, head, dict.fromkeys(axes, "float64"))
     for raw in tables.stretches(
         source, hints, np.column_stack([columns[a] for a in axes]), time_s=None, unit="g",
         convention="android", gravity="present",
-        rejected={"malformed line": skipped} if skipped else {},
+        rejected=rejected,
         provenance={"recorder": "ActiGraph"},
     ):  # fmt: skip
         raw.rate_hz = float(rate[1])
