@@ -15,7 +15,7 @@ import numpy as np
 from har.errors import ConfigError, DataError
 from har.ingest import clock, content, fields, time_columns
 from har.ingest.dates import DAY_S
-from har.ingest.formats import headers, tables
+from har.ingest.formats import cells, headers
 from har.ingest.formats.format import HEAD_BYTES, Head, decode, look
 from har.ingest.raw import Raw, Source
 from har.own_recordings import LabelColumns, Labels
@@ -166,7 +166,7 @@ def _read(path: Path, said: Labels, _changed: int) -> Book:
     c = columns(head, said.columns)
     if "{" in said.path:  # the path says whose they are
         c = c.model_copy(update=said.columns.model_dump(include={"recording", "subject"}))
-    table, malformed = tables.texts(source, head)
+    table, malformed = cells.texts(source, head)
     given = {what: name for what, name in c.model_dump().items() if name is not None}
     lacking = [w for w in ("start", "label") if w not in given]
     unknown = [name for name in given.values() if name not in table]
@@ -176,20 +176,20 @@ def _read(path: Path, said: Labels, _changed: int) -> Book:
             f"dataset.labels: {path}: {what}; it has {', '.join(table) or 'no columns'}. Name its "
             "start, end and label in dataset.labels.columns."
         )
-    cells = {what: table[name] for what, name in given.items()}
-    kind, start_s, end_s = _times(cells, given, said, f"dataset.labels: {path}")
-    label = cells["label"]
+    told = {what: table[name] for what, name in given.items()}
+    kind, start_s, end_s = _times(told, given, said, f"dataset.labels: {path}")
+    label = told["label"]
     if kind == "day":
         end_s = np.where(end_s < start_s, end_s + DAY_S, end_s)
     by_recording = None
-    if "recording" in cells:
+    if "recording" in told:
         rows: dict[str, list[int]] = defaultdict(list)
-        for i, name in enumerate(cells["recording"]):
+        for i, name in enumerate(told["recording"]):
             rows[name.replace("\\", "/").removeprefix("./")].append(i)
         by_recording = {name: np.array(at) for name, at in rows.items()}
     with np.errstate(invalid="ignore"):
         valid = np.isfinite(start_s) & (end_s > start_s) & (label != "")
-    subject = cells.get("subject")
+    subject = told.get("subject")
     return Book(kind, start_s, end_s, label, subject, by_recording, valid, malformed)
 
 

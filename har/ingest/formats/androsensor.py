@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from har.ingest.decimals import numbers
-from har.ingest.formats import tables
+from har.ingest.formats import cells, tables
 from har.ingest.formats.format import Format, Head, Hints
 from har.ingest.raw import Gravity, Raw, Source
 
@@ -40,7 +40,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     axes = axes or _axes(head, _LINEAR) or _axes(head, _ACCELEROMETER)
     time = _time(head)
     assert time is not None
-    columns, rejected = tables.columns_of(source, head, dict.fromkeys([time, *axes], "float64"))
+    columns, rejected = cells.columns_of(source, head, dict.fromkeys([time, *axes], "float64"))
     yield from tables.stretches(
         source, hints, np.column_stack([columns[a] for a in axes]),
         time_s=numbers(columns[time]) / 1000, unit="m/s2", convention="android",

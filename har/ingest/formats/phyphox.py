@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from har.ingest.decimals import numbers
-from har.ingest.formats import tables
+from har.ingest.formats import cells, tables
 from har.ingest.formats.format import Format, Head, Hints, beside, small_table
 from har.ingest.raw import Gravity, Raw, Source
 
@@ -65,7 +65,7 @@ def rank(head: Head) -> int:
 def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     axes = _axes(head)
     wanted = ["Time (s)", axes["x"], axes["y"], axes["z"]]
-    columns, rejected = tables.columns_of(source, head, dict.fromkeys(wanted, "float64"))
+    columns, rejected = cells.columns_of(source, head, dict.fromkeys(wanted, "float64"))
     gravity: Gravity = "removed" if removed(head) else "present"
     device = {r.get("property", ""): r.get("value", "") for r in small_table(
         beside(source, "meta/device.csv")

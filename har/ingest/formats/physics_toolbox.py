@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from har.ingest.formats import tables
+from har.ingest.formats import cells, tables
 from har.ingest.formats.format import Format, Head, Hints
 from har.ingest.raw import Convention, Gravity, Raw, Source, Unit
 
@@ -34,9 +34,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     assert found is not None
     axes, unit, gravity = found
     time = head.columns[0]
-    columns, rejected = tables.columns_of(
-        source, head, {time: "", **dict.fromkeys(axes, "float64")}
-    )
+    columns, rejected = cells.columns_of(source, head, {time: "", **dict.fromkeys(axes, "float64")})
     time_s, learnt, findings = tables.seconds(columns[time], time, hints, source.name)
     ios = "gftotal" in {c.lower() for c in head.columns}
     convention: Convention | None = "ios" if ios else "android"

@@ -24,7 +24,7 @@ import numpy as np
 from har.errors import DataError
 from har.ingest import clock, content, text
 from har.ingest.decimals import numbers
-from har.ingest.formats import sensors, tables
+from har.ingest.formats import cells, sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, beside, small_table
 from har.ingest.raw import Convention, Finding, Gravity, Raw, Source, Unit
 
@@ -75,7 +75,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     names = {c.lower(): c for c in head.columns}
     axes = [names[a] for a in "xyz"]
     wanted = {names["time"]: "", **dict.fromkeys([names["seconds_elapsed"], *axes], "float64")}
-    columns, rejected = tables.columns_of(source, head, wanted)
+    columns, rejected = cells.columns_of(source, head, wanted)
     acceleration = np.column_stack([columns[a] for a in axes])
     time_s = numbers(columns[names["seconds_elapsed"]])
     kind = _kind(head)
@@ -192,7 +192,7 @@ def is_wrist(head: Head) -> bool:
 def read_wrist(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     """`WristMotion.csv`: acceleration and gravity apart, in g and iOS's sign, or standardised."""
     wanted = dict.fromkeys(["seconds_elapsed", *_WRIST], "float64")
-    columns, rejected = tables.columns_of(source, head, wanted)
+    columns, rejected = cells.columns_of(source, head, wanted)
     values = np.column_stack([columns[c] for c in _WRIST])
     removed = hints.table.gravity == "removed"
     rows = small_table(beside(source, "Metadata.csv"))

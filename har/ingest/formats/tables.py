@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import itertools
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from har.errors import DataError, did_you_mean
-from har.ingest import clock, content, text
+from har.ingest import clock
 from har.ingest.decimals import numbers
-from har.ingest.formats import guess, long_form, sensors
+from har.ingest.formats import cells, guess, long_form, sensors
 from har.ingest.formats.format import Format, Head, Hints
 from har.ingest.formats.headers import LOOKED_AT, Header, listed
 from har.ingest.raw import (
@@ -54,7 +51,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     """One recording for each stretch of one subject."""
     whole = None
     if head.data[:4] == b"PAR1":
-        whole = _parquet(source)
+        whole = cells.parquet(source)
         first = (map(str, column[:LOOKED_AT]) for column in whole.values())
         rows = tuple(zip(*first, strict=True))
         head = replace(head, header=Header(tuple(whole), n_fields=len(whole), rows=rows))
@@ -67,7 +64,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
             findings.append(Finding("sensor", "info", "fixed", why, source.name))
     sensor = guess.sensor_column(head, columns)
     days = guess.date_column(head, columns.time)
-    table, rejected = (whole, {}) if whole else _delimited(source, head, columns, sensor, days)
+    table, rejected = (whole, {}) if whole else cells.delimited(source, head, columns, sensor, days)
     axes = [columns.x, columns.y, columns.z]
     for wanted in (*axes, columns.time, columns.label, columns.subject):
         if wanted is not None and wanted not in table:
@@ -76,7 +73,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
                 f"It has: {listed(head.names)}."
             )
     if days is not None and columns.time is not None:
-        table[columns.time] = _texts(table[days]) + " " + _texts(table[columns.time])
+        table[columns.time] = cells.strings(table[days]) + " " + cells.strings(table[columns.time])
     if sensor is not None:
         table, found = _one_sensor(source, table, sensor, axes, linear=linear)
         findings += found
@@ -96,8 +93,8 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     if n := rejected.get(REPEATED_HEADER):
         message = f"The header line comes again {n} times."
         findings.append(Finding("header", "info", "rejected", message, source.name, n))
-    label = _texts(table[columns.label]) if columns.label else None
-    subject = _texts(table[columns.subject]) if columns.subject else None
+    label = cells.strings(table[columns.label]) if columns.label else None
+    subject = cells.strings(table[columns.subject]) if columns.subject else None
     yield from stretches(
         source, hints, acceleration, time_s=time_s, learnt=learnt, label=label, subject=subject,
         unit=guess.unit(columns, head), rejected=rejected, findings=findings,
@@ -124,7 +121,7 @@ def _one_sensor(
     """The accelerometer's rows of a table in long form, and how many were left out."""
     acceleration = np.column_stack([numbers(table[a]) for a in axes])
     try:
-        rows = long_form.select(_texts(table[sensor]), sensor, acceleration, linear=linear)
+        rows = long_form.select(cells.strings(table[sensor]), sensor, acceleration, linear=linear)
     except DataError as e:
         raise DataError(f"{source.name}: {e}") from e
     if rows is None or rows.keep.all():
@@ -209,80 +206,6 @@ def stretches(
             provenance=dict(provenance),
             autocalibrate=table.autocalibrate,
         )
-
-
-def columns_of(
-    source: Source, head: Head, types: Mapping[str, str], data: bytes | None = None
-) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """Columns of a text by their types, an empty one found out, and the lines left out."""
-    table, skipped = text.read_columns(
-        content.read_bytes(source) if data is None else data,
-        names=head.names,
-        include=list(types),
-        types={name: kind for name, kind in types.items() if kind},
-        delimiter=head.header.delimiter,
-        decimal=head.header.decimal,
-        skip_rows=head.header.skip_rows,
-        where=source.name,
-    )
-    return table, {"malformed line": skipped} if skipped else {}
-
-
-def _delimited(
-    source: Source, head: Head, columns: Columns, sensor: str | None, days: str | None
-) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    types = {c: "dictionary" for c in (columns.label, columns.subject, sensor) if c}
-    types |= dict.fromkeys((columns.x, columns.y, columns.z), "float64")
-    if columns.time is not None:
-        types |= {columns.time: "string" if days else "", **({days: "string"} if days else {})}
-    known = {name: kind for name, kind in types.items() if name in head.names}
-    data, repeated = _without_headers(content.read_bytes(source), head.header)
-    table, rejected = columns_of(source, head, known, data)
-    return table, {**rejected, **({REPEATED_HEADER: repeated} if repeated else {})}
-
-
-def texts(source: Source, head: Head) -> tuple[dict[str, np.ndarray], int]:
-    """All columns of a small table, as texts, and how many lines had another number of fields."""
-    if head.data[:4] == b"PAR1":
-        return {name: _texts(column) for name, column in _parquet(source).items()}, 0
-    table, rejected = columns_of(source, head, dict.fromkeys(head.names, "string"))
-    return {name: _texts(column) for name, column in table.items()}, sum(rejected.values())
-
-
-def _without_headers(data: bytes, header: Header) -> tuple[bytes, int]:
-    """Text whose header line comes only once, and how often it came again."""
-    line = header.line.encode()
-    ends = itertools.islice(re.finditer(rb"\r\n|\n|\r", data), header.skip_rows)
-    start = max((end.end() for end in ends), default=0)
-    if not line or data.find(line, start) < 0:
-        return data, 0
-    again = rb"(?m)^[ \t]*" + re.escape(line) + rb"[ \t]*\r?(?:\n|\Z)"
-    body, n = re.subn(again, b"", data[start:])
-    return data[:start] + body, n
-
-
-def _parquet(source: Source) -> dict[str, np.ndarray]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(io.BytesIO(content.read_bytes(source)), use_threads=False)
-    except (pa.ArrowInvalid, OSError) as e:
-        raise DataError(f"{source.name}: not a whole Parquet file ({e}).") from e
-    return {n: table[n].to_numpy(zero_copy_only=False) for n in table.column_names}
-
-
-def _texts(column: np.ndarray) -> np.ndarray:
-    """Strings, stripped; a missing value is the empty string."""
-    import pandas as pd
-
-    codes, values = pd.factorize(pd.Series(column))
-    if np.issubdtype(np.asarray(values).dtype, np.floating):  # 1.0 and so on: a nullable integer
-        texts = [f"{v:g}" for v in values]
-    else:
-        texts = [str(v).strip() for v in values]
-    out = np.array([*texts, ""], dtype=object)
-    return out[codes]
 
 
 def seconds(

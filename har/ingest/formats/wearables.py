@@ -19,7 +19,7 @@ import numpy as np
 
 from har.errors import DataError
 from har.ingest import content
-from har.ingest.formats import cwa, geneactiv, sensors, tables
+from har.ingest.formats import cells, cwa, geneactiv, sensors, tables
 from har.ingest.formats.format import Format, Head, Hints, NotAcceleration, decode
 from har.ingest.formats.headers import listed
 from har.ingest.raw import Finding, Raw, Source, runs
@@ -200,7 +200,7 @@ def read_actigraph_csv(source: Source, head: Head, hints: Hints) -> Iterator[Raw
     axes = [*next((t.names for t in named), names[-3:])]
     if len(axes) != 3:
         raise DataError(f"{source.name}: no three axes in it; its columns are {listed(names)}.")
-    columns, rejected = tables.columns_of(source, head, dict.fromkeys(axes, "float64"))
+    columns, rejected = cells.columns_of(source, head, dict.fromkeys(axes, "float64"))
     for raw in tables.stretches(
         source, hints, np.column_stack([columns[a] for a in axes]), time_s=None, unit="g",
         convention="android", gravity="present",
