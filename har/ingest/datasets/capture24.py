@@ -83,5 +83,4 @@ DATASET = Dataset(
     sources=sources,
     read=read,
     note=f"Classes of {SCHEME}; 6.9 GB, 2,500 labelled hours.",
-    proven_on="files written by the tests in the published layout",
 )

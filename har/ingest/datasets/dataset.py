@@ -17,6 +17,9 @@ from har.ingest import content, repair, text
 from har.ingest.raw import Raw, Source
 from har.recording import Recording
 
+UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases"
+"""Where the archive of the University of California, Irvine has its files."""
+
 
 @dataclass(frozen=True)
 class PublishedFile:
@@ -79,7 +82,7 @@ class Dataset:
     read: Callable[[Source], Iterable[Raw]]
     convention: str = "android"
     note: str = ""
-    proven_on: str = "published files"
+    proven_on: str = "files written by the tests in the published layout"
     builtin: bool = False
     missing: Callable[[list[Source]], list[str]] = lambda _sources: []
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from har.errors import DataError
 from har.ingest import content
-from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, need
+from har.ingest.datasets.dataset import UCI, Dataset, PublishedFile, columns, need
 from har.ingest.raw import Finding, Raw, Source
 
 FILE = "data.zip"
@@ -99,13 +99,8 @@ DATASET = Dataset(
     subjects=8,
     rate_hz=25.0,
     placements=tuple(FIRST),
-    files=(
-        PublishedFile(
-            FILE, "https://archive.ics.uci.edu/ml/machine-learning-databases/00256/data.zip"
-        ),
-    ),
+    files=(PublishedFile(FILE, f"{UCI}/00256/data.zip"),),
     sources=sources,
     read=read,
     note="wrist is the right one.",
-    proven_on="files written by the tests in the published layout",
 )

@@ -67,7 +67,6 @@ DATASET = Dataset(
     sources=_sources("harth", "harth.zip"),
     read=read,
     note="back is the lower back. Free living: classes are as uneven as life.",
-    proven_on="files written by the tests in the published layout",
 )
 
 HAR70PLUS = Dataset(
@@ -84,5 +83,4 @@ HAR70PLUS = Dataset(
     sources=_sources("har70plus", "har70.zip"),
     read=read,
     note="back is the lower back. Some of them walk with aids.",
-    proven_on="files written by the tests in the published layout",
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from har.ingest import content
-from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, need
+from har.ingest.datasets.dataset import UCI, Dataset, PublishedFile, columns, need
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "Activity recognition exp.zip"
@@ -76,15 +76,8 @@ DATASET = Dataset(
     subjects=9,
     rate_hz=100.0,
     placements=("waist", "wrist"),
-    files=(
-        PublishedFile(
-            FILE,
-            "https://archive.ics.uci.edu/ml/machine-learning-databases/00344/Activity%20recognition"
-            "%20exp.zip",
-        ),
-    ),
+    files=(PublishedFile(FILE, f"{UCI}/00344/Activity%20recognition%20exp.zip"),),
     sources=sources,
     read=read,
     note="50 to 200 Hz by device. Several devices of one person ran at once: split by subject.",
-    proven_on="files written by the tests in the published layout",
 )

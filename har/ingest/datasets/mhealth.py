@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
+from har.ingest.datasets.dataset import UCI, Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "MHEALTHDATASET.zip"
@@ -60,14 +60,8 @@ DATASET = Dataset(
     subjects=10,
     rate_hz=50.0,
     placements=("wrist", "chest", "ankle"),
-    files=(
-        PublishedFile(
-            FILE,
-            "https://archive.ics.uci.edu/ml/machine-learning-databases/00319/MHEALTHDATASET.zip",
-        ),
-    ),
+    files=(PublishedFile(FILE, f"{UCI}/00319/MHEALTHDATASET.zip"),),
     sources=sources,
     read=read,
     note="wrist is the right lower arm, ankle the left.",
-    proven_on="files written by the tests in the published layout",
 )

@@ -64,4 +64,5 @@ DATASET = Dataset(
     read=read,
     convention="ios",
     note="dws ups wlk jog sit std: downstairs, upstairs, walking, jogging, sitting, standing.",
+    proven_on="published files",
 )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
+from har.ingest.datasets.dataset import UCI, Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "PAMAP2_Dataset.zip"
@@ -63,14 +63,8 @@ DATASET = Dataset(
     subjects=9,
     rate_hz=100.0,
     placements=("wrist", "chest", "ankle"),
-    files=(
-        PublishedFile(
-            FILE,
-            "https://archive.ics.uci.edu/ml/machine-learning-databases/00231/PAMAP2_Dataset.zip",
-        ),
-    ),
+    files=(PublishedFile(FILE, f"{UCI}/00231/PAMAP2_Dataset.zip"),),
     sources=sources,
     read=read,
     note="wrist is the dominant arm's; activity 0 (between activities) carries no label.",
-    proven_on="files written by the tests in the published layout",
 )

@@ -93,5 +93,4 @@ DATASET = Dataset(
     sources=sources,
     read=read,
     note="wrist is the forearm's. The same minutes at every placement: split by subject.",
-    proven_on="files written by the tests in the published layout",
 )

@@ -121,5 +121,4 @@ DATASET = Recorded(
     sources=sources,
     read=read,
     note="People, rates and placements are those of what was recorded.",
-    proven_on="files written by the tests in the published layout",
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from har.errors import DataError
 from har.ingest import content
-from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
+from har.ingest.datasets.dataset import UCI, Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Raw, Source
 
 FILE = "HAPT Data Set.zip"
@@ -83,14 +83,10 @@ DATASET = Dataset(
     subjects=30,
     rate_hz=50.0,
     placements=("waist",),
-    files=(
-        PublishedFile(
-            FILE,
-            "https://archive.ics.uci.edu/ml/machine-learning-databases/00341/HAPT%20Data%20Set.zip",
-        ),
-    ),
+    files=(PublishedFile(FILE, f"{UCI}/00341/HAPT%20Data%20Set.zip"),),
     sources=sources,
     read=read,
     note="61 recordings, 6 activities and 6 postural transitions. UCI HAR's test subjects are "
     "2 4 9 10 12 13 18 20 24.",
+    proven_on="published files",
 )

@@ -14,7 +14,7 @@ import numpy as np
 
 from har.errors import DataError
 from har.ingest import content
-from har.ingest.datasets.dataset import Dataset, PublishedFile, need
+from har.ingest.datasets.dataset import UCI, Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source
 
 FILE = "UCI HAR Dataset.zip"
@@ -85,14 +85,8 @@ DATASET = Dataset(
     subjects=30,
     rate_hz=50.0,
     placements=("waist",),
-    files=(
-        PublishedFile(
-            FILE,
-            "https://archive.ics.uci.edu/ml/machine-learning-databases/00240/UCI%20HAR%20Dataset.zip",
-        ),
-    ),
+    files=(PublishedFile(FILE, f"{UCI}/00240/UCI%20HAR%20Dataset.zip"),),
     sources=sources,
     read=read,
     note="Filtered and cut by its authors; uci-hapt has the recordings behind it.",
-    proven_on="files written by the tests in the published layout",
 )

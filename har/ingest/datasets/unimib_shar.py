@@ -67,5 +67,4 @@ DATASET = Dataset(
     sources=sources,
     read=read,
     note="Pre-cut windows of 3 s around a peak: windows longer than that cannot be cut.",
-    proven_on="files written by the tests in the published layout",
 )

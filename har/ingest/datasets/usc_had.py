@@ -59,5 +59,4 @@ DATASET = Dataset(
     files=(PublishedFile(FILE, "https://sipi.usc.edu/had/USC-HAD.zip"),),
     sources=sources,
     read=read,
-    proven_on="files written by the tests in the published layout",
 )

@@ -81,4 +81,5 @@ DATASET = Dataset(
     note="7 exercises, both arms, 140 recordings; the acceleration in the test data of the Python "
     "package seglearn 1.2.5, copied into this one.",
     builtin=True,
+    proven_on="published files",
 )

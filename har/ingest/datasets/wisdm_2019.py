@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from har.ingest import content
-from har.ingest.datasets.dataset import Dataset, PublishedFile, columns, members, need
+from har.ingest.datasets.dataset import UCI, Dataset, PublishedFile, columns, members, need
 from har.ingest.raw import Finding, Raw, Source, runs
 
 FILE = "wisdm-dataset.zip"
@@ -83,14 +83,10 @@ DATASET = Dataset(
     subjects=51,
     rate_hz=20.0,
     placements=("pocket", "wrist"),
-    files=(
-        PublishedFile(
-            FILE,
-            "https://archive.ics.uci.edu/ml/machine-learning-databases/00507/wisdm-dataset.zip",
-        ),
-    ),
+    files=(PublishedFile(FILE, f"{UCI}/00507/wisdm-dataset.zip"),),
     sources=sources,
     read=read,
     note="Published as 20 Hz; by the timestamps 20, 25 or 50 Hz, some phones at two rates.",
     missing=missing,
+    proven_on="published files",
 )

@@ -77,5 +77,4 @@ DATASET = Dataset(
     sources=sources,
     read=read,
     note="Line defects and clocks that start again are counted and mended.",
-    proven_on="files written by the tests in the published layout",
 )
