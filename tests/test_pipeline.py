@@ -202,7 +202,8 @@ def test_a_job_that_fails_is_named_and_the_others_are_compared(finished, tmp_pat
     shutil.copytree(finished[0] / "data/cache", tmp_path / "data/cache")
     overrides = (
         *SMALL[1:],
-        "models=[{cnn: {filters: 8, blocks: 2}}, {name: gru, label: broken, params: {dropout: 2.0}}]",
+        "models=[{cnn: {filters: 8, blocks: 2}}, "
+        "{name: gru, label: broken, params: {dropout: 2.0}}]",
     )
     done = session.run(tmp_path, "watch", overrides=overrides, jobs=1, without=("export",))
     with pytest.raises(TrainingError, match=r"3 of 6 jobs failed(.|\n)*broken fold 0 seed 0"):
