@@ -81,7 +81,7 @@ def test_each_fold_has_the_schedule_of_its_own_number_of_steps(warmup):
         optimizer = workshop.get(
             registry.get("tiny"), windows, train, params={}, training=training, seed=0
         ).trainer.optimizer
-        total = steps_per_epoch(train, training) * 5
+        total = steps_per_epoch(n, training) * 5
         rising = int(warmup * total)
         wanted = keras.optimizers.schedules.CosineDecay(
             0.001 if rising else 0.01, total - rising, alpha=0.01,
