@@ -72,9 +72,14 @@ class WindowsConfig(Section):
     length_s: float = Field(2.56, gt=0, le=3600)
     overlap: float = Field(0.5, ge=0, lt=1, description="of the window's length")
     within: Literal["recording", "annotation"] = "recording"
-    label: Literal["majority"] = "majority"
+    label: Literal["majority", "last"] = Field(
+        "majority", description="the activity of most of a window's samples, or of its last one"
+    )
     min_purity: float = Field(
-        0.8, gt=0, le=1, description="smallest share of samples that carry the window's label"
+        0.8, ge=0, le=1, description="smallest share of samples that carry the window's label"
+    )
+    null_label: Literal["drop", "keep"] = Field(
+        "drop", description="keep: unlabelled time is an activity of its own, called null"
     )
 
 
@@ -178,10 +183,12 @@ class Training(Section):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of a label that is dealt out over all activities"
     )
-    class_weights: Literal["balanced", "sqrt", "none", "focal"] = Field(
+    class_weights: Literal["balanced", "sqrt", "none", "focal", "logits"] = Field(
         "balanced",
         description="balanced: every activity weighs the same, however rare; sqrt: the square "
-        "roots of those weights; focal: none, but windows that are surely right weigh little",
+        "roots of those weights; focal: none, but windows that are surely right weigh little; "
+        "logits: none, but the loss knows how common each activity is, so that the network need "
+        "not",
     )
     augment: Augment = Field(Augment(), description="of training windows; all of it off by default")
     calibration: Literal["temperature", "none"] = Field(

@@ -104,7 +104,6 @@ class Table(Section):
     subject: str | None = Field(None, description="who, when all files are of one person")
     activity: str | None = Field(None, description="what, when all files are of one activity")
     labels: Labels | None = Field(None, description="in place of labels beside the samples")
-    null_label: Literal["drop", "keep"] = "drop"
 
     @field_validator("counts_per_g", "six_positions")
     @classmethod

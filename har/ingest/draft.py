@@ -16,7 +16,7 @@ FILL_IN = "FILL_IN"
 
 SAID = (
     "name", "pattern", "sidecar", "time_unit", "rate_hz", "counts_per_g", "zero", "six_positions",
-    "autocalibrate",    "subject", "activity", "null_label",
+    "autocalibrate", "subject", "activity",
 )  # fmt: skip
 """What a pipeline file that was examined may say, and goes on in the draft as it is."""
 

@@ -20,7 +20,7 @@ SAME_ZERO_S = 0.5
 """A time column that begins this close to 0 counts from the recording's start."""
 
 
-def join(raw: Raw, file: Labelled, said: Labels, shown: str, *, null: str = "") -> None:
+def join(raw: Raw, file: Labelled, said: Labels, shown: str) -> None:
     """Label the rows of one stretch, in place of any labels that it has.
 
     Where intervals of different labels overlap, no label is given.
@@ -34,8 +34,6 @@ def join(raw: Raw, file: Labelled, said: Labels, shown: str, *, null: str = "") 
     said : Labels
     shown : str
         The recording's path.
-    null : str
-        The label of what is in no interval; empty for none.
     """
 
     def say(code: str, severity: Any, action: Any, message: str, count: int = 0) -> None:
@@ -77,8 +75,7 @@ def join(raw: Raw, file: Labelled, said: Labels, shown: str, *, null: str = "") 
         np.maximum(start_s[inside], first), np.minimum(end_s[inside], end), book.label[rows]
     )
     code = _codes(time_s, flat)
-    names = [label for *_, label in flat] + [null]
-    raw.notes = [(names[code[a]], a, b) for a, b in runs(code) if names[code[a]]]
+    raw.notes = [(flat[code[a]][2], a, b) for a, b in runs(code) if code[a] >= 0]
     raw.provenance["labels"] = {"file": file.shown, "intervals": (rows + 1).tolist()}
     labelled_s, n = sum(b - a for a, b, _ in flat), int((code >= 0).sum())
     message = f"{len(rows)} intervals label {labelled_s:.1f} s of {end - first:.1f} s."

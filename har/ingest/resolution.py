@@ -88,8 +88,7 @@ class Resolved:
             if raw.gravity is None and gravity is not None:
                 raw.gravity = gravity
             if said := self.table.labels:
-                null = "null" if self.table.null_label == "keep" else ""
-                intervals.join(raw, source.extra["labels"], said, source.extra["shown"], null=null)
+                intervals.join(raw, source.extra["labels"], said, source.extra["shown"])
             yield raw
 
 

@@ -114,7 +114,6 @@ def prepare(
     signal: Signal,
     windows: WindowsConfig,
     activities: Activities = "all",
-    keep_null: bool = False,
 ) -> Windows:
     """Resample recordings and cut them into windows.
 
@@ -122,8 +121,6 @@ def prepare(
     ----------
     signal, windows, activities
         The slices of the pipeline file.
-    keep_null : bool
-        Make a class `null` of what no annotation covers.
 
     Returns
     -------
@@ -138,9 +135,9 @@ def prepare(
     published = {note.label for r in recordings for note in r.annotations}
     classes, of_label = class_of(activities, published)
     rest = UNLABELLED
-    if keep_null:
+    if windows.null_label == "keep":
         if NULL in classes:
-            raise ConfigError(f"null_label: keep needs the name {NULL!r}, which a label has.")
+            raise ConfigError(f"windows.null_label: keep needs the name {NULL!r}, which a label has.")
         classes, rest = (*classes, NULL), len(classes)
     taps = taps_of(signal.filter, signal.rate_hz)
     lead, length = len(taps) // 2, round(windows.length_s * signal.rate_hz)
@@ -152,6 +149,7 @@ def prepare(
         lead=lead,
         within=windows.within,
         min_purity=windows.min_purity,
+        last=windows.label == "last",
     )
     pieces: list[_Piece] = []
     aligned: dict[str, int] = {}

@@ -5,20 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from har.config import Pipeline
-from har.own_recordings import Table
 from har.stages import Context, Stage
 from har.store import Writing
 
 
 def _config(pipeline: Pipeline) -> dict[str, Any]:
-    return {
-        **pipeline.model_dump(include={"activities", "signal", "windows"}),
-        "keep_null": _keeps_null(pipeline),
-    }
-
-
-def _keeps_null(pipeline: Pipeline) -> bool:
-    return isinstance(pipeline.dataset, Table) and pipeline.dataset.null_label == "keep"
+    return pipeline.model_dump(include={"activities", "signal", "windows"})
 
 
 def _run(context: Context, writing: Writing) -> None:
@@ -32,7 +24,6 @@ def _run(context: Context, writing: Writing) -> None:
         signal=p.signal,
         windows=p.windows,
         activities=p.activities,
-        keep_null=_keeps_null(p),
     )
     window_files.write(writing.path, windows)
     writing.note(windows=len(windows), subjects=len(set(windows.subjects)))

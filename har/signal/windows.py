@@ -131,6 +131,7 @@ def cut(
     lead: int,
     within: str,
     min_purity: float,
+    last: bool = False,
 ) -> Cut:
     """Cut one stretch of samples into labelled windows.
 
@@ -142,6 +143,8 @@ def cut(
         Raw samples that the filter needs on each side of a window.
     within : {'recording', 'annotation'}
         Slide over everything that has context, or inside each labelled interval from its start.
+    last : bool
+        A window's label is that of its last sample, in place of most of its samples.
 
     Returns
     -------
@@ -169,13 +172,18 @@ def cut(
     one_hot = labels[:, None] == np.arange(n_classes)
     totals = np.concatenate([np.zeros((1, n_classes), np.int64), one_hot.cumsum(axis=0)])
     counts = totals[starts + length] - totals[starts]
-    label = counts.argmax(axis=1) if len(starts) else np.empty(0, np.int64)
-    most = counts.max(axis=1, initial=0)
-    other_totals = np.concatenate([[0], (labels == OTHER).cumsum()])
-    others = other_totals[starts + length] - other_totals[starts]
-    unlabelled = length - counts.sum(axis=1) - others
-    is_other = (others > most) & (others >= unlabelled)
-    is_unlabelled = (unlabelled > most) & ~is_other
+    if last:
+        label = labels[starts + length - 1]
+        most = np.where(label < 0, 0, counts[np.arange(len(starts)), label])
+        is_other, is_unlabelled = label == OTHER, label == UNLABELLED
+    else:
+        label = counts.argmax(axis=1) if len(starts) else np.empty(0, np.int64)
+        most = counts.max(axis=1, initial=0)
+        other_totals = np.concatenate([[0], (labels == OTHER).cumsum()])
+        others = other_totals[starts + length] - other_totals[starts]
+        unlabelled = length - counts.sum(axis=1) - others
+        is_other = (others > most) & (others >= unlabelled)
+        is_unlabelled = (unlabelled > most) & ~is_other
     impure = ~is_other & ~is_unlabelled & (most < min_purity * length - 1e-9)
     rejected["activity left out"] = int(is_other.sum())
     rejected["unlabelled"] = int(is_unlabelled.sum())

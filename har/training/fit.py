@@ -48,7 +48,7 @@ def class_weights(labels: np.ndarray, n_classes: int, kind: str) -> np.ndarray:
     `balanced` is n / (k · count), as scikit-learn defines it; `sqrt` goes by its square roots. A
     class without a window gets 0.
     """
-    if kind in ("none", "focal"):
+    if kind in ("none", "focal", "logits"):
         return np.ones(n_classes, np.float32)
     counts = np.bincount(labels, minlength=n_classes)
     weights = len(labels) / ((counts > 0).sum() * np.maximum(counts, 1))

@@ -109,13 +109,20 @@ class Workshop:
         n = len(train)
         steps = steps_per_epoch(n, training) * most_epochs(n, training)
         self._kept.plan(steps, warmup=int(training.warmup * steps))
+        if training.class_weights == "logits":
+            counts = np.bincount(windows.labels[train], minlength=len(windows.activities))
+            self._kept.trainer.get_layer("shares").shares.assign(counts / n)
         return self._kept
 
 
 def _compiled(model: Any, windows: Windows, training: Training, seed: int) -> Compiled:
     import keras
 
-    trainer = _on_starts(model, windows, training.augment, seed)
+    scorer = _on_starts(model, windows, training.augment, seed)
+    y = scorer.output
+    if training.class_weights == "logits":
+        y = _share_layer()(y)
+    trainer = keras.Model(scorer.input, y)
     optimizer = _optimizer(training)
     on_jax = keras.backend.backend() == "jax"
     trainer.compile(
@@ -130,7 +137,7 @@ def _compiled(model: Any, windows: Windows, training: Training, seed: int) -> Co
     )
     optimizer.build(trainer.trainable_variables)
     at_first = [np.array(v) for v in optimizer.variables]
-    return Compiled(model, trainer, keras.Model(trainer.input, trainer.output), at_first)
+    return Compiled(model, trainer, scorer, at_first)
 
 
 def steps_per_epoch(n_train: int, training: Training) -> int:
@@ -193,6 +200,25 @@ def _on_starts(model: Any, windows: Windows, augment: Augment, seed: int) -> Any
     if any(augment.model_dump().values()):
         x = Augmentation(**augment.model_dump(), seed=seed, name="augment")(x)
     return keras.Model(starts, model(x))
+
+
+def _share_layer() -> Any:
+    """Probabilities times the activities' shares of the training windows.
+
+    Their cross entropy, which divides by their sum, is that of logits to which the shares' logs
+    were added: Menon and others 2021, "Long-tail learning via logit adjustment", arXiv:2007.07314,
+    equation 10, τ = 1.
+    """
+    import keras
+
+    class Shares(keras.layers.Layer):
+        def build(self, shape: tuple[int, ...]) -> None:
+            self.shares = self.add_weight(shape=(shape[-1],), trainable=False, name="shares")
+
+        def call(self, x: Any) -> Any:
+            return x * self.shares
+
+    return Shares(name="shares")
 
 
 def _loss(training: Training) -> Any:

@@ -182,8 +182,6 @@ def stretches(
             for a, b in runs(part):
                 if part[a]:
                     notes.append((str(part[a]), a, b))
-                elif table.null_label == "keep":
-                    notes.append(("null", a, b))
         elif fields.get("activity"):
             notes = [(fields["activity"], 0, end - start)]
         yield Raw(
