@@ -20,6 +20,9 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_len
 
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
+STEPS = 2000
+"""Of a training whose pipeline file says no budget."""
+
 Variant = Literal["none", "dynamic", "float16", "int8"]
 
 
@@ -161,14 +164,14 @@ class Augment(Section):
 
 
 class Training(Section):
-    epochs: int = Field(15, ge=1, le=1_000_000, description="at most")
     steps: int | None = Field(
         None,
         ge=1,
         le=1_000_000_000,
-        description="of the optimiser at most, in place of epochs: small sets train as long as "
-        "large ones. Rounded up to whole epochs",
+        description="of the optimiser at most, rounded up to whole epochs: small sets train as long "
+        f"as large ones. {STEPS:,} if neither steps nor epochs are given",
     )
+    epochs: int | None = Field(None, ge=1, le=1_000_000, description="at most, in place of steps")
     batch_size: int = Field(64, ge=1, le=1_000_000, description="windows of a step")
     learning_rate: float = Field(2e-3, gt=0, description="of Adam, its highest")
     schedule: Literal["cosine", "constant"] = Field(
@@ -190,7 +193,9 @@ class Training(Section):
         "logits: none, but the loss knows how common each activity is, so that the network need "
         "not",
     )
-    augment: Augment = Field(Augment(), description="of training windows; all of it off by default")
+    augment: Augment = Field(
+        Augment(rotate_deg=15, scale=0.1, warp=0.1), description="of training windows; {}: none"
+    )
     calibration: Literal["temperature", "none"] = Field(
         "temperature", description="of the probabilities, on validation people"
     )
@@ -198,7 +203,8 @@ class Training(Section):
         5,
         ge=1,
         le=1_000_000_000,
-        description="epochs without a better validation score; steps, if the budget is in steps",
+        description="epochs, or steps if the budget is in steps, without a better validation score; "
+        "if it is left out, three tenths of the budget (at least 5 epochs)",
     )
     refit: bool = Field(
         False,
@@ -211,6 +217,23 @@ class Training(Section):
     backend: Literal["auto", "tensorflow", "jax"] = Field(
         "auto", description="what trains; auto: for each model the faster one of those installed"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_budget(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        steps, epochs = value.get("steps"), value.get("epochs")
+        if steps is not None and epochs is not None:
+            raise ValueError(
+                f"epochs takes the place of steps: give one of them and null for the other, got "
+                f"epochs: {epochs} and steps: {steps}"
+            )
+        said = {**value, "steps": STEPS} if steps is epochs is None else dict(value)
+        budget = epochs or said["steps"]
+        if isinstance(budget, int):
+            said.setdefault("patience", max(5 if epochs else 1, round(0.3 * budget)))
+        return said
 
     @field_validator("seeds")
     @classmethod

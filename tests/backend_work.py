@@ -42,7 +42,7 @@ def one_step(item, report):
 
     windows = make_windows(subjects=3, taps=item["taps"])
     batch = np.arange(24)
-    training = Training(batch_size=len(batch), label_smoothing=0.1)
+    training = Training(batch_size=len(batch), label_smoothing=0.1, augment={})
     out = {}
     for name in item["names"]:
         params = {"channels": "split_magnitude", **small_networks.params(name)}

@@ -19,7 +19,7 @@ def convolve_valid(x: np.ndarray, taps: np.ndarray) -> np.ndarray:
     return out
 
 
-def windows(labels, *, length, step, lead, within, min_purity):
+def windows(labels, *, length, step, lead, within, min_purity, last=False):
     """(start, label, purity) of each kept window, one at a time."""
     n = len(labels)
     if within == "recording":
@@ -43,7 +43,12 @@ def windows(labels, *, length, step, lead, within, min_purity):
         counts = Counter(labels[s : s + length].tolist())
         others, unlabelled = counts.pop(-2, 0), counts.pop(-1, 0)
         label, most = max(counts.items(), key=lambda kv: (kv[1], -kv[0]), default=(None, 0))
-        if label is None or others > most or unlabelled > most:
+        if last:
+            label = int(labels[s + length - 1])
+            if label < 0:
+                continue
+            most = counts[label]
+        elif label is None or others > most or unlabelled > most:
             continue
         if most >= min_purity * length - 1e-9:
             kept.append((s, label, most / length))

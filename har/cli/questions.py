@@ -107,7 +107,8 @@ def recipe(
     \b
     Example:
       har study recipe uci-har-develop --change training.augment.rotate_deg=10 \\
-        --change training.label_smoothing=0.1 --change models.channels=vertical
+        --change training.label_smoothing=0.1 \\
+        --change 'wide and upright: models.filters=96; models.channels=vertical'
     """
     from har import pipeline_file, session
     from har.studies import recipe

@@ -82,7 +82,7 @@ REFIT = (
 
 def budget(training: Training) -> str:
     """`15 epochs`, `2,000 steps`."""
-    return f"{training.epochs} epochs" if training.steps is None else f"{training.steps:,} steps"
+    return f"{training.epochs} epochs" if training.epochs else f"{training.steps:,} steps"
 
 
 def _averaged(epochs: float) -> str:

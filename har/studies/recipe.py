@@ -5,7 +5,6 @@ Only validation people are looked at: what a recipe is chosen by must not be wha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +46,7 @@ def run(
     base : Pipeline
     changes : sequence of str
         `training.label_smoothing=0.1`, `models.channels=vertical`; several values of one change
-        are joined by semicolons.
+        are joined by semicolons. `NAME: ` before it is what it is called.
     disturb : str, optional
         How validation people's windows are disturbed before they are scored, as of
         `har.studies.disturbances.parse`: what augmentation is for may not show on windows as they
@@ -61,16 +60,15 @@ def run(
     TrainingError
         If a job failed, or a model that cannot be asked again is to be asked about other windows.
     """
-    arms = {None: base} | {change: changed(base, change) for change in changes}
+    arms = {None: base} | {name: changed(base, of) for name, of in map(_named, changes)}
     disturbance = disturbances.parse(disturb) if disturb else None
     data: list[dict[str, Any]] = []
-    plain: dict[str, dict[str, float]] = {}
+    plain: dict[str, dict[str, np.ndarray]] = {}
     for change, arm in arms.items():
         found, n_windows = _validation(arm, disturbance, workspace, crew)
         plain = plain or found
         for model, by_person in found.items():
-            mean = float(np.mean(list(by_person.values())))
-            row = {"change": change, "model": model, "macro_f1": mean}
+            row = {"change": change, "model": model, **_means(by_person)}
             data.append(row | (_difference(by_person, plain[model]) if change else {}))
     name, people = base.name, len(next(iter(plain.values())))
     seeds = ", ".join(map(str, base.training.seeds))
@@ -91,6 +89,7 @@ def run(
             "difference",
             "95 % over people",
             "verdict",
+            "accuracy",
         ),
         rows=[_row(d) for d in data],
         protocol=(
@@ -98,8 +97,8 @@ def run(
             f"windows, seeds ({seeds}) and the rest are equal. Scores are of {people} validation "
             "people, who choose the epoch and nothing else of a job; no test score is looked at. "
             f"{said if disturbance else ''}A person's macro-F1 is the mean over the seeds and the "
-            "folds in which that person validates; the difference is paired by person, its "
-            "interval a bootstrap over people. It helps, or harms, if the interval leaves out 0. "
+            "folds in which that person validates; the difference, of macro-F1, is paired by "
+            "person, its interval a bootstrap over people. It helps, or harms, if the interval leaves out 0. "
             "Intervals are not corrected for the number of changes. "
             f"{n_windows:,} windows."
         ),
@@ -111,6 +110,12 @@ def run(
         },
         draw=lambda ink: _figure([d for d in data if d["change"]], ink),
     )
+
+
+def _named(change: str) -> tuple[str, str]:
+    """What a change is called, and what it changes."""
+    name, colon, rest = change.partition(": ")
+    return (name.strip(), rest) if colon and "=" not in name else (change, change)
 
 
 def changed(base: Pipeline, change: str) -> Pipeline:
@@ -139,9 +144,9 @@ def changed(base: Pipeline, change: str) -> Pipeline:
 
 def _validation(
     of: Pipeline, disturbance: Disturbance | None, workspace: Workspace, crew: Crew
-) -> tuple[dict[str, dict[str, float]], int]:
-    """Of each model, each validation person's macro-F1, the mean over seeds and folds; of how many
-    windows."""
+) -> tuple[dict[str, dict[str, np.ndarray]], int]:
+    """Of each model, each validation person's macro-F1 and accuracy, means over seeds and folds; of
+    how many windows."""
     training = of.training.model_copy(update={"refit": False})  # it changes no validation score
     of = of.model_copy(update={"training": training})
     outputs = session.outputs(workspace, of, crew, until="train")
@@ -158,23 +163,28 @@ def _validation(
     else:
         told = [p.of("validation") for p in predictions]
         counts = [scoring.counts_of(*of_job, windows, people)[None] for of_job in told]
-    found: dict[str, dict[str, list[float]]] = {record.model: {} for record in records}
+    found: dict[str, dict[str, list[np.ndarray]]] = {record.model: {} for record in records}
     for record, of_job in zip(records, counts, strict=True):
-        scores = metrics.macro_f1(of_job).mean(axis=0)  # over what disturbed
-        for person, score in zip(people, scores.tolist(), strict=True):
-            if not math.isnan(score):  # who has no windows there
+        scores = np.stack([metrics.macro_f1(of_job), metrics.accuracy(of_job)], axis=-1)
+        for person, score in zip(people, scores.mean(axis=0), strict=True):  # over what disturbed
+            if not np.isnan(score).any():  # who has no windows there
                 found[record.model].setdefault(person, []).append(score)
     means = {
-        name: {person: float(np.mean(of)) for person, of in sorted(by_person.items())}
+        name: {person: np.mean(of, axis=0) for person, of in sorted(by_person.items())}
         for name, by_person in found.items()
     }
     used = [(p.train_index, p.validation_index, p.test_index) for p in predictions]
     return means, len(np.unique(np.concatenate([index for parts in used for index in parts])))
 
 
-def _difference(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, Any]:
-    """Of the mean over people, with its interval over people."""
-    differences = np.array([a[p] - b[p] for p in b])
+def _means(by_person: Mapping[str, np.ndarray]) -> dict[str, float]:
+    means = np.mean(list(by_person.values()), axis=0).tolist()
+    return dict(zip(("macro_f1", "accuracy"), means, strict=True))
+
+
+def _difference(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Of the mean macro-F1 over people, with its interval over people."""
+    differences = np.array([a[p][0] - b[p][0] for p in b])
     n, ci95 = len(differences), None
     if n >= statistics.MIN_PEOPLE_INTERVAL:
         ci95 = statistics.interval95(statistics.resampled_people(n) @ differences / n, n)
@@ -197,10 +207,12 @@ def _says(data: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _row(d: Mapping[str, Any]) -> tuple[str, ...]:
+    accuracy = f"{d['accuracy']:.3f}"
     if d["change"] is None:
-        return ("as it is", d["model"], f"{d['macro_f1']:.3f}", "–", "–", "–")
+        return ("as it is", d["model"], f"{d['macro_f1']:.3f}", "–", "–", "–", accuracy)
     difference, interval = signed(d["difference"]), signed_interval(d["ci95"])
-    return (d["change"], d["model"], f"{d['macro_f1']:.3f}", difference, interval, d["verdict"])
+    f1 = f"{d['macro_f1']:.3f}"
+    return (d["change"], d["model"], f1, difference, interval, d["verdict"], accuracy)
 
 
 def _figure(rows: Sequence[Mapping[str, Any]], ink: Ink) -> Figure:

@@ -108,7 +108,7 @@ def fit(
     predict = functools.partial(_predict, made.scorer, windows)
     average = Average(model, trainer, training.average, steps_per_epoch(len(train), training))
     patience = training.patience
-    if training.steps is not None:
+    if training.steps:
         patience = epochs_of(patience, len(train), training)
     watch = _Watch(model, trainer, average, predict, windows.labels, validation, patience, on_epoch)
     given = arrays(windows, train, training)

@@ -71,10 +71,8 @@ class Task:
     def backend(self) -> str | None:
         """The Keras backend that its process must have; None for a classical model."""
         windows = len(self.train) + len(self.validation) + len(self.test)
-        if self.training.steps is None:
-            passes = windows * self.training.epochs
-        else:
-            passes = self.training.steps * self.training.batch_size
+        steps = self.training.steps or 0
+        passes = windows * (self.training.epochs or 0) or steps * self.training.batch_size
         return backend.choose(self.training.backend, self.job.model.name, passes=passes)
 
     @functools.cached_property

@@ -152,9 +152,7 @@ def epochs_of(steps: int, n_train: int, training: Training) -> int:
 
 def most_epochs(n_train: int, training: Training) -> int:
     """The budget of a training on so many windows."""
-    if training.steps is None:
-        return training.epochs
-    return epochs_of(training.steps, n_train, training)
+    return training.epochs or epochs_of(training.steps or 0, n_train, training)
 
 
 def as_long(epochs: int, of: int, n_train: int, training: Training) -> int:
@@ -162,10 +160,12 @@ def as_long(epochs: int, of: int, n_train: int, training: Training) -> int:
 
     Examples
     --------
-    >>> as_long(10, 6400, 12800, Training(steps=2000)), as_long(10, 6400, 12800, Training())
-    (5, 10)
+    >>> as_long(10, 6400, 12800, Training(steps=2000))
+    5
+    >>> as_long(10, 6400, 12800, Training(epochs=15))
+    10
     """
-    if training.steps is None:
+    if training.epochs:
         return epochs
     steps = epochs * steps_per_epoch(of, training)
     return max(1, round(steps / steps_per_epoch(n_train, training)))

@@ -237,13 +237,10 @@ def test_inline_labels_with_jittery_milliseconds_over_many_files(tmp_path):
         assert r.rate_hz == pytest.approx(40, rel=0.01)
 
 
-def test_unlabelled_may_be_kept_as_a_class(tmp_path):
+def test_rows_without_a_label_are_unlabelled(tmp_path):
     t, a = walk()
     rows = [(s, *xyz, "walk" if s < 10 else "") for s, xyz in zip(t, a, strict=True)]
     exports.table(tmp_path / "a.csv", "time,x,y,z,label", rows)
-    assert [n.label for n in one(tmp_path, null_label="keep", **PLAIN).annotations] == [
-        "walk", "null",
-    ]  # fmt: skip
     assert [n.label for n in one(tmp_path, **PLAIN).annotations] == ["walk"]
 
 

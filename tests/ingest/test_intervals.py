@@ -344,13 +344,6 @@ def test_labels_count_for_the_stage(tmp_path):
     assert STAGE.parts(context) != before
 
 
-def test_time_that_nobody_labelled_may_be_kept_as_null(tmp_path):
-    recording(tmp_path / "a.csv")
-    file = table(tmp_path / "labels.csv")
-    (one,) = read(tmp_path / "a.csv", {"path": str(file)}, null_label="keep")
-    assert [n.label for n in one.annotations] == ["null", "walk", "null", "sit", "null"]
-
-
 def test_what_cannot_be_read_is_said(tmp_path):
     with pytest.raises(ConfigError, match=r"no field {nam}, did you mean 'name'"):
         parse({"name": "t", "models": ["cnn"],

@@ -22,11 +22,14 @@ runs = st.lists(st.tuples(st.integers(-2, 3), st.integers(1, 60)), min_size=1, m
     st.integers(1, 30),
     st.integers(0, 10),
     st.sampled_from(["recording", "annotation"]),
-    st.sampled_from([0.3, 0.5, 0.8, 1.0]),
+    st.sampled_from([0, 0.3, 0.5, 0.8, 1.0]),
+    st.booleans(),
 )
-def test_cut_equals_the_naive_twin(runs, length, step, lead, within, min_purity):
+def test_cut_equals_the_naive_twin(runs, length, step, lead, within, min_purity, last):
     labels = np.concatenate([np.full(n, c) for c, n in runs])
-    options = dict(length=length, step=step, lead=lead, within=within, min_purity=min_purity)
+    options = dict(
+        length=length, step=step, lead=lead, within=within, min_purity=min_purity, last=last
+    )
     found = cut(labels, n_classes=4, **options)
     twin = naive.windows(labels, **options)
     assert list(zip(found.starts.tolist(), found.labels.tolist(), strict=True)) == [
@@ -72,6 +75,21 @@ def test_windows_stay_in_their_recording_and_hold_its_samples():
         walking = (np.arange(n)[middle] < n // 2).mean()
         assert w.purity[i] == pytest.approx(max(walking, 1 - walking))
         assert w.activities[w.labels[i]] == ("walk" if walking > 0.5 else "sit")
+
+
+def test_unlabelled_time_may_be_a_class_and_the_last_sample_may_name_a_window():
+    walk_only = Recording(
+        "test", "1", "a", "wrist", 50.0, np.ones((1000, 3), np.float32),
+        (Annotation("walk", 0, 400), Annotation("sit", 800, 1000)),
+    )  # fmt: skip
+    config = WindowsConfig(length_s=1, overlap=0.6, label="last", min_purity=0, null_label="keep")
+    w = prepare([walk_only], signal=Signal(), windows=config)
+    assert w.activities == ("sit", "walk", "null")
+    ends = w.spans[:, 1] - 1
+    assert w.labels.tolist() == np.select([ends < 400, ends >= 800], [1, 0], 2).tolist()
+    assert len(w) == len(sliding_starts(1000, length=50, step=20))
+    with pytest.raises(ConfigError, match="needs the name 'null'"):
+        prepare([recording(labels=("walk", "null"))], signal=Signal(), windows=config)
 
 
 def test_disk_grows_with_the_recordings_not_with_the_overlap(tmp_path):

@@ -52,10 +52,10 @@ def test_what_is_no_recipe(change, says):
 
 
 def test_a_difference_is_paired_by_person():
-    a = {"1": 0.9, "2": 0.8, "3": 0.7, "4": 0.95}
+    a = {"1": (0.9, 0.5), "2": (0.8, 0.6), "3": (0.7, 0.7), "4": (0.95, 0.8)}
     same = recipe._difference(a, a)
     assert same == {"difference": 0, "ci95": [0, 0], "verdict": "not told apart"}
-    more = recipe._difference({p: s + 0.04 for p, s in a.items()}, a)
+    more = recipe._difference({p: (s + 0.04, 0) for p, (s, _) in a.items()}, a)
     assert more["difference"] == pytest.approx(0.04)
     np.testing.assert_allclose(more["ci95"], 0.04)  # everyone gains alike, whoever is drawn
     assert more["verdict"] == "helps"
@@ -97,15 +97,16 @@ def test_a_study_of_real_jobs(tmp_path):
     file = recordings(tmp_path) | {"models": [{"extra_trees": {"trees": 20}}]}
     done = study(
         tmp_path, file,
-        "--change", "models.trees=20", "--change", "models.trees=1",
+        "--change", "models.trees=20", "--change", "one tree: models.trees=1",
         "--out", str(tmp_path / "page.md"),
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     rows = json.loads((tmp_path / "reports/own/recipe.json").read_text())["rows"]
-    assert [r["change"] for r in rows] == [None, "models.trees=20", "models.trees=1"]
+    assert [r["change"] for r in rows] == [None, "models.trees=20", "one tree"]
     assert rows[1]["difference"] == 0  # no change: the same jobs
     assert rows[2]["difference"] == pytest.approx(rows[2]["macro_f1"] - rows[0]["macro_f1"])
     assert rows[2]["difference"] != 0
+    assert rows[2]["accuracy"] != rows[2]["macro_f1"]
     assert not (tmp_path / "reports/own/results.json").exists()  # nothing of it is a result
     page = (tmp_path / "page.md").read_text()
     assert "| models.trees=20 | extra_trees |" in page

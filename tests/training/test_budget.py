@@ -21,6 +21,25 @@ def test_steps_are_rounded_up_to_whole_epochs(windows, epochs):
     assert most_epochs(windows, Training(epochs=7)) == 7
 
 
+@pytest.mark.parametrize(
+    ("said", "budget"),
+    [
+        ({}, (2000, None, 600)), ({"steps": 100}, (100, None, 30)),
+        ({"epochs": 40}, (None, 40, 12)), ({"epochs": 3}, (None, 3, 5)),
+        ({"epochs": 3, "steps": None, "patience": 1}, (None, 3, 1)),
+    ],
+)  # fmt: skip
+def test_a_budget_that_is_left_out(said, budget):
+    made = Training.model_validate(said)
+    assert (made.steps, made.epochs, made.patience) == budget
+    assert Training.model_validate(made.model_dump()) == made
+
+
+def test_two_budgets_are_refused():
+    with pytest.raises(ValueError, match="got epochs: 3 and steps: 100"):
+        Training(epochs=3, steps=100)
+
+
 def test_a_fit_on_more_windows_is_as_long_in_steps():
     training = Training(steps=1000, batch_size=50)
     assert as_long(12, 1000, 2000, training) == 6  # 240 steps both
