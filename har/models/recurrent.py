@@ -33,9 +33,9 @@ def many_to_one(
     *,
     units: int = 64,
     layers: int = 1,
-    front: str = "none",
+    front: str = "axes",
     filters: int = 20,
-    frame: int = 4,
+    frame: int = 1,
     head: str = "last",
     dropout: float = 0.2,
 ) -> Any:
