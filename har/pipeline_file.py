@@ -18,6 +18,9 @@ from har.own_recordings import Section
 
 CHANGES_NO_RESULT = True
 
+BUDGETS = ("epochs", "steps")
+"""Of a training: one takes the place of the other, and patience is counted in it."""
+
 MAX_PROBLEMS = 4
 """Lines of an error."""
 
@@ -74,8 +77,12 @@ def load(name_or_path: str | os.PathLike[str], overrides: Iterable[str] = ()) ->
 
 
 def values(raw: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """A mapping with `a.b=value` texts laid over it, in place."""
-    for text in overrides:
+    """A mapping with `a.b=value` texts laid over it, in place.
+
+    What contradicts a new value goes: another scheme's test subjects, the budget in another unit
+    and its patience.
+    """
+    for text in sorted(overrides, key=lambda text: text.startswith("training.patience=")):
         _override(raw, text)
     return raw
 
@@ -108,6 +115,10 @@ def _override(raw: dict[str, Any], text: str) -> None:
     if parts == ["split", "scheme"]:  # another scheme's test subjects would contradict it
         here.pop("subjects", None)
         here.pop("test", None)
+    if parts[0] == "training" and parts[-1] in BUDGETS:
+        other = BUDGETS[1 - BUDGETS.index(parts[-1])]
+        if here.pop(other, None) is not None:
+            here.pop("patience", None)
     try:
         here[parts[-1]] = strict_yaml.parse(value)
     except ConfigError as e:

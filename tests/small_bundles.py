@@ -25,15 +25,15 @@ RATE_HZ = 50.0
 N_SAMPLES = 64
 ACTIVITIES = ("sit", "walk", "jog", "stairs")
 PARAMS: dict[str, dict[str, Any]] = {
-    "gru": {"units": 8},
-    "lstm": {"units": 8, "frame": 1},
-    "bilstm": {"units": 8},
+    "gru": {"units": 8, "front": "none", "frame": 4},
+    "lstm": {"units": 8, "front": "none"},
+    "bilstm": {"units": 8, "front": "none", "frame": 4},
     "cnn": {},
 }
 # Whatever else the registry would let a phone have, in its defaults where nothing smaller is said.
 SMALL: dict[str, dict[str, Any]] = {
-    **{n: {"units": 8} for n in ("simple_rnn", "stacked_lstm", "peephole_lstm")},
-    "bigru": {"units": 8, "front": "axes", "filters": 8, "frame": 1, "head": "attention"},
+    **{n: {"units": 8, "filters": 8} for n in ("simple_rnn", "stacked_lstm", "peephole_lstm")},
+    "bigru": {"units": 8, "filters": 8, "head": "attention"},
     "tinyhar": {"filters": 8},
 }
 OTHERS = {

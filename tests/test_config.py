@@ -54,6 +54,21 @@ def test_overrides_reach_nested_values():
     assert (p.split.scheme, p.split.test) == ("subject-folds", ())
 
 
+@pytest.mark.parametrize(
+    ("sets", "epochs", "steps", "patience"),
+    [
+        ([], None, 2000, 600),
+        (["training.epochs=20"], 20, None, 6),
+        (["training.patience=4", "training.epochs=20"], 20, None, 4),
+        (["training.epochs=20", "training.steps=100"], None, 100, 30),
+        (["training.patience=10"], None, 2000, 10),
+    ],
+)
+def test_a_budget_in_another_unit_takes_the_place_of_the_file_s(sets, epochs, steps, patience):
+    t = pipeline_file.load("watch-full", sets).training
+    assert (t.epochs, t.steps, t.patience) == (epochs, steps, patience)
+
+
 def test_shorthands_mean_what_they_say():
     p = pipeline_file.parse({**SMALL, "models": ["lstm", {"cnn": {"filters": 8}},
                                           {"name": "cnn", "label": "cnn-wide"}]})  # fmt: skip

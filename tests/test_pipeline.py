@@ -22,7 +22,7 @@ from tests.noise import MLFLOW
 
 pytestmark = MLFLOW
 SMALL = (
-    "models=[{cnn: {filters: 8, blocks: 2}}, {gru: {units: 8, frame: 8}}]",
+    "models=[{cnn: {filters: 8, blocks: 2}}, {gru: {units: 8, front: none, frame: 8}}]",
     "training.epochs=2",
     "split.folds=3",
     "name=small",

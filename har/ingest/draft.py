@@ -48,19 +48,17 @@ signal:
   rate_hz: {rate}
 windows: {cut}min_purity: 0.8}}{why}
 {split}
-models:   # front: convolutions below a recurrent net; what can be set: har models lstm
-  - lstm: {{channels: magnitude, front: axes, frame: 1}}
-  - bilstm: {{channels: magnitude, front: axes, frame: 1}}
-  - gru: {{channels: magnitude, front: axes, frame: 1}}
+models:   # recurrent nets have small convolutions below; what can be set: har models lstm
+  - lstm: {{channels: magnitude}}
+  - bilstm: {{channels: magnitude}}
+  - gru: {{channels: magnitude}}
   - cnn: {{channels: magnitude}}
   - rocket: {{channels: magnitude}}
   - extra_trees
 training:
   steps: 2000
-  patience: 600
-  batch_size: 64
   seeds: [0]
-  augment: {{rotate_deg: 15, scale: 0.1, warp: 0.1}}
+  augment: {{rotate_deg: 15, scale: 0.1, warp: 0.1}}   # turn: 0.75 where it lies any way round
 """
 
 

@@ -14,8 +14,8 @@ QUICK = (
     "windows.overlap=0.0",
     "split.folds=2",
     "training.epochs=1",
-    "models=[{name: gru, label: gru, params: {units: 8}},"
-    " {name: gru, label: gru-plain, params: {units: 8, dropout: 0.0}}]",
+    "models=[{name: gru, label: gru, params: {units: 8, front: none, frame: 8}},"
+    " {name: gru, label: gru-plain, params: {units: 8, front: none, frame: 8, dropout: 0.0}}]",
 )
 
 

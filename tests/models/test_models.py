@@ -127,11 +127,11 @@ def test_statistics_equal_numpy_on_all_windows(kind):
 
 
 FORMS = [
-    ("lstm", {"front": "axes"}),
-    ("gru", {"front": "joint", "frame": 1, "head": "mean_max", "channels": "magnitude"}),
-    ("bilstm", {"head": "attention", "frame": 1}),
-    ("bigru", {"front": "axes", "layers": 2, "head": "max"}),
-    ("peephole_lstm", {"layers": 2, "head": "mean"}),
+    ("lstm", {"frame": 4}),
+    ("gru", {"front": "joint", "head": "mean_max", "channels": "magnitude"}),
+    ("bilstm", {"head": "attention", "front": "none"}),
+    ("bigru", {"layers": 2, "head": "max"}),
+    ("peephole_lstm", {"layers": 2, "head": "mean", "front": "none", "frame": 4}),
 ]
 
 
@@ -152,7 +152,7 @@ def test_fronts_and_heads_have_the_weights_of_the_closed_form(name, params, kera
     ("attention", lambda h, w: (softmax(np.tanh(h @ w[0] + w[1]), axis=1) * h).sum(axis=1)),
 ])  # fmt: skip
 def test_a_head_is_what_its_formula_says(head, by_hand, keras, rng):
-    params = {"units": 5, "frame": 1, "head": head, "dropout": 0.0}
+    params = {"units": 5, "front": "none", "head": head, "dropout": 0.0}
     model = registry.get("gru").build((T, 3), K, taps=np.ones(1), params=params)
     states = keras.Model(model.input, model.get_layer("gru").output)
     features = keras.Model(model.input, model.get_layer("probabilities").input)
@@ -164,7 +164,7 @@ def test_a_head_is_what_its_formula_says(head, by_hand, keras, rng):
 
 
 def test_convolutions_of_each_axis_do_not_mix_axes(keras, rng):
-    params = {"units": 4, "frame": 1, "front": "axes", "filters": 6}
+    params = {"units": 4, "filters": 6}
     model = registry.get("lstm").build((T, 3), K, taps=np.ones(1), params=params)
     front = keras.Model(model.input, model.get_layer("together").output)
     x = rng.normal(size=(2, T, 3)).astype(np.float32)
@@ -178,7 +178,7 @@ def test_convolutions_of_each_axis_do_not_mix_axes(keras, rng):
 
 
 @pytest.mark.parametrize(("name", "params", "steps"), [
-    ("lstm", {}, 3), ("gru", {"front": "axes", "frame": 2}, 4), ("cnn", {"blocks": 4}, 7),
+    ("lstm", {"front": "none", "frame": 4}, 3), ("gru", {"frame": 2}, 4), ("cnn", {"blocks": 4}, 7),
     ("tiny", {}, 6), ("conv_lstm", {}, 3), ("gru_fcn", {"frame": 8}, 7),
 ])  # fmt: skip
 def test_a_window_too_short_is_refused_and_the_next_is_not(name, params, steps, keras):
@@ -193,7 +193,7 @@ def test_a_window_too_short_is_refused_and_the_next_is_not(name, params, steps, 
 
 def test_stacked_cells_equal_two_layers(keras, rng):
     x = rng.normal(size=(3, *SHAPE)).astype(np.float32)
-    one = registry.get("stacked_lstm").build(SHAPE, K, taps=TAPS, params={"frame": 1})
+    one = registry.get("stacked_lstm").build(SHAPE, K, taps=TAPS, params={"front": "none"})
     inner = keras.Input(SHAPE)
     y = keras.layers.LSTM(64, return_sequences=True)(one.get_layer("fir")(inner))
     two = keras.Model(inner, keras.layers.Dense(K, activation="softmax")(keras.layers.LSTM(64)(y)))
@@ -205,7 +205,7 @@ def test_stacked_cells_equal_two_layers(keras, rng):
 def test_bilstm_reads_both_ways(keras, rng):
     """Reversing time swaps the two directions' states where their weights are the same."""
     spec = registry.get("bilstm")
-    model = spec.build((T, 3), K, taps=np.ones(1), params={"frame": 1, "dropout": 0.0})
+    model = spec.build((T, 3), K, taps=np.ones(1), params={"front": "none", "dropout": 0.0})
     layer = model.get_layer("bilstm")
     layer.backward_layer.set_weights(layer.forward_layer.get_weights())
     x = rng.normal(size=(2, T, 3)).astype(np.float32)

@@ -96,7 +96,7 @@ def test_jobs_of_both_backends_in_one_run(prepared, tmp_path, monkeypatch):
 
     import har.models.layers  # noqa: F401
 
-    small = {"units": 8, "frame": 8}
+    small = {"units": 8, "front": "none", "frame": 8}
     windows = window_files.load(prepared)
     kept = []
     for store, where in ((tmp_path / "a", nullcontext()), (tmp_path / "b", in_process.instead())):

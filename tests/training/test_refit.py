@@ -19,7 +19,7 @@ from tests.evaluation import made
 from tests.synthetic import make_windows
 
 CNN = ModelConfig(name="cnn", params={"filters": 4, "blocks": 1})
-GRU = ModelConfig(name="gru", params={"units": 4, "frame": 8})
+GRU = ModelConfig(name="gru", params={"units": 4, "front": "none", "frame": 8})
 ROCKET = ModelConfig(name="rocket", params={})
 TREES = ModelConfig(name="extra_trees", params={"trees": 20})
 RECIPE = Training(epochs=3, batch_size=16, backend="tensorflow")

@@ -19,9 +19,9 @@ on_jax = pytest.mark.skipif(not backend.jax_installed(), reason="jax is not inst
 @pytest.mark.parametrize(
     ("on", "models", "average"),
     [
-        ("tensorflow", {"gru": {"units": 8, "frame": 4}, "rocket": {}}, 0.0),
+        ("tensorflow", {"gru": {"units": 8, "front": "none", "frame": 4}, "rocket": {}}, 0.0),
         ("tensorflow", {"cnn": {"filters": 8, "blocks": 2}}, 1.0),
-        pytest.param("jax", {"lstm": {"units": 8, "frame": 4}}, 1.0, marks=on_jax),
+        pytest.param("jax", {"lstm": {"units": 8, "filters": 4}}, 1.0, marks=on_jax),
     ],
 )
 def test_a_job_comes_to_what_it_would_have_come_to_alone(on, models, average):
