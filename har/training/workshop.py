@@ -111,7 +111,9 @@ class Workshop:
         self._kept.plan(steps, warmup=int(training.warmup * steps))
         if training.class_weights == "logits":
             counts = np.bincount(windows.labels[train], minlength=len(windows.activities))
-            self._kept.trainer.get_layer("shares").shares.assign(counts / n)
+            # At least one: an activity that nobody trains must still be pushed down.
+            shares = np.maximum(counts, 1) / n
+            self._kept.trainer.get_layer("shares").shares.assign(shares)
         return self._kept
 
 
