@@ -134,6 +134,10 @@ class ModelScores(Part):
     macro_f1_ci95: Interval | None
     macro_f1_seed_sd: Spread | None
     macro_f1_subject_sd: Spread | None
+    fold_macro_f1: Share | None = Field(
+        description="the mean over folds of each fold's macro-F1 over all activities of the "
+        "pipeline, one that the fold lacks counting 0: to compare with papers that score so"
+    )
     validation_macro_f1: Share | None
     exportable: bool
     by_epochs: bool = Field(description="gradient descent trained it")

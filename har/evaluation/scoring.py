@@ -16,7 +16,7 @@ from har.signal.windows import Windows
 from har.training.job_files import StoredJob
 
 SCORES = (
-    "accuracy", "macro_f1", "macro_f1_ci95", "macro_f1_seed_sd", "macro_f1_subject_sd",
+    "accuracy", "macro_f1", "macro_f1_ci95", "macro_f1_seed_sd", "macro_f1_subject_sd", "fold_macro_f1",
     "validation_macro_f1", "per_class", "confusion", "seed_ensemble",
 )  # fmt: skip
 """What a model without a whole seed does not have."""
@@ -55,10 +55,11 @@ def score(
         about |= dict.fromkeys(SCORES)
         return None, ModelScores(**about, per_seed=[], per_subject={})
     k = len(windows.activities)
-    confusion, per_seed = [], []
+    confusion, per_seed, by_fold = [], [], []
     summed = np.zeros((len(windows), k))
     for seed, jobs in seeds.items():
         index, c = _of_seed(model.name, seed, jobs, windows, people)
+        by_fold += [counts_of(*j.predictions.of("test"), windows, people).sum(axis=0) for j in jobs]
         summed[index] += np.concatenate([j.predictions.test_probabilities for j in jobs])
         confusion.append(c)
         per_seed.append(
@@ -84,6 +85,7 @@ def score(
         **estimate(scored),
         macro_f1_seed_sd=float(f1.std(ddof=1)) if len(f1) > 1 else None,
         macro_f1_subject_sd=float(known.std(ddof=1)) if len(known) > 1 else None,
+        fold_macro_f1=float(np.nan_to_num(metrics.f1_by_class(np.stack(by_fold))).mean()),
         validation_macro_f1=float(np.mean([row.validation_macro_f1 for row in per_seed])),
         per_seed=per_seed,
         per_class=_per_class(pooled),

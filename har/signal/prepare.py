@@ -137,7 +137,9 @@ def prepare(
     rest = UNLABELLED
     if windows.null_label == "keep":
         if NULL in classes:
-            raise ConfigError(f"windows.null_label: keep needs the name {NULL!r}, which a label has.")
+            raise ConfigError(
+                f"windows.null_label: keep needs the name {NULL!r}, which a label has."
+            )
         classes, rest = (*classes, NULL), len(classes)
     taps = taps_of(signal.filter, signal.rate_hz)
     lead, length = len(taps) // 2, round(windows.length_s * signal.rate_hz)

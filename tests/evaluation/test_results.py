@@ -197,6 +197,24 @@ def test_scores_are_pooled_per_seed_and_averaged_over_seeds(compared):
             assert score == pytest.approx(want)
 
 
+def test_the_score_by_folds_counts_an_absent_activity_as_nothing(tmp_path):
+    w, labels = made.windows(), [*made.ACTIVITIES]
+    jump = labels.index("jump")
+    only_one = np.where((w.labels == jump) & (w.subjects != "1"), 0, w.labels)
+    w = dataclasses.replace(w, labels=only_one)
+    r, models = compare(tmp_path, w)
+    path = tmp_path / "windows.parquet"
+    predictions.write(path, w, models)
+    for name, of_model in pd.read_parquet(path).groupby("model"):
+        folds = [fold for _, fold in of_model.groupby(["seed", "fold"])]
+        assert sum("jump" in set(t["true"]) for t in folds) == len(folds) / 3
+        each = [
+            f1_score(t["true"], t["predicted"], labels=labels, average="macro", zero_division=0)
+            for t in folds
+        ]
+        assert r.models[name].fold_macro_f1 == pytest.approx(np.mean(each))
+
+
 def test_seeds_together_are_the_mean_of_their_probabilities(compared):
     _, r, table = compared
     columns = ["p_walk", "p_sit", "p_jump"]
@@ -235,7 +253,7 @@ def test_what_is_known_of_the_run(compared):
     w, r, _ = compared
     assert r.subjects == ["1", "2", "3", "4", "5", "6"]
     assert r.windows.as_json() == {"kept": len(w), "rejected": {"mixed labels": 4}}
-    assert r.config.training.epochs == 15
+    assert r.config.training.steps == 2000
     assert "3 subject folds over 6 people" in r.protocol
     assert any("cannot give a p below 0.031" in s for s in r.statistics)
     assert any("share training people" in s for s in r.statistics)
