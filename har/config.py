@@ -168,8 +168,8 @@ class Training(Section):
         None,
         ge=1,
         le=1_000_000_000,
-        description="of the optimiser at most, rounded up to whole epochs: small sets train as long "
-        f"as large ones. {STEPS:,} if neither steps nor epochs are given",
+        description="of the optimiser at most, rounded up to whole epochs: small sets train as "
+        f"long as large ones. {STEPS:,} if neither steps nor epochs are given",
     )
     epochs: int | None = Field(None, ge=1, le=1_000_000, description="at most, in place of steps")
     batch_size: int = Field(64, ge=1, le=1_000_000, description="windows of a step")
@@ -203,8 +203,8 @@ class Training(Section):
         5,
         ge=1,
         le=1_000_000_000,
-        description="epochs, or steps if the budget is in steps, without a better validation score; "
-        "if it is left out, three tenths of the budget (at least 5 epochs)",
+        description="epochs, or steps if the budget is in steps, without a better validation "
+        "score; if it is left out, three tenths of the budget (at least 5 epochs)",
     )
     refit: bool = Field(
         False,

@@ -16,8 +16,8 @@ from har.signal.windows import Windows
 from har.training.job_files import StoredJob
 
 SCORES = (
-    "accuracy", "macro_f1", "macro_f1_ci95", "macro_f1_seed_sd", "macro_f1_subject_sd", "fold_macro_f1",
-    "validation_macro_f1", "per_class", "confusion", "seed_ensemble",
+    "accuracy", "macro_f1", "macro_f1_ci95", "macro_f1_seed_sd", "macro_f1_subject_sd",
+    "fold_macro_f1", "validation_macro_f1", "per_class", "confusion", "seed_ensemble",
 )  # fmt: skip
 """What a model without a whole seed does not have."""
 

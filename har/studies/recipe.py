@@ -98,8 +98,8 @@ def run(
             "people, who choose the epoch and nothing else of a job; no test score is looked at. "
             f"{said if disturbance else ''}A person's macro-F1 is the mean over the seeds and the "
             "folds in which that person validates; the difference, of macro-F1, is paired by "
-            "person, its interval a bootstrap over people. It helps, or harms, if the interval leaves out 0. "
-            "Intervals are not corrected for the number of changes. "
+            "person, its interval a bootstrap over people. It helps, or harms, if the interval "
+            "leaves out 0. Intervals are not corrected for the number of changes. "
             f"{n_windows:,} windows."
         ),
         data={
