@@ -154,9 +154,9 @@ def pipeline(
 NO_SCORES = {
     "accuracy": None, "macro_f1": None, "macro_f1_ci95": None, "macro_f1_seed_sd": None,
     "macro_f1_subject_sd": None, "fold_macro_f1": None, "validation_macro_f1": None,
-    "exportable": True, "by_epochs": True, "backend": "tensorflow", "per_seed": [], "per_class": None,
-    "per_subject": {}, "parameters": None, "train_seconds": 1.5, "failed_jobs": [],
-    "confusion": None, "seed_ensemble": None, "export": {},
+    "exportable": True, "by_epochs": True, "backend": "tensorflow", "per_seed": [],
+    "per_class": None, "per_subject": {}, "parameters": None, "train_seconds": 1.5,
+    "failed_jobs": [],
 }  # fmt: skip
 CLEAN = {
     "fold": 0, "shared_subjects": [], "shared_samples": 0, "duplicate_windows": 0,
