@@ -32,7 +32,10 @@ PARAMS: dict[str, dict[str, Any]] = {
 }
 # Whatever else the registry would let a phone have, in its defaults where nothing smaller is said.
 SMALL: dict[str, dict[str, Any]] = {
-    **{n: {"units": 8, "filters": 8} for n in ("simple_rnn", "stacked_lstm", "peephole_lstm")},
+    **{
+        n: {"units": 8, "front": "none", "frame": 4}
+        for n in ("simple_rnn", "stacked_lstm", "peephole_lstm")
+    },
     "bigru": {"units": 8, "filters": 8, "head": "attention"},
     "tinyhar": {"filters": 8},
 }

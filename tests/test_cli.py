@@ -106,7 +106,8 @@ def test_models_prints_the_registry_exactly():
     result = CliRunner().invoke(main, ["models"])
     lines = result.output.splitlines()
     assert lines[0] == "model          parameters  when to use it"
-    by_hand = 4 * 64 * (3 * 4 + 64 + 1) + (64 + 1) * 6
+    below = 5 * 20 * (1 + 3 * 20) + 4 * 2 * 20
+    by_hand = below + 4 * 64 * (3 * 20 + 64 + 1) + (64 + 1) * 6
     assert lines[1].startswith(f"lstm               {by_hand:,}  The reference recurrent net")
     assert lines[2].endswith("doi:10.1162/089976600300015015")  # its paper
     assert lines[-1].startswith("Parameters for windows of 128 samples and 6 activities")

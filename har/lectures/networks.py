@@ -6,8 +6,8 @@ from typing import Any
 
 from har.models import registry
 
-# Textbook form: no stacking of samples, no dropout.
-PLAIN: dict[str, Any] = {"frame": 1, "dropout": 0.0}
+# Textbook form: one sample a step, nothing below, no dropout.
+PLAIN: dict[str, Any] = {"front": "none", "frame": 1, "dropout": 0.0}
 
 
 def body(name: str, x: Any, **params: Any) -> Any:

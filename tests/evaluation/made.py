@@ -156,7 +156,7 @@ NO_SCORES = {
     "macro_f1_subject_sd": None, "fold_macro_f1": None, "validation_macro_f1": None,
     "exportable": True, "by_epochs": True, "backend": "tensorflow", "per_seed": [],
     "per_class": None, "per_subject": {}, "parameters": None, "train_seconds": 1.5,
-    "failed_jobs": [],
+    "failed_jobs": [], "confusion": None, "seed_ensemble": None, "export": {},
 }  # fmt: skip
 CLEAN = {
     "fold": 0, "shared_subjects": [], "shared_samples": 0, "duplicate_windows": 0,

@@ -52,9 +52,10 @@ def test_the_labs_pipeline_has_each_architecture_with_and_without_dropout():
     pipeline = pipeline_file.load(PIPELINE)
     keys = {m.key: m for m in pipeline.models}
     assert {m.name for m in pipeline.models} == {"lstm", "bilstm", "gru", "cnn", "stacked_lstm"}
-    watch = {m.name: m.params for m in pipeline_file.load("watch").models}
     for key, model in keys.items():
-        assert model.params == {**watch["lstm"], "dropout": model.params["dropout"]}
+        textbook = {} if model.name == "cnn" else {"front": "none"}
+        dropout = model.params["dropout"]
+        assert model.params == {"channels": "magnitude", "dropout": dropout, **textbook}
         assert (model.params["dropout"] == 0) == key.endswith(PLAIN)
         assert key.endswith(PLAIN) or key + PLAIN in keys
     assert pipeline_file.load(PIPELINE, QUICK).name != pipeline.name  # reports are kept apart
