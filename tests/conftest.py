@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("HAR_TEST_DATA", ROOT.parent / "shared" / "data"))
 FIXTURES_WITH_TENSORFLOW = {"keras", "converted", "converted_all", "make_bundle"}
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+FROZEN = pytest.StashKey[bool]()
 
 pytest_plugins = ["tests.small_bundles"]
 
@@ -30,7 +31,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # As in the processes of a run; and the workers of pytest share the cores.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-settings.register_profile("har", deadline=None)  # a busy machine is no failure
+# A busy machine is no failure; where CI is set, the examples are the same each time.
+settings.register_profile("har", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("har")
 
 
@@ -47,10 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: item.path not in long)
 
 
-def pytest_runtest_setup() -> None:
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Once TensorFlow is there: its objects take no part in garbage collections, of which Keras
     asks for one whenever a session is cleared."""
-    if "tensorflow" in sys.modules and not gc.get_freeze_count():
+    # Remembered, since `gc.get_freeze_count()` goes through a million objects.
+    if "tensorflow" in sys.modules and not item.config.stash.get(FROZEN, False):
+        item.config.stash[FROZEN] = True
         gc.freeze()
 
 
