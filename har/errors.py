@@ -56,6 +56,11 @@ class PredictionError(HarError):
     """Windows that a model cannot be asked about."""
 
 
+class InputError(HarError, ValueError):
+    """Arrays or parameters that an estimator cannot use; a `ValueError` as well, which is what
+    scikit-learn expects of one."""
+
+
 class TrackingError(HarError):
     """Results that could not be sent to MLflow, or a store without pages to show."""
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from har.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STANDARD_GRAVITY = 9.80665
 """m/s² in 1 g (CGPM 1901)."""
@@ -32,7 +35,7 @@ class Annotation:
     end: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Recording:
     """One continuous stretch of one subject's accelerometer at one placement.
 
@@ -86,6 +89,29 @@ class Recording:
         if self.time_s is None or len(self.time_s) < 2:
             return self.n_samples / self.rate_hz
         return float(self.time_s[-1] - self.time_s[0]) + 1 / self.rate_hz
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each sample: time (s since the first), x, y, z (m/s²), activity (missing
+        where nothing is labelled)."""
+        import pandas as pd
+
+        n = self.n_samples
+        if self.time_s is None:
+            time = np.arange(n) / self.rate_hz
+        else:
+            time = np.asarray(self.time_s) - self.time_s[0]
+        activity = np.full(n, None, dtype=object)
+        for note in self.annotations:
+            activity[note.start : note.end] = note.label
+        x, y, z = np.asarray(self.acceleration).T
+        return pd.DataFrame({"time": time, "x": x, "y": y, "z": z, "activity": activity})
+
+    def __repr__(self) -> str:
+        labels = ", ".join(dict.fromkeys(note.label for note in self.annotations))
+        return (
+            f"<Recording {self.id}: {self.length_s:.1f} s at {self.rate_hz:g} Hz, "
+            f"{labels or 'no activity labelled'}>"
+        )
 
     def __post_init__(self) -> None:
         where = f"recording {self.dataset}:{self.id}"

@@ -11,11 +11,13 @@ import time
 import jsonschema
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 
+import har
 from har import pipeline, pipeline_file, session
 from har.cli.app import main
-from har.errors import TrainingError
+from har.errors import ConfigError, StoreError, TrainingError
 from har.evaluation.results import Results
 from har.signal import window_files
 from tests.noise import MLFLOW
@@ -56,6 +58,31 @@ def finished(tmp_path_factory):
     done = CliRunner().invoke(main, ["--workspace", str(folder), *arguments("--jobs", "1")])
     assert done.exit_code == 0, done.output
     return folder, done.stdout
+
+
+def test_a_notebook_has_the_run_as_tables(finished):
+    folder, _ = finished
+    said = {k: yaml.safe_load(v) for k, v in (s.split("=", 1) for s in SMALL)}
+    jobs = finished_jobs(folder)
+    done = har.run("watch", overrides=said, workspace=folder)
+    assert finished_jobs(folder) == jobs  # the cache of the command line
+    published = results(folder)["models"]
+    assert done.scores["macro_f1"].to_dict() == {k: m["macro_f1"] for k, m in published.items()}
+    assert done.scores["macro_f1"].is_monotonic_decreasing
+    assert {*done.comparisons["b"]} == {"cnn", "gru"} - {done.selected}
+    counts = done.confusion("gru")
+    assert counts.to_numpy().tolist() == published["gru"]["confusion"]
+    mine = done.windows[done.windows["model"] == "gru"]
+    wrong = (mine["true"] == "PEN") & (mine["predicted"] == "ROW")
+    assert counts.loc["PEN", "ROW"] == wrong.sum()
+    assert done.bundle.manifest.model == done.selected
+    assert done.report.is_file()
+    assert f"selected: {done.selected}" in repr(done)
+    with pytest.raises(ConfigError, match="No model 'gro' in this run, did you mean 'gru'"):
+        done.confusion("gro")
+    half = har.run("watch", overrides=said, workspace=folder, until="prepare")
+    with pytest.raises(StoreError, match="ended before its report: ingest, prepare"):
+        half.scores  # noqa: B018
 
 
 @pytest.fixture(scope="module")

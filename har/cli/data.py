@@ -113,12 +113,17 @@ def data_check(
       har data check my/recordings --write-pipeline pipelines/mine.yaml
     """
     from har.ingest import check, draft
+    from har.own_recordings import Labels
     from har.report import check_page
+
+    said: dict[str, Any] = {"autocalibrate": True} if autocalibrate else {}
+    if labels:
+        within = labels if labels.startswith("{") else str(Path.cwd() / labels)
+        said["labels"] = Labels(path=within)
 
     with output.stderr().status(f"reading {path}") as status:
         report = check.check(
-            path, root=workspace.root, placement=placement, labels=labels,
-            autocalibrate=autocalibrate,
+            path, root=workspace.root, placement=placement, said=said,
             on_progress=lambda n, of: status.update(f"reading {path}: {n} of {of} files"),
         )  # fmt: skip
     if as_json:

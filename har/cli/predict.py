@@ -57,25 +57,13 @@ def predict(
     Example:
       har predict watch walk.csv --out bouts.csv --plot day.png
     """
-    from har.errors import DataError
-    from har.ingest import opening
-    from har.own_recordings import Table
-    from har.runtime.bundle import Bundle, find_bundle
-    from har.runtime.predict import predict
+    from har.api.bundles import Bundle
+    from har.runtime.bundle import find_bundle
 
-    table = Table(path=str(recording), **said)
     opened = Bundle.open(find_bundle(bundle, workspace.reports))
-    reading = opened.manifest.data.tables
-    trained = Table(path=str(recording), **reading.as_json()) if reading else None
-    found: list[Prediction] = []
-    left_out: list[tuple[str, str]] = []
-    for one in opening.open_path(recording, table, trained, left_out):
-        try:
-            found.append(scored(predict(opened, one, variant=variant), opened.manifest))
-        except DataError as e:
-            left_out.append((one.name, str(e).removeprefix(f"{one.name}: ")))
-    if not found:
-        raise DataError("\n".join(f"{name}: {reason}" for name, reason in left_out))
+    known = {name: value for name, value in said.items() if value is not None}
+    predicted, left_out = opened.predictions(recording, variant=variant, **known)
+    found = [scored(p, opened.manifest) for p in predicted]
     if out:
         write_csv(found, out)
     if plot:

@@ -28,7 +28,7 @@ def describe(
     trained_on: manifest.TrainedOn,
     withheld: Mapping[str, str],
     windows: Windows,
-    results: Results,
+    results: Results | None,
     *,
     calibration: chain.Calibration | None = None,
     abstention: chain.Abstention | None = None,
@@ -40,13 +40,15 @@ def describe(
     ----------
     withheld : mapping
         Reasons by variant.
+    results : Results, optional
+        None of a model that nobody was held out for.
     """
-    score = results.models[model.key]
+    score = results and results.models[model.key]
     k, rate = len(windows.activities), windows.rate_hz
     hop = max(1, round(windows.n_samples * (1 - pipeline.windows.overlap)))
     lead = len(windows.taps) - 1
     parameters = registry.get(model.name).n_parameters(windows.n_samples, k, model.params)
-    parameters = parameters or score.parameters or 0
+    parameters = parameters or (score and score.parameters) or 0
     filter_ = pipeline.signal.filter
     return manifest.Description(
         schema=manifest.SCHEMA,
@@ -103,11 +105,11 @@ def describe(
             delay_s=smoothing.delay_s(SMOOTHED_WINDOWS, hop / rate),
         ),
         trained_on=trained_on,
-        score_of=_score(pipeline, trained_on, score, results),
+        score_of=_score(pipeline, trained_on, score, results) if score and results else None,
         withheld=dict[Any, str](withheld),
         data=_data(pipeline, results),
         versions={"har": har.__version__, **versions(), **versions(("ai-edge-litert",))},
-        config_key=results.config_key,
+        config_key=results.config_key if results else "",
         calibration=calibration,
         abstention=abstention,
         raw_parity=raw_parity,
@@ -169,7 +171,7 @@ def _score(
     )
 
 
-def _data(pipeline: Pipeline, results: Results) -> manifest.Data:
+def _data(pipeline: Pipeline, results: Results | None) -> manifest.Data:
     labels = source = None
     licence = "the recorder's own data"
     if isinstance(pipeline.activities, Mapping):
@@ -184,7 +186,7 @@ def _data(pipeline: Pipeline, results: Results) -> manifest.Data:
     return manifest.Data(
         name=pipeline.dataset_name,
         licence=licence,
-        fingerprint=results.data_fingerprint,
+        fingerprint=results.data_fingerprint if results else "",
         labels=labels,
         source=source,
         tables=_tables(pipeline.dataset),

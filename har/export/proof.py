@@ -118,14 +118,14 @@ class Prover:
             If a float32 file is not the model that was scored.
         """
         self.say(f"  converting {', '.join(m.name for m in shipped)}")
-        finals = {m.name: self._final(m) for m in shipped}
+        finals = {m.name: self.alone(m) for m in shipped}
         rows = self._on_folds(shipped, finals)
         return [
             self._proof(name, final, [r for r in rows if r.model == name])
             for name, final in finals.items()
         ]
 
-    def _final(self, model: Shipped) -> Final:
+    def alone(self, model: Shipped) -> Final:
         """The shipped files, each held to its own Keras model."""
         probe = np.concatenate([self.windows.gather(self.golden), self._some(self.known, N_PROBE)])
         folder = self.scratch / "final" / model.name
@@ -192,7 +192,7 @@ class Prover:
 
     def _proof(self, name: str, final: Final, rows: Sequence[Row]) -> Proof:
         """What the rows of a model say of its files."""
-        files, figures, withheld = {}, {}, dict(final.withheld)
+        files, measured, withheld = {}, {}, dict(final.withheld)
         for variant, path in final.files.items():
             mine = [r for r in rows if r.variant == variant]
             if lacking := next((r for r in mine if r.answers is None), None):
@@ -206,9 +206,9 @@ class Prover:
             if reason := parity.gate(variant, compared, what=f"{name}, on unseen people"):
                 withheld[variant] = reason
             else:
-                files[variant], figures[variant] = path, _figures(path, compared)
+                files[variant], measured[variant] = path, figures(path, compared)
         raw = self._from_raw_recordings([r for r in rows if r.variant == "float32"])
-        return Proof(files, final.step, withheld, final.keras, figures, raw)
+        return Proof(files, final.step, withheld, final.keras, measured, raw)
 
     def _from_raw_recordings(self, rows: Sequence[Row]) -> RawParity:
         """Each fold's float32 file on recordings as ingested, resampled as a phone does."""
@@ -254,6 +254,7 @@ def _answers(item: tuple[Path, Path, np.ndarray], _report: Any) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty((0, model.n_classes), np.float32)
 
 
-def _figures(path: Path, compared: parity.Parity) -> Figures:
+def figures(path: Path, compared: parity.Parity) -> Figures:
+    """What is said of a variant: what it costs here, and how it compares with Keras."""
     found = {k: v for k, v in vars(compared).items() if k in Figures.model_fields}
     return Figures(operators=LiteModel(path).operators, **measure(path), **found)

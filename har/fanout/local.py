@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -108,6 +109,24 @@ def run(
             worker.stop()
 
 
+@contextlib.contextmanager
+def _script_hidden() -> Iterator[None]:
+    """Have a new process not run the caller's script, of which a worker needs nothing.
+
+    Spawned processes import the main module. A script that calls this package without
+    `if __name__ == "__main__":` would begin anew in each of them.
+    """
+    main = vars(sys.modules["__main__"])
+    names = ("__file__", "__spec__")
+    hidden = {name: main[name] for name in names if name in main}
+    main.pop("__file__", None)
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
+
+
 class _Worker:
     """A process and the pipe to it."""
 
@@ -119,7 +138,7 @@ class _Worker:
         handle, self.log = tempfile.mkstemp(prefix="har-worker-", suffix=".log")
         os.close(handle)
         self.process = context.Process(target=_work, args=(function, theirs, self.log), daemon=True)
-        with _environment(env):  # inherited
+        with _environment(env), _script_hidden():  # inherited
             self.process.start()
         theirs.close()
         self.index: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from har.ingest.examine.corpus import Corpus
 from har.ingest.examine.treat import FALLBACK_RATE_HZ
 from har.ingest.formats.format import Head, NotAcceleration
 from har.ingest.raw import Finding, Raw, Source
-from har.ingest.repair import Repaired, repair_source
-from har.own_recordings import Labels, Table
+from har.ingest.repair import NOTHING, Repaired, repair_source
+from har.own_recordings import Table
 from har.pipeline_file import load
 
 WINDOWS = WindowsConfig()
@@ -110,7 +110,7 @@ class Report:
 
 def check(
     path: Path, *, root: Path, placement: str | None = None, dataset: Dataset | None = None,
-    labels: str | None = None, autocalibrate: bool = False,
+    said: Mapping[str, Any] = NOTHING,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Report:  # fmt: skip
     """Examine a file, a folder, a published data set's folder, or a pipeline file's data.
@@ -124,10 +124,8 @@ def check(
         Of a published data set with several.
     dataset : Dataset, optional
         What lies at `path`, if it is known.
-    labels : str, optional
-        `dataset.labels.path`, relative to the working folder.
-    autocalibrate : bool
-        As of a pipeline file's dataset.
+    said : mapping
+        Fields of a `Table`, in place of what a pipeline file says.
     on_progress : callable
         `(files done, files in all)`.
 
@@ -136,15 +134,11 @@ def check(
     HarError
         If there is nothing at `path` that can be examined.
     """
-    own: dict[str, Any] = {"autocalibrate": True} if autocalibrate else {}
-    if labels:
-        within = labels if labels.startswith("{") else str(Path.cwd() / labels)
-        own["labels"] = Labels(path=within)
 
     def published(known: Dataset, folder: Path, *more: Any) -> Report:
-        if own:
+        if said:
             raise ConfigError(
-                f"{known.name} is read as it was published: leave out {', '.join(own)}."
+                f"{known.name} is read as it was published: leave out {', '.join(said)}."
             )
         return _published(known, folder, *more)
 
@@ -153,7 +147,7 @@ def check(
     if path.suffix in {".yaml", ".yml"}:
         pipeline = load(path)
         if isinstance(pipeline.dataset, Table):
-            table = pipeline.dataset.model_copy(update=own)
+            table = pipeline.dataset.model_copy(update=dict(said))
             return _own(table, root, path.as_posix(), on_progress, pipeline.windows)
         known = datasets.get(pipeline.dataset)
         return published(known, known.folder(root / "data" / "raw"), pipeline.placement,
@@ -162,7 +156,7 @@ def check(
         raise ConfigError(f"There is nothing at {path}.")
     if found := published_at(path):
         return published(*found, placement, path.as_posix(), on_progress)
-    return _own(Table(path=str(path.resolve()), **own), root, path.as_posix(), on_progress)
+    return _own(Table(path=str(path.resolve()), **said), root, path.as_posix(), on_progress)
 
 
 def published_at(path: Path) -> tuple[Dataset, Path] | None:

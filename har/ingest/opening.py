@@ -1,4 +1,4 @@
-"""What `har predict` and notebooks are given: files or folders of any format that is known."""
+"""What is given to predict on: files or folders of any format that is known."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from har.ingest import chunks, discovery, resolution
 from har.ingest.clean import REPEATED, Account
 from har.ingest.formats import guess, tables
 from har.ingest.raw import Raw, Source
-from har.ingest.repair import is_problem, loss, recordings, refuse, repair_source
+from har.ingest.repair import is_problem, loss, refuse, repair_source
 from har.own_recordings import Table
-from har.recording import ChunkedRecording, Recording
+from har.recording import ChunkedRecording
 
 PERSON = "recording"
 """Nobody asks whose a recording is that is only predicted on."""
@@ -26,26 +26,6 @@ ADVICE = (
     "`har data check` says more. Options of `har predict`: --unit, --convention, --gravity, "
     "--time-unit, --rate-hz."
 )
-
-
-def read(path: Path, said: Table) -> Iterator[Recording]:
-    """The recordings of a path as a run takes them in, one after the other.
-
-    Parameters
-    ----------
-    path : Path
-        A file, an archive or a folder.
-    said : Table
-        What is known of them. Its own path is not used.
-
-    Raises
-    ------
-    DataError
-        If there is nothing that can be read, or something must be said first.
-    """
-    found, resolved = _found(path, said)
-    for source in found.sources:
-        yield from recordings(resolved.read(source))
 
 
 def open_path(

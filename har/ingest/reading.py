@@ -84,14 +84,8 @@ def ingest(
             account["sources"] += part.accounts
             account["files_rejected"] += part.failed
         shutil.rmtree(folder / "parts", ignore_errors=True)
-        found = [Finding(**f) for source in account["sources"] for f in source["findings"]]
-        over_all = []
-        if isinstance(dataset, Table) and dataset.labels:
-            files = [s.extra["labels"] for s in sources]
-            over_all = intervals.left_over(files, dataset.labels, used)
-        found += over_all
-        if problems := [f for f in found if is_problem(f)]:
-            refuse(problems)
+        over_all = _over_all(dataset, sources, used)
+        _settled(account, over_all)
         writer.finish(account)
     name = dataset if isinstance(dataset, str) else dataset.name
     where = placement or sources[0].placement
@@ -101,6 +95,50 @@ def ingest(
     if not result["recordings"]:
         raise DataError(f"No recording of {name} could be read. {_first(account)}")
     return result
+
+
+def gather(
+    dataset: str | Table, *, workspace: Workspace, placement: str | None = None
+) -> tuple[list[Recording], list[Finding]]:
+    """What `ingest` stores of a data set, in memory: its recordings, and what was found in them.
+
+    Raises
+    ------
+    DataError
+        As `ingest`.
+    """
+    spec, sources, account = _plan(dataset, placement, workspace)
+    recordings: list[Recording] = []
+    for source in sources:
+        part = read_source(spec, source)
+        recordings += part.recordings
+        account["sources"] += part.accounts
+        account["files_rejected"] += part.failed
+    used = [r.provenance["labels"] for r in recordings if "labels" in r.provenance]
+    found = _settled(account, _over_all(dataset, sources, used))
+    if not recordings:
+        name = dataset if isinstance(dataset, str) else dataset.path
+        raise DataError(f"No recording of {name} could be read. {_first(account)}")
+    return recordings, found
+
+
+def _over_all(dataset: str | Table, sources: list[Source], used: list[Any]) -> list[Finding]:
+    """What no single source tells: labels that no recording took."""
+    if not (isinstance(dataset, Table) and dataset.labels):
+        return []
+    return intervals.left_over([s.extra["labels"] for s in sources], dataset.labels, used)
+
+
+def _settled(account: dict[str, Any], over_all: list[Finding]) -> list[Finding]:
+    """All findings; refuses those that must be settled before the recordings are used."""
+    found = [Finding(**f) for source in account["sources"] for f in source["findings"]]
+    found += over_all
+    if problems := [f for f in found if is_problem(f)]:
+        refuse(problems)
+    unread = account["files_rejected"]
+    return found + [
+        Finding("unreadable-file", "warning", "rejected", f["reason"], f["file"]) for f in unread
+    ]
 
 
 def _plan(

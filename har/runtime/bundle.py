@@ -17,7 +17,7 @@ from har.errors import BundleError
 from har.files import sha256_file
 from har.runtime.interpreter import LiteModel
 from har.runtime.manifest import File, Golden, Manifest, Variant
-from har.runtime.streaming import Aligner
+from har.runtime.streaming import Aligner, Windower
 
 MANIFEST = "model.json"
 
@@ -60,6 +60,17 @@ class Bundle:
         if (align := self.manifest.align) is None:
             return None
         return Aligner(rate_hz=self.manifest.rate_hz, seconds=align.seconds, axis=align.axis)
+
+    def windower(self, aligner: Aligner | None) -> Windower:
+        """What makes the model's windows of samples as they come."""
+        about = self.manifest
+        return Windower(
+            rate_hz=about.rate_hz,
+            max_gap_s=about.resampler.max_gap_s,
+            n_raw=about.n_raw,
+            hop=about.window.hop_samples,
+            aligner=aligner,
+        )
 
     def model(self, variant: str = "float32") -> LiteModel:
         """The interpreter on one of the files.

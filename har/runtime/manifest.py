@@ -128,7 +128,10 @@ class Figures(Part):
     latency_ms_p50: float
     latency_ms_p99: float
     peak_memory_bytes: int
-    n_windows: int = Field(description="of people that the compared models had not seen")
+    n_windows: int = Field(
+        description="compared with Keras: of people that the compared models had not seen, if "
+        "any were held out"
+    )
     max_abs_diff: float = Field(description="of a probability, from Keras")
     mean_abs_diff: float
     label_agreement: float = Field(description="with Keras")
@@ -203,7 +206,7 @@ class Description(Contract):
     align: chain.Alignment | None = absent()
     smoothing: chain.Smoothing
     trained_on: TrainedOn
-    score_of: ScoreOf
+    score_of: ScoreOf | None = absent("left out where nobody was held out")
     withheld: dict[Literal["dynamic", "float16", "int8", "stream"], str] = Field(
         description="variants that were asked for and do not ship, with the reason"
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from har.errors import DataError, WindowError
 from har.recording import Chunk, ChunkedRecording
-from har.runtime import smoothing, streaming
+from har.runtime import smoothing
 from har.runtime.bundle import Bundle
 from har.runtime.manifest import Description
 from har.runtime.prediction import UNKNOWN, Bout, Prediction
@@ -52,16 +52,10 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
                 last_s = float(chunk.time_s[-1])
             yield chunk
 
-    batches = streaming.batches(
-        seen(),
-        rate_hz=about.rate_hz,
-        max_gap_s=about.resampler.max_gap_s,
-        n_raw=about.n_raw,
-        hop=hop,
-        aligner=aligner,
-    )
+    windower = bundle.windower(aligner)
+    batches = (batch for chunk in seen() for batch in windower.push(chunk))
     try:
-        for batch in batches:
+        for batch in itertools.chain(batches, windower.finish()):
             answers = model(batch.windows)
             if batch.fresh:
                 pieces.append((batch.start, []))

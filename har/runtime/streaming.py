@@ -74,58 +74,88 @@ class Aligner:
         return Stretch(piece.start, turned(piece.samples, self._rotation))
 
 
+class Uniform:
+    """Chunks of a recording to uniform samples as they come, turned if the model wants that.
+
+    `push` and `finish` yield (piece, ended) as `Resampler.push`; `push` raises a `DataError` if the
+    times do not increase.
+    """
+
+    def __init__(self, *, rate_hz: float, max_gap_s: float, aligner: Aligner | None) -> None:
+        self._resampler = Resampler(target_hz=rate_hz, max_gap_s=max_gap_s)
+        self._aligner = aligner
+        self._before = -np.inf
+
+    def push(self, chunk: Chunk) -> Iterator[Piece]:
+        if not len(chunk.time_s):
+            return
+        if chunk.time_s[0] <= self._before or (np.diff(chunk.time_s) <= 0).any():
+            raise DataError("The recording's times must increase from sample to sample.")
+        self._before = chunk.time_s[-1]
+        yield from self._through(self._resampler.push(chunk))
+
+    def finish(self) -> Iterator[Piece]:
+        yield from self._through(self._resampler.finish())
+        if self._aligner:
+            yield from self._aligner.finish()
+
+    def _through(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        for piece, ended in pieces:
+            if self._aligner:
+                yield from self._aligner.push(piece, ended)
+            else:
+                yield piece, ended
+
+
 def uniform(
     chunks: Iterable[Chunk], *, rate_hz: float, max_gap_s: float, aligner: Aligner | None = None
 ) -> Iterator[Piece]:
-    """From chunks of a recording to uniform samples, turned if the model wants that.
-
-    Yields
-    ------
-    piece : Stretch
-    ended : bool
-        As `Resampler.push`.
-
-    Raises
-    ------
-    DataError
-        If the times do not increase.
-    """
-    resampler = Resampler(target_hz=rate_hz, max_gap_s=max_gap_s)
-    through = aligner.push if aligner else lambda piece, ended: iter([(piece, ended)])
-    before = -np.inf
+    """All chunks of a recording through `Uniform`."""
+    through = Uniform(rate_hz=rate_hz, max_gap_s=max_gap_s, aligner=aligner)
     for chunk in chunks:
-        if not len(chunk.time_s):
-            continue
-        if chunk.time_s[0] <= before or (np.diff(chunk.time_s) <= 0).any():
-            raise DataError("The recording's times must increase from sample to sample.")
-        before = chunk.time_s[-1]
-        for piece, ended in resampler.push(chunk):
-            yield from through(piece, ended)
-    for piece, ended in resampler.finish():
-        yield from through(piece, ended)
-    if aligner:
-        yield from aligner.finish()
+        yield from through.push(chunk)
+    yield from through.finish()
 
 
-def batches(
-    chunks: Iterable[Chunk],
-    *,
-    rate_hz: float,
-    max_gap_s: float,
-    n_raw: int,
-    hop: int,
-    aligner: Aligner | None = None,
-) -> Iterator[Batch]:
-    """From chunks of a recording to a model's windows, at a hop of at most their length; an
-    incomplete tail gives none."""
-    rows, start, fresh = np.empty((0, 3), np.float32), 0, True
-    for piece, ended in uniform(chunks, rate_hz=rate_hz, max_gap_s=max_gap_s, aligner=aligner):
-        if len(piece.samples) and not len(rows):
-            start = piece.start
-        rows = np.concatenate([rows, piece.samples])
-        if (n := (len(rows) - n_raw) // hop + 1) > 0:
-            view = np.lib.stride_tricks.sliding_window_view(rows, n_raw, axis=0)
-            yield Batch(start, view[: n * hop : hop].transpose(0, 2, 1), fresh)
-            rows, start, fresh = rows[n * hop :].copy(), start + n * hop, False
-        if ended:
-            rows, fresh = rows[:0], True
+class Windower:
+    """Chunks of a recording to a model's windows as they come, at a hop of at most their length; an
+    incomplete tail gives none.
+
+    Parameters
+    ----------
+    rate_hz, max_gap_s : float
+        Of the model; the longest gap that is bridged.
+    n_raw, hop : int
+        Samples of a window with the filter's lead-in, and from one window to the next.
+    aligner : Aligner, optional
+    """
+
+    def __init__(
+        self, *, rate_hz: float, max_gap_s: float, n_raw: int, hop: int,
+        aligner: Aligner | None = None,
+    ) -> None:  # fmt: skip
+        self._uniform = Uniform(rate_hz=rate_hz, max_gap_s=max_gap_s, aligner=aligner)
+        self._n_raw, self._hop = n_raw, hop
+        self._rows, self._start, self._fresh = np.empty((0, 3), np.float32), 0, True
+
+    def push(self, chunk: Chunk) -> Iterator[Batch]:
+        """The windows that these samples complete."""
+        yield from self._cut(self._uniform.push(chunk))
+
+    def finish(self) -> Iterator[Batch]:
+        """Those that were waiting for samples that do not come."""
+        yield from self._cut(self._uniform.finish())
+
+    def _cut(self, pieces: Iterable[Piece]) -> Iterator[Batch]:
+        for piece, ended in pieces:
+            if len(piece.samples) and not len(self._rows):
+                self._start = piece.start
+            self._rows = rows = np.concatenate([self._rows, piece.samples])
+            if (n := (len(rows) - self._n_raw) // self._hop + 1) > 0:
+                view = np.lib.stride_tricks.sliding_window_view(rows, self._n_raw, axis=0)
+                windows = view[: n * self._hop : self._hop].transpose(0, 2, 1)
+                yield Batch(self._start, windows, self._fresh)
+                self._rows = rows[n * self._hop :].copy()
+                self._start, self._fresh = self._start + n * self._hop, False
+            if ended:
+                self._rows, self._fresh = self._rows[:0], True

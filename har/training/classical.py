@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,42 @@ from har.config import Training
 from har.models.spec import ModelSpec
 from har.signal.windows import Windows
 from har.training.fit import Fitted, class_weights, found_temperature
+
+
+@dataclass(frozen=True, eq=False)
+class Classical:
+    """A fitted classifier of scikit-learn, on windows.
+
+    Parameters
+    ----------
+    classifier : ClassifierMixin
+        Its classes are indices of activities, not all of which it need have seen.
+    channels : str or None
+        Of conditioned windows; None: it eats `har.signal.features`.
+    temperature : float
+        By which probabilities are calibrated.
+    """
+
+    classifier: Any
+    channels: str | None
+    temperature: float = 1.0
+
+    def inputs(self, windows: Windows, index: np.ndarray) -> Any:
+        from har.signal.features import features
+        from har.signal.inputs import Conditioned
+
+        if self.channels is None:
+            return features(windows, index)
+        return Conditioned(windows, index, self.channels)
+
+    def __call__(self, windows: Windows, index: np.ndarray) -> np.ndarray:
+        """Probabilities of windows by index: float32, shape (n, k)."""
+        out = np.zeros((len(index), len(windows.activities)), np.float32)
+        if len(index):
+            found = self.classifier.predict_proba(self.inputs(windows, index))
+            sharp = found ** (1 / self.temperature)
+            out[:, self.classifier.classes_] = sharp / sharp.sum(axis=1, keepdims=True)
+        return out
 
 
 def fit_classical(
@@ -25,34 +62,22 @@ def fit_classical(
     temperature: float | None = None,
 ) -> Fitted:
     """Train a classical model; see `har.training.fit.fit`. It has no history, epochs or file."""
-    from har.signal.features import features
-    from har.signal.inputs import Conditioned
-
     resolved = spec.resolve(params)
     classifier = spec.body(**resolved)
     classifier.set_params(random_state=seed)
     k = len(windows.activities)
-
-    def inputs(index: np.ndarray) -> Any:
-        if spec.eats == "windows":
-            return Conditioned(windows, index, resolved["channels"])
-        return features(windows, index)
-
-    def probabilities(index: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-        out = np.zeros((len(index), k), np.float32)
-        if len(index):
-            sharp = classifier.predict_proba(inputs(index)) ** (1 / temperature)
-            out[:, classifier.classes_] = sharp / sharp.sum(axis=1, keepdims=True)
-        return out
-
+    made = Classical(classifier, resolved["channels"] if spec.eats == "windows" else None)
     labels = windows.labels[train]
     weights = class_weights(labels, k, training.class_weights)[labels]
-    classifier.fit(inputs(train), labels, sample_weight=weights)
+    classifier.fit(made.inputs(windows, train), labels, sample_weight=weights)
     if temperature is None:
-        temperature = found_temperature(probabilities, windows, validation, training)
+        predict = functools.partial(made, windows)
+        temperature = found_temperature(predict, windows, validation, training)
+    made = replace(made, temperature=temperature)
     return Fitted(
         model=None,
+        classical=made,
         temperature=temperature,
-        predict=functools.partial(probabilities, temperature=temperature),
+        predict=functools.partial(made, windows),
         parameters=spec.n_parameters(windows.n_samples, k, params),
     )

@@ -29,14 +29,16 @@ class Fitted:
     """A trained model and how it got there.
 
     `model` is a Keras model, its last layer divided by `temperature`; None of another library,
-    which has no epochs either. `predict` gives the probabilities of windows by index: float32,
-    shape (n, k). `history` has a list per quantity, an entry per epoch; `best_epoch` counts from 1.
+    which has no epochs either and is `classical`. `predict` gives the probabilities of windows by
+    index: float32, shape (n, k). `history` has a list per quantity, an entry per epoch;
+    `best_epoch` counts from 1.
     """
 
     model: Any
     temperature: float
     predict: Callable[[np.ndarray], np.ndarray]
     parameters: int | None
+    classical: Any = None
     history: dict[str, list[float]] = field(default_factory=dict)
     best_epoch: int | None = None
     epochs_run: int | None = None

@@ -181,7 +181,7 @@ def _with_validation(
     else:
         n = min(max(2, round(1 / config.validation)), len(people))
         # The seed differs by fold, so that not the same person always validates.
-        chosen = _validation_people(windows, rest, n, config.seed + fold)
+        chosen = validation_people(windows, rest, n, config.seed + fold)
     is_validation = np.isin(subjects, chosen)
     return Split(
         windows,
@@ -197,7 +197,7 @@ def _lost(windows: Windows, rest: np.ndarray, taken: np.ndarray) -> list[str]:
     return [windows.activities[c] for c in sorted(set(labels) - set(labels[~taken]))]
 
 
-def _validation_people(windows: Windows, rest: np.ndarray, groups: int, seed: int) -> list[str]:
+def validation_people(windows: Windows, rest: np.ndarray, groups: int, seed: int) -> list[str]:
     """Of stratified groups of people, the one that lacks the fewest classes and leaves training the
     most."""
 

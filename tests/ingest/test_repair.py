@@ -17,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+import har
 from har.errors import DataError
 from har.ingest import check, chunks, discovery, opening, reading, recording_files, resolution
 from har.ingest.clean import clean
@@ -214,7 +215,8 @@ def by_data_set(root, table, _monkeypatch):
 
 
 def by_notebook(root, table, _monkeypatch):
-    return answer(list(opening.read(root / table.path, table)))
+    said = table.model_dump(exclude_defaults=True, exclude={"path"})
+    return answer(list(har.read(root / table.path, **said)))
 
 
 DOORS = [by_run, by_check, by_predict, by_predict_in_parts, by_data_set, by_notebook]
@@ -277,8 +279,7 @@ def test_a_sensor_that_did_not_run_gives_nothing_anywhere(tmp_path, monkeypatch)
     table = Table(path="rec", subject="ann", unit="m/s2", **ANDROID)
     assert by_check(tmp_path, table, monkeypatch).rejected == {"flat sensor": 1000}
     assert by_data_set(tmp_path, table, monkeypatch).recordings == []
-    assert by_notebook(tmp_path, table, monkeypatch).recordings == []
-    for door in (by_run, by_predict):
+    for door in (by_run, by_predict, by_notebook):
         with pytest.raises(DataError):
             door(tmp_path, table, monkeypatch)
 

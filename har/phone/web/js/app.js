@@ -38,13 +38,14 @@ async function json(url) {
 }
 
 function showFacts(m) {
+  const score = m.score_of;
   const percent = (v) => `${(100 * v).toFixed(1)} %`;
   const facts = [
     ["Model", `${m.architecture}, ${m.parameters.toLocaleString("en")} parameters`],
     ["Activities", m.activities.map((a) => a.replaceAll(/[_-]/g, " ")).join(", ")],
     ["Worn at", m.input.placements.join(", ") || "not recorded"],
     ["Window", `${m.window.length_s.toFixed(2)} s at ${m.rate_hz} Hz, every ${m.window.hop_s.toFixed(2)} s`],
-    ["Macro-F1", `${m.score_of.macro_f1.toFixed(3)} (accuracy ${percent(m.score_of.accuracy)})`],
+    ["Macro-F1", score ? `${score.macro_f1.toFixed(3)} (accuracy ${percent(score.accuracy)})` : "not measured"],
     ["Trained on", `${m.trained_on.subjects.length} people`],
     ["Unknown below", m.abstention ? percent(m.abstention.threshold) : "never: it always answers"],
     ["Data", `${m.data.name}: ${m.data.licence}`],
@@ -55,8 +56,10 @@ function showFacts(m) {
     ? `It expects samples that are turned by gravity in the first ${m.align.seconds} s of walking: ` +
       "postures are then told from your own upright, however the phone is tilted."
     : "";
-  $("score-of").textContent = `The score is ${m.score_of.what}.`;
-  $("protocol").textContent = sentence(m.score_of.protocol);
+  $("score-of").textContent = score
+    ? `The score is ${score.what}.`
+    : "Nobody was held out when this model was made: how good it is on people not seen is not known.";
+  $("protocol").textContent = score ? sentence(score.protocol) : "";
   $("facts").replaceChildren(
     ...facts.flatMap(([term, text]) => [
       Object.assign(document.createElement("dt"), { textContent: term }),
