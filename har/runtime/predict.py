@@ -13,7 +13,7 @@ import numpy as np
 
 from har.errors import DataError, WindowError
 from har.recording import Chunk, ChunkedRecording
-from har.runtime import smoothing
+from har.runtime import smoothing, streaming
 from har.runtime.bundle import Bundle
 from har.runtime.manifest import Description
 from har.runtime.prediction import UNKNOWN, Bout, Prediction
@@ -52,10 +52,8 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
                 last_s = float(chunk.time_s[-1])
             yield chunk
 
-    windower = bundle.windower(aligner)
-    batches = (batch for chunk in seen() for batch in windower.push(chunk))
     try:
-        for batch in itertools.chain(batches, windower.finish()):
+        for batch in streaming.batches(seen(), bundle.windower(aligner)):
             answers = model(batch.windows)
             if batch.fresh:
                 pieces.append((batch.start, []))

@@ -159,3 +159,10 @@ class Windower:
                 self._start, self._fresh = self._start + n * self._hop, False
             if ended:
                 self._rows, self._fresh = self._rows[:0], True
+
+
+def batches(chunks: Iterable[Chunk], windower: Windower) -> Iterator[Batch]:
+    """All windows of a recording's chunks."""
+    for chunk in chunks:
+        yield from windower.push(chunk)
+    yield from windower.finish()

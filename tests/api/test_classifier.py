@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import har
 from har.api.classifier import ActivityClassifier
 from har.errors import ConfigError, DataError, ExportError, InputError
+from tests.conftest import ROOT
 from tests.synthetic import make_recordings, make_windows
 
 TREES = {"params": {"trees": 10}}
@@ -193,3 +195,16 @@ def test_a_bundle_is_asked_about_anything_and_answers_live(data, network, tmp_pa
 
 def har_mean(probabilities, n, i):
     return probabilities[max(0, i - n + 1) : i + 1].mean(axis=0)
+
+
+@pytest.mark.tensorflow
+def test_the_page_for_notebooks_runs_from_top_to_bottom(workspace, in_process):
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(compile(code, "docs/python.md", "exec"), names)
+    assert names["cut"].X.shape == (3605, 128, 3)
+    assert repr(names["recordings"]) in text
+    assert names["scores"].mean() > 0.7
+    listed = set(re.findall(r"^\| `har\.(\w+)", text, re.M))
+    assert listed == {*har.__all__} - {"Recording"}

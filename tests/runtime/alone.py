@@ -74,17 +74,8 @@ def main(folder: Path, recording: Path) -> None:
         Chunk(part[:, 0] - rows[0, 0], part[:, 1:].astype(np.float32))
         for part in np.array_split(rows, 50)
     )
-    about, model = bundle.manifest, bundle.model()
-    answers = [
-        model(batch.windows)
-        for batch in batches(
-            chunks,
-            rate_hz=about.rate_hz,
-            max_gap_s=about.resampler.max_gap_s,
-            n_raw=about.n_raw,
-            hop=about.window.hop_samples,
-        )
-    ]
+    model = bundle.model()
+    answers = [model(batch.windows) for batch in batches(chunks, bundle.windower(bundle.aligner()))]
     np.testing.assert_allclose(np.concatenate(answers), found.probabilities, atol=1e-5)
     sys.stdout.write(f"{found.n_windows} windows")
 

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from har.config import Align
 from har.errors import DataError, WindowError
 from har.recording import Chunk
-from har.runtime.streaming import Aligner, batches, uniform
+from har.runtime.streaming import Aligner, Windower, batches, uniform
 from har.signal.align import rotation_of, turned
 from har.signal.resampling import Resampler, Stretch, joined, resample, sampling_period
 from tests import naive
@@ -80,7 +80,7 @@ def test_windows_are_those_of_a_naive_cut(rng: np.random.Generator, chunk: int) 
     time[1200:] += 3.0  # a gap: the second stretch begins on the grid again
     samples = rng.normal(0, 5, (2000, 3)).astype(np.float32)
     chunks = (Chunk(time[a : a + chunk], samples[a : a + chunk]) for a in range(0, 2000, chunk))
-    found = list(batches(chunks, rate_hz=50.0, max_gap_s=0.25, n_raw=100, hop=30))
+    found = list(batches(chunks, Windower(rate_hz=50.0, max_gap_s=0.25, n_raw=100, hop=30)))
     starts = np.concatenate([b.start + 30 * np.arange(len(b.windows)) for b in found])
     windows = np.concatenate([b.windows for b in found])
     rows = [*range(0, 1200 - 100 + 1, 30), *range(1200, 2000 - 100 + 1, 30)]
@@ -94,13 +94,13 @@ def test_times_must_increase_also_across_chunks() -> None:
     x = np.zeros((10, 3), np.float32)
     chunks = [Chunk(np.arange(10) / 50, x), Chunk(np.arange(10) / 50, x)]
     with pytest.raises(DataError, match="must increase"):
-        list(batches(chunks, rate_hz=50.0, max_gap_s=0.25, n_raw=5, hop=1))
+        list(batches(chunks, Windower(rate_hz=50.0, max_gap_s=0.25, n_raw=5, hop=1)))
 
 
 def test_a_recording_too_slow_for_the_model_is_refused() -> None:
     chunk = Chunk(np.arange(100) / 5.0, np.zeros((100, 3), np.float32))
     with pytest.raises(WindowError, match="0.2 s apart.*0.25 s"):
-        list(batches([chunk], rate_hz=50.0, max_gap_s=0.25, n_raw=5, hop=1))
+        list(batches([chunk], Windower(rate_hz=50.0, max_gap_s=0.25, n_raw=5, hop=1)))
 
 
 @pytest.mark.parametrize("enough", [True, False])

@@ -76,14 +76,10 @@ def golden_windows(
     aligner: streaming.Aligner | None = None,
 ) -> list[dict[str, Any]]:
     out = []
-    for batch in streaming.batches(
-        [Chunk(time, samples)],
-        rate_hz=rate_hz,
-        max_gap_s=MAX_GAP_S,
-        n_raw=N_RAW,
-        hop=HOP,
-        aligner=aligner,
-    ):
+    windower = streaming.Windower(
+        rate_hz=rate_hz, max_gap_s=MAX_GAP_S, n_raw=N_RAW, hop=HOP, aligner=aligner
+    )
+    for batch in streaming.batches([Chunk(time, samples)], windower):
         for i, window in enumerate(batch.windows):
             out.append(
                 {

@@ -44,14 +44,7 @@ def in_python(bundle: Bundle, log: np.ndarray) -> tuple[np.ndarray, list[str]]:
     rows, answers = [], []
     whole = Chunk(log[:, 0], log[:, 1:].astype(np.float32))
     stretches: list[list[np.ndarray]] = []
-    for batch in streaming.batches(
-        [whole],
-        rate_hz=about.rate_hz,
-        max_gap_s=about.resampler.max_gap_s,
-        n_raw=about.n_raw,
-        hop=about.window.hop_samples,
-        aligner=bundle.aligner(),
-    ):
+    for batch in streaming.batches([whole], bundle.windower(bundle.aligner())):
         if batch.fresh:
             stretches.append([])
         stretches[-1].append(model(batch.windows))
