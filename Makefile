@@ -11,6 +11,9 @@ BIN := $(VENV)/bin
 # A module's tests stay in one process, for what they share.
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
+# Compiled tests are kept for the next time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo quick test install-test check bench web clean
 
 demo: $(VENV)/.run

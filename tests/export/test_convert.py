@@ -66,7 +66,7 @@ def test_a_crash_of_the_converter_is_one_variants_reason(converted: dict[str, An
 def test_the_same_bytes_whatever_was_built_before(
     converted: dict[str, Any], tmp_path: Path
 ) -> None:
-    """All architectures went through two processes; here one goes alone through a fresh one."""
+    """All architectures went through one process; here one goes alone through a fresh one."""
     request, result = converted["bilstm"]
     alone = replace(request, folder=tmp_path, variants=("float32",), probe=None)
     (again,) = convert.convert([alone])

@@ -20,7 +20,7 @@ from har.phone.uploads import Uploads
 from har.recording import Recording
 from har.runtime.bundle import Bundle
 from har.runtime.chain import Abstention, Alignment
-from tests import manifests
+from tests import in_process, manifests
 from tests import small_bundles as small
 from tests.phone.serving import running
 
@@ -94,8 +94,10 @@ def make(folder: Path, shoulder: list[Recording]) -> dict[str, Path]:
         model = small.save_keras(folder, name, 0)
         even_out(model, probe)
         requests.append(convert.Request(model, target, ("float32",), probe=probe))
+    with in_process.instead():
+        converted = convert.convert(requests)
     made = {}
-    for name, result in zip(("cnn", "gru"), convert.convert(requests, jobs=2), strict=True):
+    for name, result in zip(("cnn", "gru"), converted, strict=True):
         about = small.description_of(
             name,
             small.windows_of(small.walk(6000)),
