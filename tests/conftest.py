@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("HAR_TEST_DATA", ROOT.parent / "shared" / "data"))
 FIXTURES_WITH_TENSORFLOW = {"keras", "converted", "converted_all", "make_bundle"}
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
-FROZEN = pytest.StashKey[bool]()
+FROZEN = pytest.StashKey[tuple[Path, bool]]()
 
 pytest_plugins = ["tests.small_bundles"]
 
@@ -50,11 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Once TensorFlow is there: its objects take no part in garbage collections, of which Keras
-    asks for one whenever a session is cleared."""
-    # Remembered, since `gc.get_freeze_count()` goes through a million objects.
-    if "tensorflow" in sys.modules and not item.config.stash.get(FROZEN, False):
-        item.config.stash[FROZEN] = True
+    """What modules before it and TensorFlow brought takes no part in the garbage collections of a
+    module: Keras asks for one whenever a session is cleared, each through a million objects."""
+    now = item.path, "tensorflow" in sys.modules
+    if item.config.stash.get(FROZEN, None) != now:
+        item.config.stash[FROZEN] = now
+        gc.collect()
         gc.freeze()
 
 
