@@ -20,6 +20,7 @@ from har.cli.app import main
 from har.errors import ConfigError, StoreError, TrainingError
 from har.evaluation.results import Results
 from har.signal import window_files
+from tests import in_process
 from tests.noise import MLFLOW
 
 pytestmark = MLFLOW
@@ -232,7 +233,8 @@ def test_a_job_that_fails_is_named_and_the_others_are_compared(finished, tmp_pat
         "models=[{cnn: {filters: 8, blocks: 2}}, "
         "{name: gru, label: broken, params: {dropout: 2.0}}]",
     )
-    done = session.run(tmp_path, "watch", overrides=overrides, jobs=1, without=("export",))
+    with in_process.instead():
+        done = session.run(tmp_path, "watch", overrides=overrides, jobs=1, without=("export",))
     with pytest.raises(TrainingError, match=r"3 of 6 jobs failed(.|\n)*broken fold 0 seed 0"):
         done.require()
     r = results(tmp_path)
@@ -266,7 +268,8 @@ def test_what_a_change_reruns(finished):
 def test_uci_har_windows_are_as_many_as_published(data_mirror, tmp_path, monkeypatch):
     """7,415 windows of the 21 training people and 2,996 of the 9 official test people."""
     monkeypatch.setenv("HAR_DATA_MIRROR", str(data_mirror))
-    done = session.run(tmp_path, "uci-har", until="prepare")
+    with in_process.instead():
+        done = session.run(tmp_path, "uci-har", until="prepare")
     windows = window_files.load(done.outputs["prepare"].path)
     test = set(pipeline_file.load("uci-har").split.test)
     is_test = [s in test for s in windows.subjects]
@@ -280,7 +283,8 @@ def test_uci_har_windows_are_as_many_as_published(data_mirror, tmp_path, monkeyp
 )
 def test_public_sets_prepare(name, subjects, data_mirror, tmp_path, monkeypatch):
     monkeypatch.setenv("HAR_DATA_MIRROR", str(data_mirror))
-    done = session.run(tmp_path, name, until="prepare")
+    with in_process.instead():
+        done = session.run(tmp_path, name, until="prepare")
     windows = window_files.load(done.outputs["prepare"].path)
     assert len(set(windows.subjects)) == subjects
     assert len(windows) > 5000

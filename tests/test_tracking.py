@@ -1,6 +1,7 @@
 """What stands in the MLflow store after a comparison was sent, sent again, or interrupted."""
 
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -12,11 +13,13 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from har import tracking
 from har.cli.app import main
 from har.errors import TrackingError
 from har.evaluation.results import ExportFigures
+from har.report import figures
 from har.tracking import pages, send
 from har.workspace import Workspace
 from tests.evaluation import workspace
@@ -30,6 +33,17 @@ N_RUNS = 1 + 3 + 3 * 3 * 2
 @pytest.fixture(autouse=True)
 def no_server(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pictures():
+    """What pictures show is not asked here, and each takes a tenth of a second to draw."""
+    with pytest.MonkeyPatch.context() as patch:
+        dot = io.BytesIO()
+        Image.new("RGB", (2, 2)).save(dot, "png")
+        patch.setattr(figures, "png", lambda _figure, **_how: dot.getvalue())
+        patch.setattr(figures, "svg", lambda _figure: "<svg/>")
+        yield
 
 
 def track(context, **how):

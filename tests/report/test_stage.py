@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from importlib import resources
 
@@ -61,9 +62,8 @@ def test_a_leak_fails_the_run_and_leaves_no_results(tmp_path):
     assert context.store.find("compare", "k") is None
 
 
-def test_the_same_predictions_give_the_same_files(tmp_path):
-    a = workspace.run(workspace.context(tmp_path / "a", SKILLS))
-    b = workspace.run(workspace.context(tmp_path / "b", SKILLS))
+def test_the_same_predictions_give_the_same_files(done, tmp_path):
+    again = workspace.run(workspace.context(tmp_path, SKILLS))
     for stage_name, name in (
         ("compare", "scores.json"),
         ("compare", "windows.parquet"),
@@ -71,7 +71,7 @@ def test_the_same_predictions_give_the_same_files(tmp_path):
         ("report", "index.html"),
         ("report", "confusion/cnn.png"),
     ):
-        one, two = ((c.outputs[stage_name].path / name).read_bytes() for c in (a, b))
+        one, two = ((c.outputs[stage_name].path / name).read_bytes() for c in (done, again))
         assert one == two, name
 
 
@@ -181,9 +181,21 @@ def section(results, *names):
     )  # fmt: skip
 
 
+TWO = {"cnn": 0.9, "lstm": 0.6}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    root = tmp_path_factory.mktemp("two") / "workspace"
+    workspace.run(workspace.context(root, TWO))
+    return root
+
+
 @pytest.fixture
-def fresh(tmp_path):
-    return workspace.run(workspace.context(tmp_path, {"cnn": 0.9, "lstm": 0.6}))
+def fresh(two, tmp_path):
+    """A copy of a finished comparison."""
+    shutil.copytree(two, tmp_path, dirs_exist_ok=True)
+    return workspace.reopen(tmp_path, TWO)
 
 
 def again(context):
