@@ -61,6 +61,7 @@ def finished(tmp_path_factory):
     return folder, done.stdout
 
 
+@pytest.mark.tensorflow
 def test_a_notebook_has_the_run_as_tables(finished):
     folder, _ = finished
     said = {k: yaml.safe_load(v) for k, v in (s.split("=", 1) for s in SMALL)}

@@ -15,6 +15,7 @@ from har.ingest.raw import Raw
 from har.ingest.repair import repair
 from har.own_recordings import Table
 from har.recording import STANDARD_GRAVITY as G
+from tests.ingest import opened
 
 RATE_HZ = 12.5
 OFFSET, GAIN = np.array([0.03, -0.02, 0.05]), np.array([1.02, 0.985, 1.01])
@@ -156,7 +157,7 @@ def test_a_check_a_run_and_a_prediction_calibrate(tmp_path):
     assert "calibration [fixed]" in text
     assert "mg and is 0." in text
     said = Table(path="", unit="g", convention="android", subject="s", autocalibrate=True)
-    (one,) = opening.read(tmp_path / "a.csv", said)
+    (one,) = opened.read(tmp_path / "a.csv", said)
     assert np.abs(one.acceleration - felt * G).max() < 0.05
     trained = said.model_copy(update={"subject": None})
     (again,) = opening.open_path(tmp_path / "a.csv", Table(path=""), trained)

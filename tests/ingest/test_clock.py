@@ -13,6 +13,7 @@ from har.errors import DataError
 from har.ingest import chunks, opening, resolution, time_columns
 from har.ingest.check import check
 from har.own_recordings import Table
+from tests.ingest import opened
 
 sys.path.insert(0, str(Path(__file__).parent))
 import exports
@@ -32,14 +33,14 @@ def write(path, stamps, a, name="timestamp"):
 def read(path, **said):
     """The recordings as a prediction and a run have them, which must be the same; rejected rows."""
     said = Table(path="", unit="m/s2", convention="android", subject="ann", **said)
-    rejected, opened = {}, []
+    rejected, predicted_on = {}, []
     for one in opening.open_path(path, said):
         pieces = list(one.chunks)
-        opened.append(np.concatenate([c.time_s for c in pieces]))
+        predicted_on.append(np.concatenate([c.time_s for c in pieces]))
         rejected |= one.rejected
-    whole = [r.time_s for r in opening.read(path, said)]
-    assert len(opened) == len(whole)
-    for some, all_of_it in zip(opened, whole, strict=True):
+    whole = [r.time_s for r in opened.read(path, said)]
+    assert len(predicted_on) == len(whole)
+    for some, all_of_it in zip(predicted_on, whole, strict=True):
         np.testing.assert_allclose(some, all_of_it, rtol=0, atol=1e-9)
     return whole, rejected
 

@@ -15,6 +15,7 @@ from har.ingest import opening
 from har.own_recordings import Table
 from har.pipeline_file import parse
 from har.runtime import manifest
+from tests.ingest import opened
 
 G = 9.80665
 SAID = {"convention": "android", "subject": "s", "placement": "chest", "rate_hz": 52}
@@ -33,7 +34,7 @@ def codes(path: Path, per_g, zero, n=600, seed=0) -> np.ndarray:
 
 
 def read(path: Path, **said) -> np.ndarray:
-    (one,) = opening.read(path, Table(path="", columns=COLUMNS, **SAID, **said))
+    (one,) = opened.read(path, Table(path="", columns=COLUMNS, **SAID, **said))
     return one.acceleration / G
 
 

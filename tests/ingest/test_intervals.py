@@ -17,7 +17,7 @@ from rich.console import Console
 
 from har.cli.app import main
 from har.errors import ConfigError, DataError
-from har.ingest import intervals, opening, reading
+from har.ingest import intervals, reading
 from har.ingest.label_files import Labelled
 from har.ingest.raw import Raw
 from har.ingest.stage import STAGE
@@ -26,6 +26,7 @@ from har.pipeline_file import parse
 from har.stages import Context
 from har.store import Store
 from har.workspace import Workspace
+from tests.ingest import opened
 
 sys.path.insert(0, str(Path(__file__).parent))
 from exports import sensor_logger, walk
@@ -59,7 +60,7 @@ def table(path: Path, stamp=lambda s: f"{s:g}", truth=TRUTH, header="start,end,l
 
 
 def read(path: Path, said: dict, **more) -> list:
-    return list(opening.read(path, Table(path="", labels=said, subject="s", **SAID, **more)))
+    return list(opened.read(path, Table(path="", labels=said, subject="s", **SAID, **more)))
 
 
 def seconds(one) -> list[tuple[str, float, float]]:

@@ -15,6 +15,7 @@ from har.ingest import chunks, opening, resolution
 from har.ingest.raw import ANOTHER_SENSOR, Raw
 from har.ingest.repair import repair_source
 from har.own_recordings import Table
+from tests.ingest import opened
 
 sys.path.insert(0, str(Path(__file__).parent))
 from exports import walk
@@ -55,7 +56,7 @@ def test_a_check_says_first_how_much_is_lost(tmp_path, n, said):
 def test_a_run_and_a_prediction_refuse_what_a_check_does(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text(spoilt(300))
     with pytest.raises(DataError, match="300 of 1000 samples"):
-        list(opening.read(tmp_path / "a.csv", Table(path="", **SAID)))
+        list(opened.read(tmp_path / "a.csv", Table(path="", **SAID)))
     with pytest.raises(DataError, match="300 of 1000 samples"):
         list(opening.open_path(tmp_path / "a.csv"))
     monkeypatch.setattr(resolution, "LONG_BYTES", 1000)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from har.errors import DataError
-from har.ingest import content, opening, text
+from har.ingest import content, text
 from har.ingest.raw import Source
 from har.own_recordings import Table
+from tests.ingest import opened
 
 sys.path.insert(0, str(Path(__file__).parent))
 from exports import walk
@@ -39,7 +40,7 @@ def test_coded_text_reads_as_plain_text_does(tmp_path, coding):
     plain, a = table_text()
     (tmp_path / "walk.csv.gz").write_bytes(CODED[coding](plain))
     said = Table(path="", convention="android", subject="s")
-    (recording,) = opening.read(tmp_path, said)
+    (recording,) = opened.read(tmp_path, said)
     np.testing.assert_allclose(recording.acceleration, a, atol=1e-5)
 
 

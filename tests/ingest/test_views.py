@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from har.ingest import discovery, opening
+from har.ingest import discovery
 from har.own_recordings import Table
+from tests.ingest import opened
 
 sys.path.insert(0, str(Path(__file__).parent))
 import exports
@@ -19,7 +20,7 @@ def found(folder: Path, **said) -> list[tuple[str, str, int]]:
     """Subject, session and samples of what is read."""
     table = Table(path=str(folder), **{"convention": "android", "subject": "s", **said})
     return sorted(
-        (r.subject, r.session.rpartition("-")[2], r.n_samples) for r in opening.read(folder, table)
+        (r.subject, r.session.rpartition("-")[2], r.n_samples) for r in opened.read(folder, table)
     )
 
 
