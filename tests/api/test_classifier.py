@@ -146,29 +146,36 @@ def network(data):
     return clf
 
 
+@pytest.fixture(scope="module")
+def exported(network, tmp_path_factory, in_process):
+    """What was loaded again after it was saved, and the folder of its bundle."""
+    folder = tmp_path_factory.mktemp("exported")
+    network.save(folder / "n")
+    again = ActivityClassifier.load(folder / "n")
+    again.export(folder / "b", rate_hz=50, placement="wrist")
+    return again, folder / "b"
+
+
 @pytest.mark.tensorflow
-def test_a_network_is_fitted_saved_and_exported(data, network, tmp_path, in_process):
+def test_a_network_is_fitted_saved_and_exported(data, network, exported):
     X, y, _ = data
+    again, folder = exported
     assert network.score(X, y) > 0.6
     assert len(network.history_["val_macro_f1"]) == len(network.history_["loss"])
-    network.save(tmp_path / "n")
-    again = ActivityClassifier.load(tmp_path / "n")
     np.testing.assert_allclose(again.predict_proba(X), network.predict_proba(X), atol=1e-6)
-    again.export(tmp_path / "b", rate_hz=50, placement="wrist")
-    bundle = har.Bundle.open(str(tmp_path / "b"))
+    bundle = har.Bundle.open(str(folder))
     np.testing.assert_allclose(bundle.predict_proba(X), network.predict_proba(X), atol=1e-5)
     assert bundle.activities == tuple(network.classes_)
     assert bundle.manifest.score_of is None
     assert bundle.manifest.input.placements == ("wrist",)
-    assert "was not measured" in (tmp_path / "b" / "README.md").read_text()
+    assert "was not measured" in (folder / "README.md").read_text()
     with pytest.raises(ExportError, match="not empty"):
-        network.export(tmp_path / "b", rate_hz=50)
+        network.export(folder, rate_hz=50)
 
 
 @pytest.mark.tensorflow
-def test_a_bundle_is_asked_about_anything_and_answers_live(data, network, tmp_path, in_process):
-    network.export(tmp_path / "b", rate_hz=50)
-    bundle = har.Bundle.open(tmp_path / "b")
+def test_a_bundle_is_asked_about_anything_and_answers_live(exported, tmp_path):
+    bundle = har.Bundle.open(exported[1])
     recording = make_recordings(subjects=1, seconds=30)[0]
     frame = recording.to_frame()
     frame.to_csv(tmp_path / "a.csv", index=False)
