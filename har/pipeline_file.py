@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +17,9 @@ from har.errors import ConfigError, did_you_mean
 from har.own_recordings import Section
 
 CHANGES_NO_RESULT = True
+
+FILL_IN = "FILL_IN"
+"""In a drafted pipeline file, what only the user knows."""
 
 BUDGETS = ("epochs", "steps")
 """Of a training: one takes the place of the other, and patience is counted in it."""
@@ -32,7 +35,9 @@ def packaged_pipelines() -> Path:
 
 
 def pipeline_names() -> list[str]:
-    return sorted(p.stem for p in packaged_pipelines().glob("*.yaml"))
+    """Those in `pipelines/` here, and the package's own."""
+    folders = (Path("pipelines"), packaged_pipelines())
+    return sorted({p.stem for folder in folders for p in folder.glob("*.yaml")})
 
 
 def find_pipeline(name_or_path: str | os.PathLike[str]) -> Path:
@@ -46,7 +51,7 @@ def find_pipeline(name_or_path: str | os.PathLike[str]) -> Path:
         candidate = folder / f"{name_or_path}.yaml"
         if candidate.is_file():
             return candidate
-    names = sorted({*pipeline_names(), *(p.stem for p in Path("pipelines").glob("*.yaml"))})
+    names = pipeline_names()
     raise ConfigError(
         f"No pipeline named {str(name_or_path)!r}{did_you_mean(str(name_or_path), names)} "
         f"Known: {', '.join(names)}; or give the path of a .yaml file."
@@ -73,7 +78,21 @@ def load(name_or_path: str | os.PathLike[str], overrides: Iterable[str] = ()) ->
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must hold keys and values, got {type(raw).__name__}.")
     raw.setdefault("name", path.stem)
-    return parse(values(raw, overrides), where=str(path))
+    laid = values(raw, overrides)
+    if left := [*_to_fill_in(laid)]:
+        lines = "\n".join(f"  {key}" for key in left)
+        raise ConfigError(f"{path} waits for what only you know. Complete:\n{lines}")
+    return parse(laid, where=str(path))
+
+
+def _to_fill_in(value: Any, at: str = "") -> Iterator[str]:
+    """The keys whose value says that it is to be filled in."""
+    if value == FILL_IN:
+        yield at
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    for key, of in value.items() if isinstance(value, dict) else ():
+        yield from _to_fill_in(of, f"{at}.{key}" if at else str(key))
 
 
 def values(raw: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from rich.console import Console
 
 from har import fanout, pipeline, pipeline_file, tracking
 from har.config import Pipeline
-from har.errors import TrainingError
+from har.errors import ConfigError, TrainingError
 from har.fanout import Crew
+from har.ingest import datasets
+from har.models import registry
 from har.models.saved import load_model
 from har.pipeline import Step
 from har.stages import Context
@@ -98,6 +100,7 @@ def outputs(
     **which: Any,
 ) -> Mapping[str, Output]:
     """Bring a pipeline's stages up to date, as `har.pipeline.run` does: their outputs, by stage."""
+    check(of)
     return pipeline.run(_context(workspace, of, crew), **which).outputs
 
 
@@ -109,6 +112,7 @@ def run(
     jobs: int | None = None,
     dask: str | None = None,
     dry_run: bool = False,
+    must_export: bool = False,
     on_step: Callable[[Step], None] = lambda _step: None,
     **which: Any,
 ) -> Run:
@@ -126,6 +130,9 @@ def run(
         Processes at a time; one for each core if left out.
     dask : str, optional
         Address of a cluster that trains.
+    must_export : bool
+        Refuse a pipeline of which no model can be exported, where otherwise the run ends with its
+        report.
     dry_run, on_step, **which
         As of `har.pipeline.run`: which stages, with `until`, `without` and `force`.
 
@@ -135,6 +142,12 @@ def run(
         Some of its jobs may have failed, and the others been compared: see `Run.require`.
     """
     steps: list[Step] = []
+    of = pipeline_file.load(name, overrides)
+    check(of)
+    if not must_export and (why := _not_exported(of)):
+        which["without"] = {*which.get("without", ()), "export"}
+        if not dry_run:
+            crew(jobs).console.print(why)
 
     def told(step: Step) -> None:
         steps.append(step)
@@ -145,6 +158,41 @@ def run(
     if dry_run:
         return Run(context, steps)
     return Run(context, steps, _track(context))
+
+
+def check(of: Pipeline) -> None:
+    """Refuse, before anything is read, what could only fail later.
+
+    Raises
+    ------
+    ConfigError
+        For a model, a parameter, a data set or a placement that there is not, windows too short for
+        a model, a library that is not installed, or more folds than a published set has people.
+    """
+    steps = round(of.windows.length_s * of.signal.rate_hz)
+    for model in of.models:
+        spec = registry.get(model.name)
+        spec.check_window(steps, model.params)
+        spec.require()
+    if isinstance(of.dataset, str):
+        known = datasets.get(of.dataset)
+        known.placement(of.placement)
+        people = known.subjects - len(of.split.exclude)
+        if known.subjects and of.split.scheme == "subject-folds" and of.split.folds > people:
+            raise ConfigError(
+                f"split.folds: {of.split.folds} folds need as many people, and {of.dataset} has "
+                f"{people}."
+            )
+
+
+def _not_exported(of: Pipeline) -> str:
+    """Why there is nothing to export, if all that can be exported were wanted; else empty."""
+    if of.export.models not in ("best", "all"):
+        return ""
+    if any(registry.get(m.name).exportable for m in of.models):
+        return ""
+    names = ", ".join(m.key for m in of.models)
+    return f"[bold]export[/bold]: left out, since no phone runs {names}"
 
 
 def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> Sent | None:

@@ -157,7 +157,10 @@ class Store:
                 shutil.rmtree(partial, ignore_errors=True)
 
     def why_missing(self, stage: str, parts: Mapping[str, Any]) -> str:
-        """What differs from the newest output of a stage: `signal.rate_hz 50 → 25`."""
+        """What differs from the output of a stage that is most like it: `signal.rate_hz 50 → 25`.
+
+        In the words of the pipeline file; models are told by their names.
+        """
         wanted = json.loads(canonical(parts))
         metas = (self.root / stage).glob("[!.]*/meta.json")
         newest = sorted(metas, key=lambda p: p.stat().st_mtime, reverse=True)
@@ -186,14 +189,29 @@ class Writing:
 
 
 def _differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
+    old, new = _by_name(old), _by_name(new)
     if isinstance(old, dict) and isinstance(new, dict):
         for k in sorted(old.keys() | new.keys()):
             yield from _differences(old.get(k), new.get(k), f"{at}.{k}" if at else str(k))
     elif old != new:
-        if at == "code" or at.startswith("inputs"):
-            yield f"{at} changed"
+        where = at.removeprefix("config.")
+        if at.startswith("config.") and isinstance(old or new, dict) and None in (old, new):
+            if not where.startswith("backends."):  # they follow from the models
+                yield f"{where} is {'gone' if new is None else 'new'}"
+        elif at == "code":
+            yield "code changed"
+        elif at.startswith("inputs."):
+            yield f"{at.removeprefix('inputs.')} changed"
         else:
-            yield f"{at} {_short(old)} → {_short(new)}"
+            yield f"{where} {_short(old)} → {_short(new)}"
+
+
+def _by_name(value: Any) -> Any:
+    """Things in a list that have names, by them."""
+    named = isinstance(value, list) and value and all(isinstance(v, dict) for v in value)
+    if not named or not all("name" in v for v in value):
+        return value
+    return {v.get("label") or v["name"]: v for v in value}
 
 
 def _short(value: Any) -> str:

@@ -8,6 +8,9 @@ import click
 
 from har.errors import HarError
 
+INTERRUPTED = 130
+"""As shells have it: 128 and the number of the signal."""
+
 
 class Group(click.Group):
     """Commands in the order in which they are defined; `HarError` becomes a message and exit 1."""
@@ -30,3 +33,9 @@ class Group(click.Group):
         except HarError as e:
             click.echo(f"Error: {e}", err=True)
             raise SystemExit(1) from None
+        except KeyboardInterrupt:
+            click.echo(
+                "\nInterrupted. What was finished is kept; the same command goes on from there.",
+                err=True,
+            )
+            raise SystemExit(INTERRUPTED) from None

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-WIDTH = 100
+WIDTH = 80
 
 
-def wrapped(text: str) -> str:
-    return textwrap.fill(text, WIDTH)
+def wrapped(text: str, *, first: str = "") -> str:
+    """A paragraph; lines after the one that begins with `first` are indented as far."""
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first))
 
 
 def left_out(files: Iterable[tuple[str, str]], at_most: int = 5) -> list[str]:

@@ -55,8 +55,35 @@ def _stage(
     return command
 
 
+@click.command()
+@options.as_json
+def pipelines(as_json: bool) -> None:
+    """List the pipelines that can be run by name: those in pipelines/ here, and the package's own.
+
+    \b
+    Example:
+      har pipelines
+    """
+    from har import pipeline_file
+    from har.errors import ConfigError
+
+    found = {}
+    for name in pipeline_file.pipeline_names():
+        try:
+            found[name] = pipeline_file.load(name).about
+        except ConfigError as e:
+            found[name] = str(e)
+    if as_json:
+        output.echo_json([{"name": name, "about": about} for name, about in found.items()])
+        return
+    width = max(map(len, found))
+    for name, about in found.items():
+        click.echo(output.wrapped(about, first=f"{name:<{width}}  "))
+
+
 COMMANDS = (
     run,
+    pipelines,
     _stage("ingest", "Take recordings in: read, check and store them."),
     _stage("prepare", "Resample and cut windows (and what that needs)."),
     _stage("train", "Train every model on every fold (and what that needs)."),
@@ -102,8 +129,9 @@ def _run(
 
     forced = (stage,) if force else ()
     done = session.run(
-        ctx.obj.root, pipeline, force=forced, dry_run=dry_run, on_step=tell, **arguments
-    )
+        ctx.obj.root, pipeline, force=forced, dry_run=dry_run, on_step=tell,
+        must_export=stage == "export", **arguments,
+    )  # fmt: skip
     if dry_run:
         return
     if done.sent:

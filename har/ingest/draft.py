@@ -10,9 +10,7 @@ from har.ingest.check import MIXED, UNKNOWN, Report
 from har.ingest.formats import guess
 from har.ingest.formats.format import Head
 from har.own_recordings import Table
-
-FILL_IN = "FILL_IN"
-"""What only the user knows."""
+from har.pipeline_file import FILL_IN
 
 SAID = (
     "name", "pattern", "sidecar", "time_unit", "rate_hz", "counts_per_g", "zero", "six_positions",

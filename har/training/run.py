@@ -87,6 +87,10 @@ def _train(tasks: Sequence[Task], seconds: float, of: int, crew: fanout.Crew) ->
         for finished, (n, outcome) in enumerate(outcomes, start=1):
             advance(n, epochs[n])  # early stopping ends before the last epoch
             progress.update(bar, description=f"{finished} of {len(tasks)} jobs")
+            if not console.is_terminal:  # where no display is drawn anew
+                left = progress.tasks[0].time_remaining
+                more = f", about {roughly(left)} left" if left else ""
+                console.print(f"  {finished} of {len(tasks)} jobs: {tasks[n].job}{more}")
             if isinstance(outcome, fanout.Failed):
                 failed[tasks[n].key] = outcome.reason
                 console.print(f"  [red]failed[/red]: {tasks[n].job}: {outcome.reason}")

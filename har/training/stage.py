@@ -23,7 +23,6 @@ def _config(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _run(context: Context, writing: Writing) -> None:
-    from har.models import registry
     from har.signal import window_files
     from har.training import splits
     from har.training.job_files import Trained
@@ -33,9 +32,6 @@ def _run(context: Context, writing: Writing) -> None:
     p = context.pipeline
     prepared = context.outputs["prepare"]
     windows = window_files.load(prepared.path)
-    for model in p.models:  # what cannot be trained is refused before anything is
-        registry.get(model.name).check_window(windows.n_samples, model.params)
-        registry.get(model.name).require()
     folds = splits.make(windows, p.split)
     tasks = TaskMaker(prepared, context.store, p.training).folds(p.models, folds)
     jobs = run_tasks(tasks, context.crew)
