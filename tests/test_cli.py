@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import har
+from har import session
 from har.cli import questions, summary
 from har.cli.app import main
 from har.pipeline import Step
@@ -227,3 +228,60 @@ def test_a_studys_answer_has_lines_of_a_terminals_width():
     assert [line for line in lines if line.endswith(("F1", "0.500", "0.75"))] == [
         "length     F1", "1 s     0.500", "10 s     0.75",
     ]  # fmt: skip
+
+
+def test_every_value_to_fill_in_is_listed_and_nothing_else(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("dataset: {files: FILL_IN, placement: FILL_IN}\nsplit: {folds: FILL_IN}\n")
+    result = CliRunner().invoke(main, ["run", str(file)])
+    assert result.exit_code == 1
+    keys = ["dataset.files", "dataset.placement", "split.folds"]
+    assert result.output.splitlines()[1:] == [f"  {key}" for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("models=[lsmt]", "no model 'lsmt', did you mean 'lstm'?"),
+        ("split.folds=99", "99 folds need as many people, and watch has 10"),
+        ("placement=hat", "hat"),
+    ],
+)
+def test_what_could_only_fail_later_is_refused_before_anything_runs(tmp_path, override, said):
+    result = CliRunner().invoke(
+        main, ["--workspace", str(tmp_path), "run", "watch", "--set", override]
+    )
+    assert result.exit_code == 1
+    assert said in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_says_how_to_go_on_and_exits_with_130(tmp_path, monkeypatch):
+    def interrupted(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("har.session.run", interrupted)
+    result = CliRunner().invoke(main, ["--workspace", str(tmp_path), "run", "watch"])
+    assert result.exit_code == 130
+    assert "the same command goes on from there" in result.output
+
+
+def test_pipelines_are_listed_with_what_they_are_about():
+    rows = json.loads(CliRunner().invoke(main, ["pipelines", "--json"]).output)
+    assert "physiotherapy" in {r["name"]: r["about"] for r in rows}["watch"]
+
+
+def test_a_comparison_of_what_no_phone_runs_leaves_the_export_out(tmp_path, monkeypatch):
+    asked = []
+
+    def ran(context, **which):
+        asked.append(set(which["without"]) if "without" in which else set())
+        return context
+
+    monkeypatch.setattr("har.pipeline.run", ran)
+    monkeypatch.setattr("har.session._track", lambda _context: None)
+    only = ("models=[extra_trees]",)
+    session.run(tmp_path, "watch", overrides=only)
+    session.run(tmp_path, "watch", overrides=only, must_export=True)
+    session.run(tmp_path, "watch", overrides=("models=[cnn]",))
+    assert asked == [{"export"}, set(), set()]

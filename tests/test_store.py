@@ -97,7 +97,7 @@ def test_a_miss_says_what_changed(store):
         pass
     assert store.why_missing("stage", {**parts, "code": "y"}) == "code changed"
     other = {**parts, "config": {"rate_hz": 25, "filter": "none"}}
-    assert store.why_missing("stage", other) == "config.rate_hz 50 → 25"
+    assert store.why_missing("stage", other) == "rate_hz 50 → 25"
 
 
 def test_damaged_meta_data_is_an_error_not_a_guess(store):
@@ -128,3 +128,14 @@ def test_hashes_are_remembered_until_the_file_changes(tmp_path, monkeypatch):
     memory.write_text("{")
     assert len(FileHashes(memory).of([file])) == 1  # a damaged memory only costs time
     assert json.loads(memory.read_text())
+
+
+def test_a_miss_is_told_in_the_words_of_the_pipeline_file(store):
+    def parts(epochs, *models):
+        of = {"training": {"epochs": epochs}, "models": [{"name": m} for m in models]}
+        return {"config": of, "inputs": {}, "code": "x"}
+
+    with store.writing("train", digest(parts(2, "cnn", "gru")), parts(2, "cnn", "gru")):
+        pass
+    why = store.why_missing("train", parts(3, "gru", "lstm"))
+    assert why == "models.cnn is gone; models.lstm is new; training.epochs 2 → 3"
