@@ -297,7 +297,8 @@ def test_written_pipeline_file_of_columns_that_nobody_knows(tmp_path, monkeypatc
     filled = yaml.safe_load(text)
     filled["dataset"] |= {
         "columns": {"time": "when", "x": "east", "y": "north", "z": "up", "label": "what"},
-        "subject": "ann", "convention": "android", "unit": "m/s2", "gravity": "present",
+        "subject": "ann", "placement": "wrist", "convention": "android",
+        "unit": "m/s2", "gravity": "present",
     }  # fmt: skip
     Path("mine.yaml").write_text(yaml.safe_dump(filled))
     assert run("mine.yaml").exit_code == 0
