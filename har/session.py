@@ -142,18 +142,17 @@ def run(
         Some of its jobs may have failed, and the others been compared: see `Run.require`.
     """
     steps: list[Step] = []
-    of = pipeline_file.load(name, overrides)
-    check(of)
-    if not must_export and (why := _not_exported(of)):
+    context = open_context(root, name, overrides=overrides, jobs=jobs, dask=dask)
+    check(context.pipeline)
+    if not must_export and (why := _not_exported(context.pipeline)):
         which["without"] = {*which.get("without", ()), "export"}
         if not dry_run:
-            crew(jobs).console.print(why)
+            context.console.print(why)
 
     def told(step: Step) -> None:
         steps.append(step)
         on_step(step)
 
-    context = open_context(root, name, overrides=overrides, jobs=jobs, dask=dask)
     context = pipeline.run(context, dry_run=dry_run, on_step=told, **which)
     if dry_run:
         return Run(context, steps)
