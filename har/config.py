@@ -186,8 +186,8 @@ class Training(Section):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of a label that is dealt out over all activities"
     )
-    class_weights: Literal["balanced", "sqrt", "none", "focal", "logits"] = Field(
-        "balanced",
+    class_weights: Literal["sqrt", "balanced", "none", "focal", "logits"] = Field(
+        "sqrt",
         description="balanced: every activity weighs the same, however rare; sqrt: the square "
         "roots of those weights; focal: none, but windows that are surely right weigh little; "
         "logits: none, but the loss knows how common each activity is, so that the network need "

@@ -101,3 +101,26 @@ def test_focal_loss_is_its_formula(keras):
     by_hand = (-((1 - right) ** 2) * np.log(right)).mean()
     loss = _loss(Training(class_weights="focal"))
     np.testing.assert_allclose(float(loss(y, p)), by_hand, rtol=1e-5)
+
+
+@pytest.mark.tensorflow
+def test_logit_adjustment_is_its_formula(keras):
+    """Menon and others 2021, equation 10: the cross entropy of logits + log of the shares."""
+    from scipy.special import log_softmax
+
+    from har.training.workshop import _loss
+
+    w = make_windows(subjects=2)
+    train = np.flatnonzero((w.labels > 0) | (np.arange(len(w)) % 3 == 0))
+    training = Training(class_weights="logits", augment={}, steps=1)
+    made = Workshop().get(
+        registry.get("cnn"), w, train, params={"filters": 4}, training=training, seed=0
+    )
+    starts, labels = w.starts[train].astype(np.int32), w.labels[train]
+    p = made.scorer.predict(starts, verbose=0).astype(np.float64)
+    shares = np.bincount(labels) / len(labels)
+    adjusted = log_softmax(np.log(p) + np.log(shares), axis=1)
+    by_hand = -adjusted[np.arange(len(labels)), labels].mean()
+    said = made.trainer.predict(starts, verbose=0)
+    y = np.eye(len(shares), dtype=np.float32)[labels]
+    np.testing.assert_allclose(float(_loss(training)(y, said)), by_hand, rtol=1e-4)
