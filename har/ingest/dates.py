@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,7 @@ _DATE = (
 )
 _ZONE = r"(?P<zone>\s?([+-]\d{2}(:?\d{2})?|[A-Z]{1,4}))?(?P<named>\s?\[[^\]]*\])?"
 _STAMP = re.compile(rf"(?:{_DATE}(?P<between>T|_|,?\s))?{_TIME}{_ZONE}")
+_TIME_FIRST = re.compile(rf"(?P<clock>{_TIME}{_ZONE}),?\s+(?P<day>{_DATE})")
 
 # 20240501100000, with a fraction or none: a date and a time without signs between.
 _RUN_TOGETHER = re.compile(
@@ -115,6 +116,10 @@ def learn(texts: np.ndarray, where: str) -> tuple[Form, np.ndarray]:
     """
     some = [str(t).strip() for t in texts if isinstance(t, str) or (t == t and t is not None)]
     some = some[:: max(1, len(some) // SAMPLE)]
+    turned: tuple[tuple[str, str], ...] = ()
+    if sum(bool(_TIME_FIRST.fullmatch(t)) for t in some) > len(some) / 2:
+        turned = ((_TIME_FIRST.pattern, r"\g<day> \g<clock>"),)
+        some = [re.sub(*turned[0], t) for t in some]
     matches = [m for t in some if (m := _STAMP.fullmatch(t))]
     if len(matches) <= len(some) / 2:
         form = Form(("mixed",))
@@ -122,16 +127,13 @@ def learn(texts: np.ndarray, where: str) -> tuple[Form, np.ndarray]:
             return form, form.read(texts)
         return form, np.full(len(texts), np.datetime64("NaT", "ns"))
     _refuse_cut(matches, where)
-    choices = _choices(matches)
+    choices = [replace(form, edits=turned + form.edits) for form in _choices(matches)]
     read = [form.read(texts) for form in choices]
     if len(choices) == 1:
         return choices[0], read[0]
     ways = [_way(values) for values in read]
     best = min(range(len(ways)), key=ways.__getitem__)
-    return Form(
-        choices[best].formats, choices[best].edits, choices[best].turns_s,
-        sure=ways.count(ways[best]) == 1,
-    ), read[best]  # fmt: skip
+    return replace(choices[best], sure=ways.count(ways[best]) == 1), read[best]
 
 
 def _refuse_cut(matches: list[re.Match[str]], where: str) -> None:

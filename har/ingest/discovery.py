@@ -256,11 +256,11 @@ def head_of(source: Source) -> Head:
 
 def _shown(source: Source, root: Path) -> str:
     """A path as the user would write it: relative to the workspace where it lies inside."""
-    path = source.path
-    try:
-        shown = path.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError:
-        shown = path.as_posix()
+    path, within = source.path.absolute(), root.absolute()
+    if not path.is_relative_to(within):
+        path, within = source.path.resolve(), root.resolve()
+    inside = path.is_relative_to(within)
+    shown = (path.relative_to(within) if inside else source.path).as_posix()
     return f"{shown}/{source.member}" if source.member else shown
 
 

@@ -168,8 +168,8 @@ def spread(
 
 
 def period_s(time_s: np.ndarray) -> float:
-    """The median distance of samples, wherever time goes forward; 0 if it never does."""
-    steps = np.diff(time_s)
+    """The median distance of samples, forward or back; 0 if time stands still."""
+    steps = np.abs(np.diff(time_s))
     steps = steps[steps > 0]
     return float(np.median(steps)) if len(steps) else 0.0
 
@@ -199,7 +199,7 @@ class Ordered:
 def ordered(time_s: np.ndarray, samples: np.ndarray, rate_hz: float | None = None) -> Ordered:
     """Cut rows at restarts, sort them, leave out repetitions and spread what shares a timestamp.
 
-    If time never goes forward and the rate is not known, there is nothing to spread over: what
+    If time stands still and the rate is not known, there is nothing to spread over: what
     shares a timestamp counts as repeated.
 
     Parameters

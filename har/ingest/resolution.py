@@ -115,7 +115,7 @@ def resolve(table: Table, sources: list[Source]) -> Resolved:
                 silent = True
                 timing.spread(raw)
                 rate = timing.rate_hz(raw) or FALLBACK_RATE_HZ
-                values.examine(raw, rate)
+                values.examine(raw, values.working(raw), rate)
                 units |= {raw.unit} - {None}
                 gravities |= {raw.gravity} - {None}
         if silent:

@@ -15,7 +15,7 @@ _UNITS = {
 UNIT_WORDS = {word: unit for unit, words in _UNITS.items() for word in words.split()}
 TIME_WORDS = {
     "time", "times", "timestamps", "epoch", "elapsed", "uptime", "realtime", "unixtime", "zeit",
-    "zeitstempel", "temps", "tiempo",
+    "zeitstempel", "temps", "tiempo", "tempo", "czas", "tijd", "时间", "時間", "时间戳",
 }  # fmt: skip
 NOT_TIME = {
     "delta", "dt", "diff", "difference", "interval", "duration", "zone", "gps", "location", "label",

@@ -115,6 +115,8 @@ STAMPS = {
     "over midnight, 12 h": ("time", date("%I:%M:%S.%3 %p")),
     "over one o'clock": ("time", date("%I:%M:%S.%3", datetime(2024, 1, 1, 12, 59, 50))),
     "over the hour": ("time", date("%M:%S.%3")),
+    "the date last": ("time", date("%H:%M:%S.%3 %d/%m/%Y")),
+    "the date last, 12 h": ("time", date("%I:%M:%S.%3 %p, %d.%m.%Y")),
     "summer time ends": ("time", autumn),
     "summer time ends, unsaid": ("time", without_offset),
 }  # fmt: skip
@@ -182,6 +184,7 @@ REFUSED = {
     "an hour each": (date("%Y-%m-%d %H:%M:%S", step_ms=3_600_000), "0.0002778 Hz is not the rate"),
     "1 GHz": (lambda i: f"2024-01-01 10:00:00.{i:09d}", r"1e\+09 Hz is not the rate"),
     "rows": (str, "counts the rows"),
+    "ms of the second": (lambda i: str(20 * i % 1000), "come again later with other values"),
     "words": (lambda i: "early" if i < 500 else "late", "neither a number nor a date"),
 }
 
@@ -197,6 +200,16 @@ def test_what_is_no_clock_is_refused(tmp_path, kind):
     assert report.whole.kept == 0
     assert any(f.severity == "error" and why.replace("\\", "") in f.message
                for f in report.findings())  # fmt: skip
+
+
+def test_the_newest_row_may_come_first(tmp_path):
+    t, a = walk()
+    path = write(tmp_path / "a.csv", [f"{s:.2f}" for s in t[::-1]], a[::-1], "time (s)")
+    ((time_s,), rejected) = read(path)
+    np.testing.assert_allclose(time_s, t, atol=1e-6)
+    assert rejected == {}
+    (recording,) = opening.read(path, Table(path="", convention="android", subject="ann"))
+    np.testing.assert_allclose(recording.acceleration, a, atol=1e-4)
 
 
 def test_a_slow_set_is_read_if_its_rate_is_said(tmp_path):

@@ -101,6 +101,11 @@ def test_every_separator(tmp_path, separator, header):
         is_whole(only(tmp_path, lines, columns=NAMED))
 
 
+def test_a_decimal_comma_in_quotes(tmp_path):
+    rows = [",".join(f'"{v}"'.replace(".", ",") for v in line.split(",")) for line in ROWS]
+    is_whole(only(tmp_path, ["time,x,y,z", *rows]))
+
+
 def test_counts_without_a_header_that_end_in_another_separator(tmp_path):
     rows = [f" {x:.0f}, {y:.0f}, {z:.0f}, 7,-8,{i};"
             for i, (x, y, z) in enumerate(A / G * 256)]  # fmt: skip

@@ -158,12 +158,14 @@ def test_zeros_without_gravity_are_a_sensor_at_rest():
     assert repaired.account.rejected == {}
 
 
+@pytest.mark.parametrize("said", [True, False])
 @pytest.mark.parametrize("gravity", ["present", "removed"])
-def test_a_sensor_at_rest_is_never_clipped(gravity):
+def test_a_sensor_at_rest_is_never_clipped(gravity, said):
     rng = np.random.default_rng(0)
     a = np.round(rng.normal(0, 0.02, (3000, 3)) / 0.0383) * 0.0383  # few steps of a coarse sensor
     a[:, 2] += 9.80665 * (gravity == "present")
     t = np.arange(3000) / 50
-    one = Raw("own", "s", "a", "hip", a, "m/s2", "android", gravity=gravity, time_s=t)
+    one = Raw("own", "s", "a", "hip", a, "m/s2", "android", time_s=t)
+    one.gravity = gravity if said else None
     (repaired,) = repair_source([one])
     assert "clipped" not in {f.code for f in repaired.account.findings}

@@ -188,6 +188,7 @@ SPELLINGS = [
     ("sensor", "ACC", "GYR", "MAG"), ("Sensor Name", "accelerometer", "gyroscope", "magnetometer"),
     ("sensor_type", "1", "4", "2"), ("type", "1", "4", "2"), ("stream", "Accel", "Gyro", "Mag"),
     ("sensor", "android.sensor.accelerometer", "android.sensor.gyroscope", "LIGHT"),
+    ("Sensor", "Beschleunigung", "Drehrate", "Magnetfeld"),
     ("kind", "TYPE_ACCELEROMETER", "TYPE_LINEAR_ACCELERATION", "TYPE_MAGNETIC_FIELD"),
 ]  # fmt: skip
 
@@ -253,4 +254,40 @@ def test_two_accelerometers_in_rows_are_asked_about(tmp_path):
 def test_numbers_that_are_no_sensor_types_are_left_alone(tmp_path):
     long_table(tmp_path / "a.csv", "type", ("1", A, 0), ("2", A, 30.0))
     assert only(tmp_path).account.kept == 2 * len(A)
-    assert long_form.sensor_column({"label": ["walking", "rotating arms"]}) is None
+    said = {"label": ["walking", "rotating arms"], "flag": ["1", "0"]}
+    assert long_form.sensor_column(said, A[:2]) is None
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+@pytest.mark.parametrize("names", [("A", "G", "M"), ("0", "1", "2"), ("s1", "s2", "s3")])
+def test_rows_of_sensors_that_nobody_can_name_are_asked_about(tmp_path, names, one_by_one):
+    acc, gyr, mag = names
+    long_table(tmp_path / "a.csv", "stream", (gyr, TURN, 0.003), (acc, A, 0), (mag, FIELD, 0.007),
+               one_by_one=one_by_one)  # fmt: skip
+    with pytest.raises(DataError, match=rf"column 'stream' tells .* {acc} reads 9.8.*; {gyr} read"):
+        only(tmp_path, unit="m/s2")
+
+
+def test_rows_of_two_places_that_take_turns_are_asked_about(tmp_path):
+    long_table(tmp_path / "a.csv", "device", ("wrist", A, 0), ("ankle", A[::-1], 0.003))
+    with pytest.raises(DataError, match=r"column 'device' tells .* ankle reads 9.8.*; wrist reads"):
+        only(tmp_path)
+    long_table(tmp_path / "a.csv", "device", ("wrist", A, 0), ("ankle", A[::-1], 30.0))
+    assert only(tmp_path).account.kept == 2 * len(A)
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_of_columns_with_one_name_the_user_says_which(tmp_path, which):
+    columns = (A, TURN) if which == "first" else (TURN, A)
+    written(tmp_path, "time,x,y,z,x,y,z", T, *columns)
+    with pytest.raises(DataError, match="several columns are called x, y, z.* _4, _5, _6"):
+        only(tmp_path)
+    x, y, z = "xyz" if which == "first" else ("_4", "_5", "_6")
+    is_acceleration(only(tmp_path, columns={"time": "time", "x": x, "y": y, "z": z}))
+
+
+@pytest.mark.parametrize("name", ["jump_angular.csv", "jumpRotationRate.csv", "jump_omega.csv"])
+def test_a_file_of_turning_is_no_acceleration(tmp_path, name):
+    written(tmp_path, "time,x,y,z", T, TURN, name=name)
+    written(tmp_path, "time,x,y,z", T, A, name="rotating_arms.csv")
+    is_acceleration(only(tmp_path))

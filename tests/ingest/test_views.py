@@ -71,3 +71,17 @@ def test_links_to_folders_are_followed_and_loops_are_not(tmp_path):
     (tmp_path / "mine" / "linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "mine")
     assert [n for *_, n in found(tmp_path / "mine")] == [1000]
+
+
+def test_a_link_to_a_file_goes_by_its_own_name(tmp_path):
+    t, a = walk()
+    pool = exports.table(
+        tmp_path / "pool" / "001.csv", "time,x,y,z", [(s, *v) for s, v in zip(t, a, strict=True)]
+    )
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "walk.csv").symlink_to(pool)
+    table = Table(path="ann/*", pattern="{subject}/{activity}.csv")
+    (source,) = discovery.find(table, tmp_path).sources
+    assert source.extra["fields"] | {"session": ""} == {
+        "subject": "ann", "activity": "walk", "session": "",
+    }  # fmt: skip

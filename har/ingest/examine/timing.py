@@ -6,7 +6,7 @@ import numpy as np
 
 from har.ingest.clean import plausible, rate_of_steps
 from har.ingest.clock import RATES_HZ
-from har.ingest.order import RESTART_S, ordered
+from har.ingest.order import INSTANT_S, RESTART_S, ordered
 from har.ingest.raw import Finding, Raw
 
 RATE_TOLERANCE = 0.05
@@ -105,6 +105,14 @@ def implausible(raw: Raw, rate: float) -> Finding | None:
         if len(t) and (t == t[0]).all():
             message = f"All timestamps are the same: no clock. {advice}"
             return Finding("clock", "error", "none", message, raw.source, len(t))
+        found = ordered(t, raw.acceleration[np.isfinite(raw.time_s)])
+        apart = len(found.shared) - int((np.abs(np.diff(t)) <= INSTANT_S).sum())
+        if apart > COARSE_SHARE * len(t):
+            message = (
+                f"{apart} of {len(t)} timestamps come again later with other values: the clock "
+                f"begins again and again, or rows of several sensors are mixed. {advice}"
+            )
+            return Finding("clock", "error", "none", message, raw.source, apart)
     if plausible(rate) or said_slow:
         return None
     low, high = RATES_HZ

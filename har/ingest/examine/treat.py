@@ -40,12 +40,13 @@ def treat(raw: Raw) -> Raw:
         raw.findings.append(wrong)
         return raw
     raw.findings += timing.examine(raw, rate)
-    sensor = values.sensor(raw, rate)
-    raw.findings += sensor
-    if any(f.code == "flat" for f in sensor):
+    working = values.working(raw)
+    if flat := values.flat(raw, working):
+        raw.findings.append(flat)
         _empty(raw, FLAT)
         return raw
-    raw.findings += values.examine(raw, rate)
+    raw.findings += values.examine(raw, working, rate)
+    raw.findings += values.sensor(raw, working, rate)
     if raw.convention is None:
         message = (
             "Android's or iOS's sign? The values cannot tell. Set dataset.convention: android "

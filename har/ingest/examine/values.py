@@ -125,14 +125,27 @@ def guess_gravity(m: Measure, unit: str) -> str | None:
     return None
 
 
-def examine(raw: Raw, rate_hz: float) -> list[Finding]:
-    """Findings on unit and gravity; fills in `raw.unit` and `raw.gravity` where that is sure."""
+def working(raw: Raw) -> np.ndarray:
+    """The values of a stretch that a sensor at work gave."""
+    return _finite(raw.acceleration[~dropped_out(raw.acceleration, raw.gravity)])
+
+
+def examine(raw: Raw, a: np.ndarray, rate_hz: float) -> list[Finding]:
+    """Findings on unit and gravity; fills in `raw.unit` and `raw.gravity` where that is sure.
+
+    Parameters
+    ----------
+    raw : Raw
+    a : ndarray, shape (n, 3)
+        Its `working` values.
+    rate_hz : float
+    """
     found: list[Finding] = []
 
     def say(code: str, severity: str, action: str, message: str, count: int = 0) -> None:
         found.append(Finding(code, severity, action, message, raw.source, count))  # type: ignore[arg-type]
 
-    m = measure(raw.acceleration[~dropped_out(raw.acceleration, raw.gravity)], rate_hz)
+    m = measure(a, rate_hz)
     if m is None or m.length == m.movement == 0:
         return found
     if raw.unit is None and raw.gravity != "present" and m.length < REMOVED_SHARE * m.movement:
@@ -210,22 +223,26 @@ def dropped_out(acceleration: np.ndarray, gravity: str | None) -> np.ndarray:
     return zero if low > NEAR_ZERO * median else np.zeros(len(zero), bool)
 
 
-def sensor(raw: Raw, rate_hz: float) -> list[Finding]:
-    """Flat axes, stuck stretches, clipping."""
+def _flat_axes(a: np.ndarray) -> str:
+    return "".join(n for n, axis in zip("xyz", a.T, strict=True) if axis.min() == axis.max())
+
+
+def flat(raw: Raw, a: np.ndarray) -> Finding | None:
+    """A sensor that was not running."""
+    if len(a) < 2 or _flat_axes(a) != "xyz":
+        return None
+    message = f"All axes have one value, {a[0].tolist()}, throughout: the sensor was not running."
+    return Finding("flat", "error", "rejected", message, raw.source, len(a))
+
+
+def sensor(raw: Raw, a: np.ndarray, rate_hz: float) -> list[Finding]:
+    """Dead axes, stuck stretches, clipping; of a stretch whose gravity is examined."""
     found: list[Finding] = []
-    a = _finite(raw.acceleration[~dropped_out(raw.acceleration, raw.gravity)])
     if len(a) < 2:
         return found
-    flat = [axis for axis, column in zip("xyz", a.T, strict=True) if column.min() == column.max()]
-    if len(flat) == 3:
+    if (dead := _flat_axes(a)) and len(a) > rate_hz:
         message = (
-            f"All axes have one value, {a[0].tolist()}, throughout: the sensor was not running."
-        )
-        found.append(Finding("flat", "error", "rejected", message, raw.source, len(a)))
-        return found
-    if flat and len(a) > rate_hz:
-        message = (
-            f"Axis {' and '.join(flat)} has one value throughout: a dead axis, or 2-axis data."
+            f"Axis {' and '.join(dead)} has one value throughout: a dead axis, or 2-axis data."
         )
         found.append(Finding("dead-axis", "error", "none", message, raw.source, len(a)))
     x, y, z = a.T

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -34,6 +35,11 @@ def told(head: Head, *, linear: bool = False) -> tuple[Columns | None, str]:
     triple, why = sensors.choose(found, lambda t: beginning(head, t.names), linear=linear)
     if triple is None:
         return None, ""
+    if again := [i for i, c in enumerate(head.columns) if c in triple.names and c != head.names[i]]:
+        raise DataError(
+            f"several columns are called {triple}. Say which in dataset.columns: the first are "
+            f"called so there, the others {', '.join(head.names[i] for i in again)}."
+        )
 
     def first(pattern: re.Pattern[str]) -> str | None:
         return next((c for c in head.columns if pattern.fullmatch(c)), None)
@@ -84,4 +90,5 @@ def sensor_column(head: Head, named: Columns) -> str | None:
     rows = [row for row in head.header.rows if len(row) >= len(head.names)]
     used = named.model_dump().values()
     first = {c: [row[i] for row in rows] for i, c in enumerate(head.names) if c not in used}
-    return long_form.sensor_column(first)
+    whole = replace(head, header=replace(head.header, rows=tuple(rows)))
+    return long_form.sensor_column(first, beginning(whole, (named.x, named.y, named.z)))

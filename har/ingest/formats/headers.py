@@ -31,6 +31,9 @@ _UNIT = re.compile(
     r"|y{2,4}[-/]mm[-/]dd.*|epoch|unix|bpm)?",
     re.IGNORECASE,
 )
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
+_SURE_COMMA = re.compile(r"[-+]?(0?|\d+(?=,(?!\d{3}$))),\d+([eE][-+]?\d+)?")
+"""In quotes between commas: no thousands set apart."""
 _COMMENT = ("#", "%", "//")
 
 
@@ -90,7 +93,8 @@ def read(lines: Sequence[str]) -> Header:
         start -= 1
     rows = [_fields(line, delimiter) for line in lines[start:] if line.strip()]
     columns, units, line = _names(lines[:start], delimiter, width)
-    comma = delimiter != "," and any(_is_decimal_comma(f) for row in rows for f in row)
+    decimal = _DECIMAL_COMMA if delimiter != "," else _SURE_COMMA
+    comma = any(decimal.fullmatch(f) for row in rows for f in row)
     return Header(
         columns, units, delimiter, "," if comma else ".", start, max(width, len(columns)),
         tuple(rows), line,
@@ -178,7 +182,3 @@ def names_alone(lines: Sequence[str]) -> Header:
             rows = (_fields(following, delimiter),) if following else ()
             return Header(fields, (), delimiter, ".", number + 1, n, rows, line.strip())
     return Header()
-
-
-def _is_decimal_comma(field: str) -> bool:
-    return bool(re.fullmatch(r"[-+]?\d*,\d+([eE][-+]?\d+)?", field))

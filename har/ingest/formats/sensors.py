@@ -21,10 +21,15 @@ ACCELERATION, OTHER = "acceleration", "other"
 """Kinds of sensors; None is not known."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_ACCELERATION = re.compile(r"a|[a-z]*acc(?!ur|ount|ess)[a-z]*|gf|gforce", re.IGNORECASE)
-_TURNING = re.compile(
-    r"[a-z]*gyr[a-z]*|omega|w|ang[a-z]*|rot[a-z]*|mag|magn[a-z]*|geomag[a-z]*", re.IGNORECASE
+_ACCELERATION = re.compile(
+    r"a|[a-z]*acc(?!ur|ount|ess)[a-z]*|acel[a-z]*|beschl[a-z]*|gf|gforce", re.IGNORECASE
 )
+_TURNING = re.compile(
+    r"[a-z]*gyr[a-z]*|omega|w|ang[a-z]*|rot[a-z]*|dreh[a-z]*|giro[a-z]*|mag|magn[a-z]*|geomag[a-z]*",
+    re.IGNORECASE,
+)
+_TURNED = re.compile(r"rot(?!ationrate)[a-z]*|ang(?!ular)[a-z]*", re.IGNORECASE)
+"""What is turned or held at an angle in a file's name need not be a gyroscope."""
 _OTHER = re.compile(
     r"grav[a-z]*|euler|orient[a-z]*|quat[a-z]*|attitude|compass|heading|baro[a-z]*|gps|vel[a-z]*"
     r"|speed|pos[a-z]*|jerk|pitch|roll|yaw",
@@ -105,7 +110,7 @@ def kind_of(said: Iterable[str]) -> str | None:
 def kind_of_path(stem: str, folder: str) -> str | None:
     """The kind of sensor that a file's name says, or else its folder's."""
     for name in (stem, folder):
-        kind = kind_of(w for w in words(name) if len(w) > 2 and not w.startswith(("rot", "ang")))
+        kind = kind_of(w for w in words(name) if len(w) > 2 and not _TURNED.fullmatch(w))
         if kind is not None:
             return kind
     return None
@@ -220,16 +225,16 @@ def choose(
     candidates = candidates or [t for t in found if t.kind is None]
     if not candidates:
         return None, ""
-    rest = {t: _at_rest(read(t)) for t in candidates}
+    rest = {t: at_rest(read(t)) for t in candidates}
     upright = [t for t in candidates if _is_gravity(rest[t], t.unit)]
     if by_name:
         upright = upright or [t for t in candidates if not t.linear] or candidates
         upright = [t for t in upright if not t.linear] or upright
-    listed = "; ".join(f"{t} ({_described(rest[t])})" for t in candidates)
+    listed = "; ".join(f"{t} ({described(rest[t])})" for t in candidates)
     if upright and (len(upright) == 1 or (by_name and _variants(upright))):
         best = upright[0]
-        others = ", ".join(f"{t} ({_described(rest[t])})" for t in candidates if t is not best)
-        why = f"Acceleration is {best}, which {_described(rest[best])}"
+        others = ", ".join(f"{t} ({described(rest[t])})" for t in candidates if t is not best)
+        why = f"Acceleration is {best}, which {described(rest[best])}"
         return best, f"{why}; not taken: {others}." if others else f"{why}."
     raise DataError(
         f"which columns are the acceleration is not clear. Candidates: {listed}. "
@@ -239,7 +244,15 @@ def choose(
 
 def reads_gravity(rows: np.ndarray) -> bool:
     """Whether some rows are surely of an accelerometer that measures gravity."""
-    return _is_gravity(_at_rest(rows), None)
+    return _is_gravity(at_rest(rows), None)
+
+
+def differ(measures: Iterable[values.Measure | None]) -> bool:
+    """Whether some of several measures are of gravity, and others cannot be in the same unit."""
+    known = [m for m in measures if m is not None]
+    upright = [m.length for m in known if _is_gravity(m, None)]
+    low, high = values.PLAUSIBLE
+    return any(not low * upright[0] < m.length < high * upright[0] for m in known if upright)
 
 
 def _variants(several: Sequence[Triple]) -> bool:
@@ -248,7 +261,7 @@ def _variants(several: Sequence[Triple]) -> bool:
     return all(_VARIANT.fullmatch(w) for t in several for w in set(t.words) - common)
 
 
-def _at_rest(rows: np.ndarray) -> values.Measure | None:
+def at_rest(rows: np.ndarray) -> values.Measure | None:
     rows = rows[np.isfinite(rows).all(axis=1)]
     return values.measure(rows, min(50.0, len(rows) / values.WINDOW_S)) if len(rows) else None
 
@@ -261,5 +274,5 @@ def _is_gravity(m: values.Measure | None, unit: Unit | None) -> bool:
     return values.guess_unit(m)[0] is not None
 
 
-def _described(m: values.Measure | None) -> str:
+def described(m: values.Measure | None) -> str:
     return "has no values" if m is None else f"reads {m.length:.3g} at rest"
