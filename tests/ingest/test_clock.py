@@ -208,7 +208,7 @@ def test_the_newest_row_may_come_first(tmp_path):
     ((time_s,), rejected) = read(path)
     np.testing.assert_allclose(time_s, t, atol=1e-6)
     assert rejected == {}
-    (recording,) = opening.read(path, Table(path="", convention="android", subject="ann"))
+    (recording,) = opened.read(path, Table(path="", convention="android", subject="ann"))
     np.testing.assert_allclose(recording.acceleration, a, atol=1e-4)
 
 

@@ -87,6 +87,8 @@ def date_column(head: Head, time: str | None) -> str | None:
 
 def sensor_column(head: Head, named: Columns) -> str | None:
     """The column that may say which sensor a row is of."""
+    if not {named.x, named.y, named.z} <= {*head.names}:
+        return None
     rows = [row for row in head.header.rows if len(row) >= len(head.names)]
     used = named.model_dump().values()
     first = {c: [row[i] for row in rows] for i, c in enumerate(head.names) if c not in used}

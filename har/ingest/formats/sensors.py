@@ -28,8 +28,9 @@ _TURNING = re.compile(
     r"[a-z]*gyr[a-z]*|omega|w|ang[a-z]*|rot[a-z]*|dreh[a-z]*|giro[a-z]*|mag|magn[a-z]*|geomag[a-z]*",
     re.IGNORECASE,
 )
-_TURNED = re.compile(r"rot(?!ationrate)[a-z]*|ang(?!ular)[a-z]*", re.IGNORECASE)
+_TURNED = re.compile(r"rot[a-z]*|ang(?!ular)[a-z]*", re.IGNORECASE)
 """What is turned or held at an angle in a file's name need not be a gyroscope."""
+_RATE = re.compile(r"rotation[\s_.-]*rate", re.IGNORECASE)
 _OTHER = re.compile(
     r"grav[a-z]*|euler|orient[a-z]*|quat[a-z]*|attitude|compass|heading|baro[a-z]*|gps|vel[a-z]*"
     r"|speed|pos[a-z]*|jerk|pitch|roll|yaw",
@@ -110,6 +111,8 @@ def kind_of(said: Iterable[str]) -> str | None:
 def kind_of_path(stem: str, folder: str) -> str | None:
     """The kind of sensor that a file's name says, or else its folder's."""
     for name in (stem, folder):
+        if _RATE.search(name):
+            return OTHER
         kind = kind_of(w for w in words(name) if len(w) > 2 and not _TURNED.fullmatch(w))
         if kind is not None:
             return kind
