@@ -191,7 +191,7 @@ def _not_exported(of: Pipeline) -> str:
     if any(registry.get(m.name).exportable for m in of.models):
         return ""
     names = ", ".join(m.key for m in of.models)
-    return f"[bold]export[/bold]: left out, since no phone runs {names}"
+    return f"[bold]export[/bold]: nothing to export, since no phone runs {names}"
 
 
 def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> Sent | None:
