@@ -131,14 +131,8 @@ def working(raw: Raw) -> np.ndarray:
 
 
 def examine(raw: Raw, a: np.ndarray, rate_hz: float) -> list[Finding]:
-    """Findings on unit and gravity; fills in `raw.unit` and `raw.gravity` where that is sure.
-
-    Parameters
-    ----------
-    raw : Raw
-    a : ndarray, shape (n, 3)
-        Its `working` values.
-    rate_hz : float
+    """Findings on unit and gravity, of the `working` values (n, 3); fills in `raw.unit` and
+    `raw.gravity` where that is sure.
     """
     found: list[Finding] = []
 
