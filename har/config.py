@@ -217,6 +217,10 @@ class Training(Section):
     backend: Literal["auto", "tensorflow", "jax"] = Field(
         "auto", description="what trains; auto: for each model the faster one of those installed"
     )
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="where networks are trained; auto: on the processor"
+    )
+    jobs_per_gpu: int = Field(1, ge=1, le=64, description="jobs that share a GPU")
 
     @model_validator(mode="before")
     @classmethod

@@ -13,6 +13,7 @@ from har import fanout, pipeline, pipeline_file, tracking
 from har.config import Pipeline
 from har.errors import ConfigError, TrainingError
 from har.fanout import Crew
+from har.fanout.gpus import NONE as NO_GPU
 from har.ingest import datasets
 from har.models import registry
 from har.models.saved import load_model
@@ -144,6 +145,8 @@ def run(
     steps: list[Step] = []
     context = open_context(root, name, overrides=overrides, jobs=jobs, dask=dask)
     check(context.pipeline)
+    if context.pipeline.training.device == "gpu" and not dask and not fanout.gpus.visible():
+        context.console.print(f"[yellow]{NO_GPU}[/yellow]")  # what is stored is found without one
     if not must_export and (why := _not_exported(context.pipeline)):
         which["without"] = {*which.get("without", ()), "export"}
         if not dry_run:

@@ -165,3 +165,10 @@ def kept(item, report):
     for job in out.values():
         job["model"] = id(job["model"])  # while all are there
     return out
+
+
+def refuse(who, report):
+    """Ask for a GPU where there is none."""
+    from har.training.backend import Backend, check_process
+
+    check_process(Backend("tensorflow", "gpu"), who)

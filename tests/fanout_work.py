@@ -35,5 +35,13 @@ def compiled(item, report):
     return os.getpid(), time.monotonic()
 
 
+def device(item, report):
+    """Tells when it began and ended, and what it may see."""
+    begin = time.monotonic()
+    time.sleep(0.2)
+    names = ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", "XLA_PYTHON_CLIENT_PREALLOCATE")
+    return begin, time.monotonic(), [os.environ.get(name) for name in names]
+
+
 def backend(item, report):
     return os.environ["KERAS_BACKEND"], os.getpid()

@@ -33,6 +33,7 @@ def run(
     env: Environment,
     on_report: Callable[[int, Any], None] | None,
     kind: Any = None,
+    per_gpu: int = 1,
 ) -> Iterator[tuple[int, Done | Failed]]:
     """Stands in for `har.fanout.local.run`; items and results are pickled as they would be."""
     apart = [i for i, item in enumerate(items) if _needs_a_process(item, env)]
@@ -43,6 +44,7 @@ def run(
         env=env,
         on_report=on_report and (lambda n, message: on_report(apart[n], message)),
         kind=kind or (lambda _item: None),
+        per_gpu=per_gpu,
     )
     yield from ((apart[n], outcome) for n, outcome in others)
     for i, item in enumerate(items):

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from har import fanout
-from har.errors import ClusterError
+from har.errors import ClusterError, ConfigError
 from tests import fanout_work
 
 QUIET = Console(quiet=True)
@@ -81,6 +81,74 @@ def test_a_process_goes_on_with_its_kind_and_another_begins_elsewhere():
         assert changes == len(set(kinds)) - 1  # none is left and come back to
     # In order, both would do some of each: eight compilations. Only the last kind may be shared.
     assert len(set(first)) + len(set(second)) <= 5
+
+
+# GPUs --------------------------------------------------------------------------------------------
+
+
+def device_of(item):
+    return fanout.ON_A_GPU if item == "gpu" else fanout.ONE_THREAD
+
+
+def at_most_at_once(spans):
+    return max(sum(a <= t < b for a, b in spans) for t, _ in spans)
+
+
+@pytest.mark.parametrize("per_gpu", [1, 2])
+def test_jobs_share_the_gpus_and_the_others_see_none(monkeypatch, per_gpu):
+    monkeypatch.setattr("har.fanout.gpus.visible", lambda: ("GPU-a", "GPU-b"))
+    items = ["gpu", "gpu", "gpu", "gpu", "cpu", "gpu", "gpu", "cpu"]
+    out = dict(fanout.run(fanout_work.device, items, jobs=6, env=device_of, per_gpu=per_gpu))
+    assert sorted(out) == list(range(8))
+    seen = {"cpu": set(), "gpu": set()}
+    spans = {}
+    for i, item in enumerate(items):
+        begin, end, (gpu, platform, preallocate) = out[i].value
+        seen[item].add(gpu)
+        spans.setdefault(gpu, []).append((begin, end))
+        assert (platform, preallocate) == (("cuda", "false") if item == "gpu" else ("cpu", None))
+    assert seen == {"cpu": {"-1"}, "gpu": {"GPU-a", "GPU-b"}}
+    for gpu in seen["gpu"]:
+        assert at_most_at_once(spans[gpu]) <= per_gpu
+
+
+def test_a_gpu_whose_job_died_is_used_again(monkeypatch):
+    monkeypatch.setattr("har.fanout.gpus.visible", lambda: ("GPU-a",))
+    items = ["die", "a", "die", "b"]
+    out = dict(fanout.run(fanout_work.work, items, jobs=2, env=fanout.ON_A_GPU))
+    assert [isinstance(out[i], fanout.Done) for i in range(4)] == [False, True, False, True]
+
+
+def test_without_a_gpu_it_is_said(monkeypatch):
+    monkeypatch.setattr("har.fanout.gpus.visible", lambda: ())
+    with pytest.raises(ConfigError, match="training.device is gpu, and nvidia-smi shows none"):
+        list(fanout.run(fanout_work.square, [1], jobs=1, env=fanout.ON_A_GPU))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [("", ()), ("-1", ()), ("1, 0", ("1", "0")), ("GPU-b", ("GPU-b",)), ("0,-1,1", ("0",))],
+)
+def test_only_gpus_that_the_user_lets_it_see(monkeypatch, asked, expected):
+    monkeypatch.setattr("har.fanout.gpus._ASKED", asked)
+    assert fanout.gpus.visible.__wrapped__() == expected
+
+
+def test_gpus_are_those_that_the_driver_lists(monkeypatch, tmp_path):
+    monkeypatch.setattr("har.fanout.gpus._ASKED", None)
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text("#!/bin/sh\nprintf 'GPU-1\\nGPU-2\\n'\n")
+    smi.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert fanout.gpus.visible.__wrapped__() == ("GPU-1", "GPU-2")
+    smi.write_text("#!/bin/sh\nexit 9\n")  # no driver is loaded
+    assert fanout.gpus.visible.__wrapped__() == ()
+
+
+def test_this_process_sees_no_gpu(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    fanout.gpus.hide()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
 
 
 # A cluster ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 import har
+from har import fanout
 from har.cli import run
 from har.cli.data import data
 from har.cli.group import Group
@@ -40,6 +41,7 @@ def main(ctx: click.Context, workspace: Path) -> None:
     har data list          the data sets that are known
     har COMMAND -h         help, with an example
     """
+    fanout.gpus.hide()
     ctx.obj = Workspace(workspace.resolve())
 
 

@@ -155,7 +155,7 @@ def _aligned(windows: Windows, people: Sequence[str]) -> Aligned | None:
 def _jax(models: Mapping[str, ModelJobs]) -> dict[str, str]:
     """The versions of JAX, if anything was trained on it."""
     backends = (job.about.backend or {} for m in models.values() for job in m.done)
-    return {name: v for backend in backends for name, v in backend.items() if name != "name"}
+    return {n: v for b in backends for n, v in b.items() if n not in ("name", "device")}
 
 
 def _eligible(models: Mapping[str, ModelScores]) -> dict[str, float]:

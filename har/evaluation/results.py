@@ -144,6 +144,9 @@ class ModelScores(Part):
     backend: Literal["tensorflow", "jax"] | None = Field(
         description="what trained it; null for a classical model, or where the run did not say"
     )
+    device: Literal["cpu", "gpu"] | None = Field(
+        None, description="where; null as the one before is"
+    )
     per_seed: list[SeedScore]
     per_class: PerClass | None
     per_subject: dict[str, Share]

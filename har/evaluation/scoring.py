@@ -42,10 +42,12 @@ def score(
         If a window is tested twice with one seed.
     """
     seeds = model.complete_seeds(folds)
+    trained = next((j.about.backend for j in model.done if j.about.backend), {})
     about: dict[str, Any] = {
         "exportable": model.exportable,
         "by_epochs": model.by_epochs,
-        "backend": next(((j.about.backend or {}).get("name") for j in model.done), None),
+        "backend": trained.get("name"),
+        "device": trained.get("device", "cpu") if trained else None,
         "parameters": max((j.about.parameters or 0 for j in model.done), default=0) or None,
         "train_seconds": float(sum(j.about.train_seconds for j in model.done)),
         "failed_jobs": [FailedJob(**f) for f in model.failed],

@@ -6,14 +6,24 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from har.fanout.outcome import ONE_THREAD, Done, Environment, Failed, Kind, Work, cores
+from har.fanout import gpus
+from har.fanout.outcome import (
+    ON_A_GPU,
+    ONE_THREAD,
+    Done,
+    Environment,
+    Failed,
+    Kind,
+    Work,
+    cores,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 CHANGES_NO_RESULT = True
 
-__all__ = ["ONE_THREAD", "Crew", "Done", "Failed", "cores", "run"]
+__all__ = ["ONE_THREAD", "ON_A_GPU", "Crew", "Done", "Failed", "cores", "gpus", "run"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,7 @@ def run(
     env: Environment = ONE_THREAD,
     on_report: Callable[[int, Any], None] | None = None,
     kind: Kind = lambda _item: None,
+    per_gpu: int = 1,
     dask: str | None = None,
 ) -> Iterator[tuple[int, Done | Failed]]:
     """Call `function(item, report)` for each item, each in a process.
@@ -65,13 +76,16 @@ def run(
     jobs : int
         How many processes at most; a cluster has as many as its workers have threads.
     env : mapping, or callable from an item to one
-        Environment of the processes, set before they import anything.
+        Environment of the processes, set before they import anything. With `ON_A_GPU` a process
+        waits for a GPU of its own; on a cluster it has the one that its worker has.
     on_report : callable, optional
         Called in this process with the item's index and the message.
     kind : callable, optional
         From an item to what makes the next of the same kind cheaper for a process, such as a
         network that it has compiled. A process goes on with the kind that it had while there are
         any, and then takes one that no other has. A cluster does not look at it.
+    per_gpu : int
+        How many processes share a GPU.
     dask : str, optional
         Address of a Dask scheduler: its workers start the processes.
 
@@ -96,4 +110,6 @@ def run(
         return cluster.run(function, items, address=dask, env=env, on_report=on_report)
     from har.fanout import local
 
-    return local.run(function, items, jobs=jobs, env=env, on_report=on_report, kind=kind)
+    return local.run(
+        function, items, jobs=jobs, env=env, on_report=on_report, kind=kind, per_gpu=per_gpu
+    )

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from har.errors import ClusterError
+from har.fanout import gpus
 from har.fanout.outcome import Done, Environment, Failed, Work, environment_of, obituary
 
 CHANGES_NO_RESULT = True
@@ -121,6 +122,8 @@ def _in_a_process(work: bytes, env: dict[str, str], topic: str, index: int) -> D
 
     worker = get_worker()
     path = os.pathsep.join(p for p in sys.path if p)
+    if env.get(gpus.VISIBLE) == gpus.ANY:  # whoever starts the workers deals the GPUs out
+        env = {name: value for name, value in env.items() if name != gpus.VISIBLE}
     result: Done | Failed | None = None
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(

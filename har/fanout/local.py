@@ -18,6 +18,7 @@ from itertools import chain
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from har.fanout import gpus
 from har.fanout.outcome import (
     Done,
     Environment,
@@ -43,14 +44,17 @@ def run(
     env: Environment,
     on_report: Callable[[int, Any], None] | None,
     kind: Kind = lambda _item: None,
+    per_gpu: int = 1,
 ) -> Iterator[tuple[int, Done | Failed]]:
     """See `har.fanout.run`.
 
     Items with one environment share workers; a worker makes way for another when only items of
-    another environment are left.
+    another environment are left. A worker that has a GPU keeps it until then.
     """
     environments = [environment_of(item, env) for item in items]
     kinds = [kind(item) for item in items]
+    wants_gpu = [e.get(gpus.VISIBLE) == gpus.ANY for e in environments]
+    seats = gpus.seats(per_gpu) if any(wants_gpu) else []
     waiting = list(range(len(items)))
     workers: list[_Worker] = []
 
@@ -61,9 +65,19 @@ def run(
         free = (i for i in candidates if kinds[i] not in taken)
         return next(chain(same, free, candidates))
 
-    def start(index: int) -> None:
-        workers.append(_Worker(function, environments[index]))
-        give(workers[-1], index)
+    def start(last: Any = _NOTHING) -> None:
+        """A worker for a waiting item; none where all of them wait for a GPU."""
+        if able := [i for i in waiting if seats or not wants_gpu[i]]:
+            index = first_of(able, last)
+            seat = seats.pop(0) if wants_gpu[index] else None
+            workers.append(_Worker(function, environments[index], seat))
+            give(workers[-1], index)
+
+    def dismiss(worker: _Worker) -> None:
+        worker.stop()
+        workers.remove(worker)
+        if worker.seat is not None:
+            seats.append(worker.seat)
 
     def give(worker: _Worker, index: int) -> None:
         waiting.remove(index)
@@ -74,13 +88,12 @@ def run(
         if mine := [i for i in waiting if environments[i] == worker.env]:
             give(worker, first_of(mine, worker.kind))
             return
-        worker.stop()
-        workers.remove(worker)
-        start(first_of(waiting, _NOTHING))
+        dismiss(worker)
+        start()
 
     try:
         for _ in range(min(max(jobs, 1), len(items))):
-            start(first_of(waiting, _NOTHING))
+            start()
         while busy := [w for w in workers if w.index is not None]:
             for ready in wait([w.pipe for w in busy]):
                 worker = next(w for w in busy if w.pipe is ready)
@@ -91,10 +104,8 @@ def run(
                 except (EOFError, ConnectionResetError):
                     worker.process.join(timeout=10)  # its end of the pipe closes a little earlier
                     yield index, worker.obituary()
-                    worker.stop()
-                    workers.remove(worker)
-                    if waiting:
-                        start(first_of(waiting, worker.kind))
+                    dismiss(worker)
+                    start(worker.kind)
                     continue
                 if what == "report":
                     if on_report:
@@ -130,8 +141,10 @@ def _script_hidden() -> Iterator[None]:
 class _Worker:
     """A process and the pipe to it."""
 
-    def __init__(self, function: Work, env: dict[str, str]) -> None:
-        self.env = env
+    def __init__(self, function: Work, env: dict[str, str], seat: str | None) -> None:
+        self.env, self.seat = env, seat
+        if seat is not None:
+            env = env | {gpus.VISIBLE: seat}
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         # What libraries print would tear up the progress display; it is told when a process dies.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from har.errors import HarError
+from har.fanout import gpus
 
 CHANGES_NO_RESULT = True
 
@@ -21,11 +22,21 @@ ONE_THREAD = {
     "MKL_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "CUDA_VISIBLE_DEVICES": "-1",
+    gpus.VISIBLE: "-1",
     "JAX_PLATFORMS": "cpu",
     "PJRT_NPROC": "1",  # the threads of JAX
     "KERAS_BACKEND": "tensorflow",  # whatever the user's own default is
 }
+
+ON_A_GPU = ONE_THREAD | {
+    gpus.VISIBLE: gpus.ANY,
+    "JAX_PLATFORMS": "cuda",  # and nothing else, if that cannot be had
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # others may share it
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_FLAGS": "--xla_gpu_deterministic_ops=true",
+    "TF_DETERMINISTIC_OPS": "1",
+}
+"""Of a process that has a GPU, and one thread beside it."""
 
 
 @dataclass(frozen=True)

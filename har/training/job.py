@@ -68,12 +68,13 @@ class Task:
     wait: bool = True
 
     @functools.cached_property
-    def backend(self) -> str | None:
-        """The Keras backend that its process must have; None for a classical model."""
+    def backend(self) -> backend.Backend | None:
+        """The Keras backend and the device of its process; None for a classical model."""
         windows = len(self.train) + len(self.validation) + len(self.test)
         steps = self.training.steps or 0
         passes = windows * (self.training.epochs or 0) or steps * self.training.batch_size
-        return backend.choose(self.training.backend, self.job.model.name, passes=passes)
+        t = self.training
+        return backend.choose(t.backend, self.job.model.name, device=t.device, passes=passes)
 
     @functools.cached_property
     def parts(self) -> dict[str, Any]:
@@ -86,7 +87,9 @@ class Task:
         return {
             "model": spec.name,
             "params": spec.resolve(self.job.model.params),
-            "training": self.training.model_dump(exclude={"seeds", "backend"}),
+            "training": self.training.model_dump(
+                exclude={"seeds", "backend", "device", "jobs_per_gpu"}
+            ),
             "backend": backend.described(self.backend),
             "seed": self.job.seed,
             "epochs": self.epochs,
@@ -264,13 +267,8 @@ def _fit(task: Task, windows: Windows, report: Callable[[Any], None]) -> Fitted:
         fitted = fit_classical(spec, windows, **how)
         report({"epoch": task.epochs_at_most})
         return fitted
-    import keras
-
-    if (here := keras.backend.backend()) != task.backend:
-        raise TrainingError(
-            f"{task.job} trains on {task.backend}, but Keras runs on {here} in this process. Start "
-            f"one with KERAS_BACKEND={task.backend}, or set training.backend to {here}."
-        )
+    assert task.backend is not None
+    backend.check_process(task.backend, str(task.job))
     return fit(
         spec,
         windows,

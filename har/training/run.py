@@ -16,6 +16,7 @@ from rich.progress import (
 
 from har import fanout
 from har.models import registry
+from har.training import backend
 from har.training.job import Task, run_job
 from har.training.job_files import JobRecord, newest
 
@@ -131,6 +132,7 @@ def _outcomes(
             jobs=crew.jobs,
             env=environment,
             kind=lambda task: task.job.model.key,  # compiled once for all folds and seeds
+            per_gpu=tasks[0].training.jobs_per_gpu,
             on_report=lambda i, message, of=numbers: on_report(of[i], message),  # type: ignore[misc]
             dask=crew.dask,
         ):
@@ -146,7 +148,7 @@ def _outcomes(
 
 def environment(task: Task) -> dict[str, str]:
     """Of a process that runs the task."""
-    return fanout.ONE_THREAD | ({"KERAS_BACKEND": task.backend} if task.backend else {})
+    return backend.environment(task.backend)
 
 
 def estimate(tasks: Iterable[Task]) -> list[float]:

@@ -14,9 +14,10 @@ def _config(pipeline: Pipeline) -> dict[str, Any]:
 
     config = pipeline.model_dump(include={"split", "models", "training"})
     # What it means here counts; of `auto`, what it means for long jobs, and which those are.
-    wanted = config["training"].pop("backend")
+    wanted, device, _ = (config["training"].pop(name) for name in backend.WISHES)
     config["backends"] = {
-        m.key: backend.described(backend.choose(wanted, m.name)) for m in pipeline.models
+        m.key: backend.described(backend.choose(wanted, m.name, device=device))
+        for m in pipeline.models
     }
     config["long_from"] = backend.LONG if wanted == "auto" else None
     return config

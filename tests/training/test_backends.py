@@ -75,11 +75,12 @@ def prepared(tmp_path_factory):
     return folder
 
 
-def task(prepared, store, name="gru", params=None, on="auto", **changes):
+def task(prepared, store, name="gru", params=None, on="auto", device="auto", **changes):
     fold = make(window_files.load(prepared), SplitConfig(folds=3))[0]
     model = ModelConfig(name=name, params=params or {})
     return job.Task(
-        job=job.Job(model, 0, 0), training=Training(epochs=2, batch_size=16, backend=on),
+        job=job.Job(model, 0, 0),
+        training=Training(epochs=2, batch_size=16, backend=on, device=device),
         train=fold.train, validation=fold.validation, test=fold.test,
         prepared=prepared, prepared_fingerprint="x", store=store, **changes,
     )  # fmt: skip
@@ -131,9 +132,9 @@ def test_auto_takes_the_faster_one_where_it_is_installed(monkeypatch):
         monkeypatch.setattr(backend, "jax_installed", lambda answer=installed: answer)
         for name in NETWORKS:
             faster = registry.get(name).faster_on_jax and installed
-            assert backend.choose("auto", name) == ("jax" if faster else "tensorflow")
-            assert backend.choose("auto", name, passes=backend.LONG - 1) == "tensorflow"
-            assert backend.choose("tensorflow", name) == "tensorflow"
+            assert backend.choose("auto", name).name == ("jax" if faster else "tensorflow")
+            assert backend.choose("auto", name, passes=backend.LONG - 1).name == "tensorflow"
+            assert backend.choose("tensorflow", name).name == "tensorflow"
         assert backend.choose("auto", "extra_trees") is None
     assert all(registry.get(n).faster_on_jax for n in ("lstm", "gru_fcn", "peephole_lstm"))  # recur
     assert not any(registry.get(n).faster_on_jax for n in ("cnn", "inception", "tiny", "rocket"))
@@ -165,3 +166,25 @@ def test_a_machine_that_would_train_something_else_refuses(prepared, tmp_path, m
     with pytest.raises(TrainingError, match=r"code differ on .* Install the same har"):
         job.run_job(t, lambda message: None)
     assert Store(tmp_path).find("job", t.key) is None
+
+
+def test_a_gpu_is_part_of_what_a_job_is(prepared, tmp_path, monkeypatch):
+    """It trains other weights, so that it is another job; the processor's key has no word of it."""
+    here, there = (task(prepared, tmp_path, device=device) for device in ("cpu", "gpu"))
+    assert here.key != there.key
+    assert there.parts["backend"]["device"] == "gpu"
+    assert "device" not in here.parts["backend"]
+    assert run.environment(here)["CUDA_VISIBLE_DEVICES"] == "-1"
+    assert run.environment(there)["JAX_PLATFORMS"] == "cuda"
+    monkeypatch.setattr(backend, "jax_on_gpu", lambda: True)
+    assert backend.choose("auto", "cnn", device="gpu") == backend.Backend("jax", "gpu")
+    monkeypatch.setattr(backend, "jax_on_gpu", lambda: False)
+    assert backend.choose("auto", "cnn", device="gpu") == backend.Backend("tensorflow", "gpu")
+    assert backend.choose("auto", "extra_trees", device="gpu") is None
+
+
+@pytest.mark.tensorflow
+def test_a_process_that_finds_no_gpu_does_not_train_without_one():
+    env = fanout.ONE_THREAD | {"KERAS_BACKEND": "tensorflow"}  # as of a machine without one
+    ((_, outcome),) = fanout.run(backend_work.refuse, ["cnn fold 0 seed 0"], jobs=1, env=env)
+    assert outcome.reason.startswith("cnn fold 0 seed 0: tensorflow finds no GPU")
