@@ -141,6 +141,31 @@ def data_check(
         raise SystemExit(1)
 
 
+@data.command("card")
+@options.pipeline
+@options.overrides()
+@options.out("Write it to a file.")
+@click.pass_obj
+def data_card(
+    workspace: Workspace, pipeline: str, overrides: tuple[str, ...], out: Path | None
+) -> None:
+    """Describe a pipeline's recordings: people, hours, labels, losses, licence, citation.
+
+    Recordings that were not ingested yet are.
+
+    \b
+    Example:
+      har data card watch --out DATA_CARD.md
+    """
+    from har import pipeline_file, session
+    from har.export import card
+    from har.files import read_json
+
+    of = pipeline_file.load(pipeline, overrides)
+    stored = session.outputs(workspace, of, session.crew(None), until="ingest")["ingest"]
+    output.write_or_echo(card.data_card(read_json(stored.path / card.SUMMARY), of), out)
+
+
 def _echo_sets(rows: list[dict[str, Any]]) -> None:
     """A table, then what each set asks of those who use it."""
     from har.report.table import padded

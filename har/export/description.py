@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import har
 from har.code import versions
 from har.config import Align, ModelConfig, Pipeline
-from har.errors import ConfigError
 from har.evaluation.results import Estimate, ModelScores, Results
+from har.ingest import datasets
+from har.ingest.datasets.dataset import Dataset
 from har.models import registry
 from har.models.spec import INPUT_NAME
 from har.own_recordings import Table
@@ -116,6 +116,14 @@ def describe(
     )
 
 
+def published(dataset: str | Table) -> Dataset | None:
+    """The published set that a pipeline reads; None for its user's own recordings."""
+    if isinstance(dataset, str) and dataset in datasets.names():
+        known = datasets.get(dataset)
+        return known if known.files else None  # those of the phone page have none
+    return None
+
+
 def _alignment(config: Align) -> chain.Alignment | None:
     """How the pipeline turns samples, if it does."""
     if config.kind == "none":
@@ -172,23 +180,17 @@ def _score(
 
 
 def _data(pipeline: Pipeline, results: Results | None) -> manifest.Data:
-    labels = source = None
-    licence = "the recorder's own data"
+    labels = None
     if isinstance(pipeline.activities, Mapping):
         labels = {old: new for new, olds in pipeline.activities.items() for old in olds}
-    if isinstance(pipeline.dataset, str):
-        from har.ingest import datasets
-
-        # Recordings of the phone page are no published set.
-        with contextlib.suppress(ConfigError):
-            known = datasets.get(pipeline.dataset)
-            licence, source = known.licence, known.page
+    known = published(pipeline.dataset)
     return manifest.Data(
         name=pipeline.dataset_name,
-        licence=licence,
+        licence=known.licence if known else "the recorder's own data",
         fingerprint=results.data_fingerprint if results else "",
         labels=labels,
-        source=source,
+        source=known.page if known else None,
+        citation=known.citation if known else None,
         tables=_tables(pipeline.dataset),
     )
 

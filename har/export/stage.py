@@ -78,11 +78,14 @@ def _bundles(
 
     import numpy as np
 
-    from har.export import abstention, convert, description, proof, shipping, writer
+    from har.export import abstention, card, convert, description, proof, shipping, writer
+    from har.files import read_json
 
     pipeline = context.pipeline
     known = np.flatnonzero(~np.isin(windows.subjects, pipeline.split.exclude))
     golden = known[writer.choose_golden(windows.labels[known])]
+    ingested = context.outputs["ingest"].path
+    about_data = card.data_card(read_json(ingested / card.SUMMARY), pipeline)
     manifests = {}
     with tempfile.TemporaryDirectory(prefix="har-export-") as scratch:
         prover = proof.Prover(
@@ -92,7 +95,7 @@ def _bundles(
             golden=golden,
             signal=pipeline.signal,
             prepared=context.outputs["prepare"].path,
-            ingested=context.outputs["ingest"].path,
+            ingested=ingested,
             scratch=Path(scratch),
             jobs=context.jobs,
             say=context.console.print,
@@ -125,6 +128,8 @@ def _bundles(
                     "labels": windows.labels[golden],
                 },
                 step=proven.step,
+                results=results,
+                data_card=about_data,
             )
     return manifests
 

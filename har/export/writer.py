@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from har.export import c_array, metadata
+from har.evaluation.results import Results
+from har.export import c_array, card, metadata
 from har.export.readme import readme
 from har.files import sha256_file
 from har.runtime.bundle import MANIFEST
@@ -36,6 +37,8 @@ def write(
     golden: Mapping[str, np.ndarray],
     *,
     step: tuple[Path, ProvenStep] | None = None,
+    results: Results | None = None,
+    data_card: str | None = None,
 ) -> Manifest:
     """Put a bundle together.
 
@@ -51,6 +54,10 @@ def write(
         windows (n, n_raw, 3) float32, probabilities (n, k) float32 by Keras, labels (n,) int64.
     step : (Path, ProvenStep), optional
         The step file of a recurrent model.
+    results : Results, optional
+        Of the comparison, for the model card.
+    data_card : str, optional
+        See `card.data_card`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     variants: dict[Any, Variant] = {
@@ -86,7 +93,14 @@ def write(
         ),
     )
     manifest.write(folder / MANIFEST)
-    (folder / "README.md").write_text(readme(manifest), encoding="utf-8")
+    texts = {
+        "README.md": readme(manifest),
+        card.MODEL_CARD: card.model_card(manifest, results, with_data=data_card is not None),
+        card.DATA_CARD: data_card,
+    }
+    for name, text in texts.items():
+        if text is not None:
+            (folder / name).write_text(text, encoding="utf-8")
     return manifest
 
 

@@ -4,6 +4,7 @@ model.tflite            float32; model.<variant>.tflite beside it
 model.json              the contract: `har.runtime.manifest`
 golden.npz              raw windows in, probabilities out: a test for any other platform
 README.md               how to use it from Python, Kotlin, Swift and JavaScript
+MODEL_CARD.md           what it is, how good, on whom it fails; DATA_CARD.md: its recordings
 """
 
 from __future__ import annotations

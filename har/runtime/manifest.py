@@ -99,6 +99,7 @@ class Data(Part):
         "published label to activity, to score a recording that carries annotations"
     )
     source: str | None = absent()
+    citation: str | None = absent()
     tables: Tables | None = absent("its own tables are read so, by `har predict`, too")
 
 

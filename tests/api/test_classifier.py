@@ -168,7 +168,7 @@ def test_a_network_is_fitted_saved_and_exported(data, network, exported):
     assert bundle.activities == tuple(network.classes_)
     assert bundle.manifest.score_of is None
     assert bundle.manifest.input.placements == ("wrist",)
-    assert "was not measured" in (folder / "README.md").read_text()
+    assert "was not measured" in (folder / "MODEL_CARD.md").read_text()
     with pytest.raises(ExportError, match="not empty"):
         network.export(folder, rate_hz=50)
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from har.ingest import recording_files
+from har.files import write_json
+from har.ingest import recording_files, summary
 from har.stages import Context, Stage
 from har.store import Writing
 
@@ -22,6 +23,12 @@ def _run(context: Context, writing: Writing) -> None:
         time = (np.arange(r.n_samples) + rng.uniform(-0.3, 0.3, r.n_samples)) / r.rate_hz
         recordings[i] = replace(r, time_s=time - time[0])
     recording_files.write(writing.path, recordings)
+    tally = summary.Tally()
+    for recording in recordings:
+        tally.add(recording)
+    account = {"sources": [], "files_rejected": [], "not_used": [], "missing": []}
+    made = summary.make("made-up", "pocket", tally, account, {}, [])
+    write_json(writing.path / "summary.json", made)
 
 
 STAGE = Stage("ingest", "make recordings up", (), ("har.ingest.recording_files",), _run)

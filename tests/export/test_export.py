@@ -11,6 +11,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+import yaml
 from rich.console import Console
 
 from har import pipeline
@@ -126,6 +127,26 @@ def test_the_bundle_says_whom_it_knows_and_whose_score_it_quotes(exported: Conte
     assert manifest.calibration.folded
     assert 0 < manifest.abstention.threshold < 1
     assert set(manifest.variants) | set(manifest.withheld) == {"float32", "float16", "stream"}
+
+
+def test_the_cards_quote_the_results(exported: Context) -> None:
+    reports = exported.workspace.reports
+    folder = reports / "made-up" / "bundle" / "cnn"
+    results = Results.published(reports, "made-up")
+    scores = results.models["cnn"]
+    text = (folder / "MODEL_CARD.md").read_text()
+    assert "\n\n\n" not in text
+    header = yaml.safe_load(text.split("---\n")[1])
+    (measured,) = header["model-index"][0]["results"]
+    assert measured["metrics"][0]["value"] == round(scores.macro_f1, 4)
+    for i, activity in enumerate(results.activities):
+        row = f"| {activity} | {scores.per_class.recall[i]:.3f} |"
+        assert row in text
+    worst = min(scores.per_subject, key=scores.per_subject.__getitem__)
+    assert f"the lowest: {worst} {scores.per_subject[worst]:.2f}" in text
+    data = (folder / "DATA_CARD.md").read_text()
+    assert "| People | 6 |" in data
+    assert "| walk | 1.6 | 6 | – |" in data  # six people, 16 s each
 
 
 def test_a_recording_through_the_bundle_is_a_recording_through_the_pipeline(

@@ -190,7 +190,7 @@ def test_the_readme_says_how_samples_are_turned_where_the_model_wants_that(folde
         assert said in text, said
     # All else is as before.
     first, rest = text.split("## Samples must be turned first")
-    assert plain.startswith(first.replace("turned as said below and otherwise raw", "raw"))
+    assert plain.startswith(first.replace("turned as said below, ", ""))
     assert plain.endswith(rest.split("## Run it\n\n")[1])
 
 
