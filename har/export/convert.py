@@ -30,6 +30,12 @@ from har.runtime.manifest import STEP, Step, file_name
 VARIANTS = {"none": "float32", "dynamic": "dynamic", "float16": "float16", "int8": "int8"}
 """What `export.quantization` calls a variant, and what its file is called."""
 
+COARSE = 1024
+"""Dense layers of at most so many inputs get one scale for the whole kernel in the dynamic file.
+
+That cost recurrent models nothing (`tests/install/test_old_runtimes.py` has the bound) and lets
+TensorFlow Lite run them since 2.4; rocket's layer of 2,016 inputs lost 4 points of agreement."""
+
 SEVERAL = "it is the mean of several models, each of which would need states of its own"
 
 
@@ -165,6 +171,7 @@ def _convert(request: Request, _report: Any) -> Converted:
         signature = [keras.InputSpec(shape=shape, dtype="float32", name=INPUT_NAME)]
         archive.add_endpoint("serve", lambda x: model(x, training=False), signature)
         archive.write_out(saved, verbose=False)
+        coarse = max(widths(model), default=0) <= COARSE
         for variant in request.variants:
             about = None
             try:
@@ -173,7 +180,7 @@ def _convert(request: Request, _report: Any) -> Converted:
                         raise ExportError(SEVERAL)
                     content, about = step.convert(model)
                 else:
-                    content = _tflite(saved, variant, request.representative)
+                    content = _tflite(saved, variant, request.representative, coarse=coarse)
                 refuse_custom(content, f"The {variant} model")
             except ExportError as e:
                 made.failed[variant] = str(e)
@@ -192,7 +199,7 @@ def _convert(request: Request, _report: Any) -> Converted:
     return made
 
 
-def _tflite(saved: str, variant: str, representative: np.ndarray | None) -> bytes:
+def _tflite(saved: str, variant: str, representative: np.ndarray | None, *, coarse: bool) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(saved)
@@ -200,6 +207,8 @@ def _tflite(saved: str, variant: str, representative: np.ndarray | None) -> byte
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if variant != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    # A scale for each row asks for FULLY_CONNECTED 12, which runtimes before 2.17 do not have.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = coarse
     if variant == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if variant == "int8":
@@ -210,6 +219,14 @@ def _tflite(saved: str, variant: str, representative: np.ndarray | None) -> byte
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     content: bytes = converter.convert()
     return content
+
+
+def widths(model: Any) -> list[int]:
+    """The numbers of inputs of a model's dense layers."""
+    import keras
+
+    dense = (x for x in model._flatten_layers() if isinstance(x, keras.layers.Dense))
+    return [int(layer.kernel.shape[0]) for layer in dense]
 
 
 def refuse_unnamed(model: Any) -> None:

@@ -13,6 +13,7 @@ from har.export import c_array, card, metadata
 from har.export.readme import readme
 from har.files import sha256_file
 from har.runtime.bundle import MANIFEST
+from har.runtime.interpreter import min_runtime
 from har.runtime.manifest import (
     STEP,
     CArray,
@@ -108,7 +109,7 @@ def _add(folder: Path, variant: str, source: Path, about: Description) -> dict[s
     """Copy a converted file, with what is known of the model inside."""
     path = folder / file_name(variant)
     path.write_bytes(metadata.embed(source.read_bytes(), {**about.as_json(), "variant": variant}))
-    return _file(path)
+    return {**_file(path), "min_runtime": min_runtime(path.read_bytes())}
 
 
 def _file(path: Path) -> dict[str, Any]:

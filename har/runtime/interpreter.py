@@ -118,3 +118,20 @@ def operators(content: bytes) -> dict[str, int]:
             else:
                 counts[names.get(number, str(number))] += 1
     return dict(sorted(counts.items()))
+
+
+def min_runtime(content: bytes) -> str | None:
+    """The first TensorFlow Lite that has every operator of a file in its version, such as 2.4.0.
+
+    The converter looks the versions up in TensorFlow Lite's own table
+    (`lite/tools/versioning/runtime_version.cc`) and leaves the answer in the file. None where
+    another program made it.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for entry in model.metadata or ():
+        if entry.name in (b"min_runtime_version", "min_runtime_version"):
+            found = bytes(model.buffers[entry.buffer].data).rstrip(b"\0").decode()
+            return found or None
+    return None

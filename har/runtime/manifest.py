@@ -122,6 +122,12 @@ class File(Part):
     sha256: Sha256
 
 
+class ModelFile(File):
+    min_runtime: str | None = absent(
+        "the first TensorFlow Lite that has its operators in their versions; every LiteRT has"
+    )
+
+
 class Figures(Part):
     """What was measured of a variant."""
 
@@ -141,7 +147,7 @@ class Figures(Part):
     )
 
 
-class Variant(Figures, File):
+class Variant(Figures, ModelFile):
     """A file, and what was measured of it."""
 
 
@@ -165,7 +171,7 @@ class ProvenStep(Step):
     max_abs_diff: float
 
 
-class StepFile(ProvenStep, File):
+class StepFile(ProvenStep, ModelFile):
     """One step at a time: from zero states, after `steps` steps the answer is the window's."""
 
 

@@ -37,6 +37,12 @@ async function json(url) {
   return response.ok ? response.json() : null;
 }
 
+/** The lowest TensorFlow Lite of each file; bundles of before do not say. */
+function runtimes(variants) {
+  const said = Object.entries(variants).filter(([, v]) => v.min_runtime);
+  return said.map(([name, v]) => `${name}: TensorFlow Lite ${v.min_runtime}`).join(", ") || "not known";
+}
+
 function showFacts(m) {
   const score = m.score_of;
   const percent = (v) => `${(100 * v).toFixed(1)} %`;
@@ -48,6 +54,7 @@ function showFacts(m) {
     ["Macro-F1", score ? `${score.macro_f1.toFixed(3)} (accuracy ${percent(score.accuracy)})` : "not measured"],
     ["Trained on", `${m.trained_on.subjects.length} people`],
     ["Unknown below", m.abstention ? percent(m.abstention.threshold) : "never: it always answers"],
+    ["Runs on", runtimes(m.variants)],
     ["Data", `${m.data.name}: ${m.data.licence}`],
   ];
   const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.?$/, ".");
