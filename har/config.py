@@ -218,7 +218,9 @@ class Training(Section):
         "auto", description="what trains; auto: for each model the faster one of those installed"
     )
     device: Literal["auto", "cpu", "gpu"] = Field(
-        "auto", description="where networks are trained; auto: on the processor"
+        "auto",
+        description="where networks are trained; auto: on the processor, which is faster for "
+        "networks of this size (reports/gpu.md)",
     )
     jobs_per_gpu: int = Field(1, ge=1, le=64, description="jobs that share a GPU")
 
