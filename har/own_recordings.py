@@ -31,6 +31,10 @@ class Columns(Section):
     subject: str | None = None
 
 
+TimeUnit = Literal["s", "ms", "us", "ns", "10ms", "10us", "100ns"]
+"""The last three are ticks of devices and of Windows."""
+
+
 class LabelColumns(Section):
     """Names of the columns in a file of labelled intervals, where they do not tell."""
 
@@ -50,7 +54,7 @@ class Labels(Section):
         "by the recording's folder, the name of its file without the suffix, or a field of pattern"
     )
     columns: LabelColumns = LabelColumns()
-    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    time_unit: TimeUnit | None = None
     since: Literal["start", "clock"] | None = Field(
         None,
         description="what small numbers count from: the recording's first sample, or its time "
@@ -82,7 +86,7 @@ class Table(Section):
         None, description="where in the path a field stands: {subject}/{activity}_{session}.csv"
     )
     sidecar: str | None = Field(None, description="a CSV of file, subject, placement, activity")
-    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    time_unit: TimeUnit | None = None
     rate_hz: float | None = Field(None, gt=0, description="for tables without a time column")
     unit: Literal["m/s2", "g", "mg"] | None = None
     counts_per_g: float | None = Field(None, gt=0, description="for raw counts, in place of unit")

@@ -6,11 +6,12 @@ import csv
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from har.cli import options, output
+from har.own_recordings import TimeUnit
 from har.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,9 +33,13 @@ if TYPE_CHECKING:
     type=click.Choice(["android", "ios"]),
     help="Sign: android (flat, screen up, z = +9.81; the default) or ios.",
 )
-@click.option("--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="Of a time column.")
+@click.option("--time-unit", type=click.Choice(get_args(TimeUnit)), help="Unit of a time column.")
 @click.option("--rate-hz", type=float, help="Of a table without a time column.")
-@click.option("--gravity", type=click.Choice(["present", "removed"]), help="If the file misleads.")
+@click.option(
+    "--gravity",
+    type=click.Choice(["present", "removed"]),
+    help="Whether gravity is in the values, if the file misleads.",
+)
 @click.option(
     "--columns",
     metavar="NAME=COLUMN,…",

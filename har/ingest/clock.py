@@ -11,17 +11,32 @@ from har.errors import DataError
 from har.ingest import dates, time_columns
 from har.ingest.decimals import numbers
 
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-"""In a unit of time."""
+SECONDS = {
+    "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "10ms": 1e-2, "10us": 1e-5, "100ns": 1e-7,
+}  # fmt: skip
+"""In a unit of time; the last three are ticks of some devices and of Windows."""
+
+COMMON = ("s", "ms", "us", "ns")
 
 OF_SPREADSHEETS = {**SECONDS, "days": dates.DAY_S}
 """With the unit in which Excel and MATLAB store a moment."""
+GUESSED = (*COMMON, "days")
+"""Units that a sensor's rate may tell; ticks must be said, or be stamps since a known day."""
 
 RATES_HZ = (3.0, 2000.0)
 """What sensors run at: no two units of time can both give such a rate."""
 
 EPOCH_S = (946_684_800.0, 4_102_444_800.0)
 """Seconds since 1970 from 2000 to 2100: the size of such a stamp tells its unit."""
+
+WINDOWS = {"1601 (FILETIME)": 11_644_473_600.0, "the year 1 (.NET)": 62_135_596_800.0}
+"""Seconds before 1970 at which Windows begins to count ticks of 100 ns."""
+
+LONG_S = 1e8
+"""No clock that is not set runs so long: three years."""
+
+USUAL_HZ = (10.0, 250.0)
+"""Outside of it a rate that was guessed may be that of other ticks."""
 
 COUNTERS = (2.0**16, 2.0**24, 2.0**32)
 """Where unsigned counters of devices begin again."""
@@ -134,7 +149,11 @@ def seconds(
     elif clock.form is not None:
         values = clock.form.read(column)
     else:
-        values = _dates(column) if isinstance(clock.origin, np.datetime64) else _numbers(column)
+        values = (
+            column.astype("datetime64[ns]")
+            if isinstance(clock.origin, np.datetime64)
+            else _numbers(column)
+        )
     time_s, clock, turns = clock.unwrap(clock.seconds(values))
     if len(turns):
         notes.append(Note(
@@ -200,8 +219,15 @@ def _tell_unit(known: np.ndarray, name: str, where: str) -> tuple[str, Note]:
     step, _ = _step((known - known[0]).astype(np.float64) if len(known) else known)
     rates = {u: 1 / (step * s) for u, s in OF_SPREADSHEETS.items()} if step else {}
     low, high = RATES_HZ
-    likely = next((u for u, hz in rates.items() if low <= hz <= high), None)
+    likely = next((u for u in GUESSED if low <= rates.get(u, 0) <= high), None)
+    if (since := _since_windows(known)) is not None:
+        return "100ns", Note("time-unit", "info", f"Time is in ticks of 100 ns since {since}.")
     epoch = epoch_unit(known)
+    if likely and epoch and epoch not in COMMON:
+        if float(known[0]) * OF_SPREADSHEETS[likely] > LONG_S:
+            likely = epoch
+        else:
+            epoch = None
     if epoch is not None:
         per_second = round(1 / SECONDS[epoch])
         if likely in (None, epoch) or (known % per_second == 0).all():
@@ -217,13 +243,28 @@ def _tell_unit(known: np.ndarray, name: str, where: str) -> tuple[str, Note]:
         what = "it counts the rows" if counts else f"mean step {step:g}"
         raise DataError(
             f"{where}: the unit of time in column {name!r} cannot be told ({what}). Set "
-            "dataset.time_unit (--time-unit of har predict) to s, ms, us or ns, or leave the "
+            f"dataset.time_unit (--time-unit of har predict) to {', '.join(SECONDS)}, or leave the "
             "column out of dataset.columns and set dataset.rate_hz."
         )
-    return likely, Note(
-        "time-unit", "info",
-        f"Time is in {likely}: {len(known)} samples at {step:.4g} each, {rates[likely]:.4g} Hz.",
-    )  # fmt: skip
+    said = f"Time is in {likely}: {len(known)} samples at {step:.4g} each, {rates[likely]:.4g} Hz."
+    low, high = USUAL_HZ
+    ticks = [u for u in SECONDS if u not in COMMON and low < rates[u] < high]
+    if ticks and not low < rates[likely] < high:
+        said += (
+            f" If it counts ticks of {ticks[0]}, it is {rates[ticks[0]]:.4g} Hz: set "
+            f"dataset.time_unit to {ticks[0]}."
+        )
+        return likely, Note("time-unit", "warning", said)
+    return likely, Note("time-unit", "info", said)
+
+
+def _since_windows(known: np.ndarray) -> str | None:
+    """From where Windows counts, if the size of the stamps says that it does."""
+    low, high = EPOCH_S
+    for name, before_s in WINDOWS.items():
+        if len(known) and all(low <= float(v) * 1e-7 - before_s <= high for v in known[[0, -1]]):
+            return name
+    return None
 
 
 def epoch_unit(known: np.ndarray) -> str | None:
@@ -237,7 +278,7 @@ def epoch_unit(known: np.ndarray) -> str | None:
 def values_of(column: np.ndarray, name: str, where: str) -> tuple[np.ndarray, dates.Form | None]:
     """Numbers, or dates where at least half of the texts are dates and no numbers."""
     if np.issubdtype(column.dtype, np.datetime64):
-        return _dates(column), None
+        return column.astype("datetime64[ns]"), None
     if (form := dates.run_together(column)) is not None:
         return form.read(column), form
     some = _numbers(column[:: max(1, len(column) // dates.SAMPLE)])
@@ -259,7 +300,3 @@ def _numbers(column: np.ndarray) -> np.ndarray:
         return column
     values = numbers(column)
     return values if np.isnan(values).mean() <= 0.5 else numbers(column, ",")
-
-
-def _dates(column: np.ndarray) -> np.ndarray:
-    return column.astype("datetime64[ns]")

@@ -88,6 +88,9 @@ def find(table: Table, root: Path) -> Found:
     found = Found()
     sessions: dict[str, list[tuple[Source, Head]]] = defaultdict(list)
     for path in files:
+        if not path.exists():
+            found.not_used.append((_shown(Source(path), root), "a link that leads nowhere"))
+            continue
         if path.resolve() in skip:
             continue
         if labels and labels.fullmatch(path.resolve().as_posix()):
@@ -137,15 +140,18 @@ def _one_folder(
             else:
                 found.not_used.append((_shown(source, root), _no_table(head)))
         elif form.rank is None:
-            if form is tables.FORMAT:
-                found.add_table(head)
             chosen.append((form.name, source))
         else:
+            if form is tables.FORMAT:
+                found.add_table(head)
             ranked[form.name].append((source, head))
     for name, group in ranked.items():
         rank = formats.get(name).rank
         assert rank is not None
         for movement in views.movements(group):
+            if name == tables.FORMAT.name and len({rank(head) for _, head in movement}) == 1:
+                chosen += [(name, source) for source, _ in movement]  # nothing tells them apart
+                continue
             best, *others = sorted(
                 movement,
                 key=lambda v: (rank(v[1]), v[0].name),
@@ -168,8 +174,8 @@ def _one_folder(
         if "session" in known and "activity" in known and not table.activity:
             # walk_1.csv and run_1.csv are two recordings.
             known["session"] = f"{known['activity']}-{known['session']}"
-        has_views = formats.get(name).rank is not None
-        known.setdefault("session", _session(shown, folder=alone and has_views))
+        a_logger = formats.get(name).rank is not None and name != tables.FORMAT.name
+        known.setdefault("session", _session(shown, folder=alone and a_logger))
         extra: dict[str, Any] = {"format": name, "fields": known, "shown": shown}
         if table.labels:
             path = label_files.path_for(table.labels, source, known, root)
@@ -183,7 +189,7 @@ def _no_table(head: Head) -> str:
         return "empty (0 bytes)"
     if b"\0" in head.data:
         return "not text, and no binary format that is known"
-    if head.columns:
+    if head.columns and head.suffix not in {".md", ".rst", ".html"}:
         return _unknown(head)
     return "not a table with three axes, nor a format that is known"
 
@@ -234,7 +240,7 @@ def _walked(folder: Path) -> Iterator[Path]:
     for here, folders, files in os.walk(folder, followlinks=True):
         seen.add(os.path.realpath(here))
         folders[:] = [f for f in sorted(folders) if os.path.realpath(f"{here}/{f}") not in seen]
-        yield from (p for f in files if (p := Path(here, f)).is_file())
+        yield from (p for f in files if (p := Path(here, f)).is_file() or not p.exists())
 
 
 def _heads(path: Path) -> Iterator[tuple[Source, Head]]:

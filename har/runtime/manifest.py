@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, model_validator
 from har.contract import Contract, Part, absent
 from har.errors import BundleError, HarError
 from har.files import json_text
+from har.own_recordings import TimeUnit
 from har.runtime import chain
 from har.runtime.chain import Above0, Count, Positive
 
@@ -78,7 +79,7 @@ class Tables(Part):
     """What was said of the tables that it was trained on, where they do not say it."""
 
     columns: Columns | None = absent()
-    time_unit: Literal["s", "ms", "us", "ns"] | None = absent()
+    time_unit: TimeUnit | None = absent()
     rate_hz: Above0 | None = absent()
     unit: Literal["m/s2", "g", "mg"] | None = absent()
     counts_per_g: Above0 | None = absent()

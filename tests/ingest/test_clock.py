@@ -81,6 +81,11 @@ STAMPS = {
     "epoch ms": ("timestamp", lambda i: str(1_600_000_000_000 + 20 * i)),
     "epoch us": ("epoch", lambda i: str(1_600_000_000_000_000 + 20_000 * i)),
     "epoch ns": ("loggingTime", lambda i: str(1_600_000_000_000_000_000 + 20_000_000 * i)),
+    "epoch, hundredths": ("timestamp", lambda i: str(160_000_000_000 + 2 * i)),
+    "epoch, 10 us": ("timestamp", lambda i: str(160_000_000_000_000 + 2000 * i)),
+    "epoch, 100 ns": ("timestamp", lambda i: str(16_000_000_000_000_000 + 200_000 * i)),
+    "FILETIME": ("timestamp", lambda i: str(132_444_736_000_000_000 + 200_000 * i)),
+    ".NET's ticks": ("ticks time", lambda i: str(637_355_968_000_000_000 + 200_000 * i)),
     "Excel's days": ("Time", lambda i: f"{45_637.9999 + i / 50 / 86_400:.11f}"),
     "MATLAB's days": ("datenum time", lambda i: f"{739_597.9999 + i / 50 / 86_400:.11f}"),
     "a fraction of a day": ("time", lambda i: f"{0.4 + i / 50 / 86_400:.11f}"),
@@ -91,6 +96,7 @@ STAMPS = {
     "two columns, day first": ("Time,Datum", date("%H:%M:%S.%3,%d.%m.%Y")),
     "since boot, the size of an epoch in ms": ("time", lambda i: str(10**12 + 1 + 20_000_000 * i)),
     "since boot, of one in us": ("time", lambda i: str(1_600_000_000_000_123 + 20_000_000 * i)),
+    "since boot, of one in 10 us": ("time", lambda i: str(160_000_000_000_000 + 20_000_000 * i)),
     "bursts": ("time", lambda i: f"{i // 10 * 200 + i % 10 * 0.01:.2f}"),
     "[ns]": ("sensor timestamp [ns]", lambda i: str(599_616_123_701_754_385 + 20_000_000 * i)),
     "_us": ("t_us", lambda i: str(20_000 * i)),
@@ -200,6 +206,20 @@ def test_what_is_no_clock_is_refused(tmp_path, kind):
     assert report.whole.kept == 0
     assert any(f.severity == "error" and why.replace("\\", "") in f.message
                for f in report.findings())  # fmt: skip
+
+
+TICKS = {"10ms": 2, "10us": 2000, "100ns": 200_000}
+
+
+@pytest.mark.parametrize("unit", TICKS)
+def test_ticks_that_nothing_tells_are_warned_of_and_can_be_said(tmp_path, unit):
+    t, a = walk()
+    path = write(tmp_path / "a.csv", [str(7 + TICKS[unit] * i) for i in range(len(t))], a, "time")
+    severity, message = codes(path)["time-unit"]
+    assert severity == "warning"
+    assert f"it is 50 Hz: set dataset.time_unit to {unit}" in message
+    ((time_s,), _) = read(path, time_unit=unit)
+    np.testing.assert_allclose(time_s, t, atol=1e-6)
 
 
 def test_the_newest_row_may_come_first(tmp_path):

@@ -85,3 +85,48 @@ def test_a_link_to_a_file_goes_by_its_own_name(tmp_path):
     assert source.extra["fields"] | {"session": ""} == {
         "subject": "ann", "activity": "walk", "session": "",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "read"),
+    [
+        (("w1_accelerometer", "w1_linear_acceleration"), 1),
+        (("accel_total_3", "userAcceleration_3"), 1),
+        (("w1_accelerometer", "w2_linear_acceleration"), 2),
+        (("acc", "acc_raw"), 2),  # nothing says that one is the other without gravity
+    ],
+)
+def test_plain_tables_with_gravity_and_without(tmp_path, names, read):
+    t, a = walk()
+    _, linear = walk(gravity=False)
+    for name, values in zip(names, (a, linear), strict=True):
+        rows = [(f"{s:.2f}", *xyz) for s, xyz in zip(t, values, strict=True)]
+        exports.table(tmp_path / "x" / f"{name}.csv", "time,x,y,z", rows)
+    listed = discovery.find(Table(path=str(tmp_path / "x")), tmp_path)
+    assert len(listed.sources) == read
+    assert {s.path.stem for s in listed.sources} >= {names[0]}
+    removed = discovery.find(Table(path=str(tmp_path / "x"), gravity="removed"), tmp_path)
+    assert {s.path.stem for s in removed.sources} >= {names[1]}
+
+
+def test_a_rotation_alone_is_no_acceleration_and_an_exercise_is(tmp_path):
+    t, a = walk()
+    rows = [(f"{s:.2f}", *xyz) for s, xyz in zip(t, a, strict=True)]
+    for name in ("rotation", "Rotation_1", "game_rotation_vector", "internal_rotation_p1"):
+        exports.table(tmp_path / f"{name}.csv", "time,x,y,z", rows)
+    listed = discovery.find(Table(path=str(tmp_path)), tmp_path)
+    assert [s.path.stem for s in listed.sources] == ["internal_rotation_p1"]
+    assert {reason for _, reason in listed.not_used} == {"no acceleration in it"}
+
+
+def test_links_that_lead_nowhere_are_named(tmp_path):
+    t, a = walk()
+    rows = [(f"{s:.2f}", *xyz) for s, xyz in zip(t, a, strict=True)]
+    exports.table(tmp_path / "x" / "a.csv", "time,x,y,z", rows)
+    for name in ("b.csv", "folder"):
+        (tmp_path / "x" / name).symlink_to(tmp_path / "gone")
+    (tmp_path / "x" / "itself").symlink_to(tmp_path / "x" / "itself")
+    listed = discovery.find(Table(path=str(tmp_path / "x")), tmp_path)
+    assert len(listed.sources) == 1
+    why = "a link that leads nowhere"
+    assert listed.not_used == [(f"x/{n}", why) for n in ("b.csv", "folder", "itself")]

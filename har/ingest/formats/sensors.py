@@ -31,6 +31,8 @@ _TURNING = re.compile(
 _TURNED = re.compile(r"rot[a-z]*|ang(?!ular)[a-z]*", re.IGNORECASE)
 """What is turned or held at an angle in a file's name need not be a gyroscope."""
 _RATE = re.compile(r"rotation[\s_.-]*rate", re.IGNORECASE)
+_ROTATION = {"rotation", "vector", "game", "geomagnetic", "sensor", "data", "raw", "device"}
+"""With nothing else in it a name is of a sensor, and of no exercise such as `internal_rotation`."""
 _OTHER = re.compile(
     r"grav[a-z]*|euler|orient[a-z]*|quat[a-z]*|attitude|compass|heading|baro[a-z]*|gps|vel[a-z]*"
     r"|speed|pos[a-z]*|jerk|pitch|roll|yaw",
@@ -91,7 +93,7 @@ class Triple:
     @property
     def linear(self) -> bool:
         """Whether the names say that gravity was taken out."""
-        return any(_LINEAR.fullmatch(w) for w in self.words)
+        return says_linear(" ".join(self.words))
 
 
 def words(name: str) -> tuple[str, ...]:
@@ -111,12 +113,18 @@ def kind_of(said: Iterable[str]) -> str | None:
 def kind_of_path(stem: str, folder: str) -> str | None:
     """The kind of sensor that a file's name says, or else its folder's."""
     for name in (stem, folder):
-        if _RATE.search(name):
+        said = {w for w in words(name) if not w.isdigit()}
+        if _RATE.search(name) or ("rotation" in said and said <= _ROTATION):
             return OTHER
         kind = kind_of(w for w in words(name) if len(w) > 2 and not _TURNED.fullmatch(w))
         if kind is not None:
             return kind
     return None
+
+
+def says_linear(name: str) -> bool:
+    """Whether a name says that gravity was taken out."""
+    return any(_LINEAR.fullmatch(w) for w in words(name))
 
 
 def unit_in(text: str) -> str | None:

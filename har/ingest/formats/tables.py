@@ -225,6 +225,11 @@ def in_parts(head: Head, hints: Hints) -> bool:
     return guess.sensor_column(head, columns) is None
 
 
+def rank(head: Head) -> int:
+    """Of two files that show one movement, the one with gravity comes first."""
+    return int(sensors.says_linear(head.stem))
+
+
 FORMAT = Format(
-    "table", "plain table (CSV, TSV, Parquet)", recognise, read, companion, in_parts=in_parts
+    "table", "plain table (CSV, TSV, Parquet)", recognise, read, companion, rank, in_parts
 )
