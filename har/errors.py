@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 CHANGES_NO_RESULT = True
 
@@ -42,6 +44,21 @@ class ClusterError(HarError):
 
 class StoreError(HarError):
     """A stage's output is missing or damaged."""
+
+
+class DamagedError(StoreError):
+    """A stored output that is no longer what was stored; a run makes it again."""
+
+    def __init__(self, message: str, folder: Path) -> None:
+        super().__init__(message)
+        self.folder = folder
+
+    def __reduce__(self) -> Any:
+        return type(self), (str(self), self.folder)
+
+
+class ChangedError(DataError):
+    """A raw file that was changed while it was read; what was read of it is not kept."""
 
 
 class ExportError(HarError):

@@ -7,9 +7,11 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from har.errors import ChangedError
 
 CHANGES_NO_RESULT = True
 
@@ -76,36 +78,72 @@ def sync_one(path: Path) -> None:
         os.close(handle)
 
 
+Stamp = tuple[int, int, int]
+
+
+def stamp(path: Path) -> Stamp:
+    """Size and times of a file. The last, when it or its name was changed, cannot be set back."""
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
 class FileHashes:
-    """Content hashes of files, remembered by (path, size, mtime) so that raw data is read once.
+    """Content hashes of files, remembered by path and `stamp` so that raw data is read once.
 
     Parameters
     ----------
     memory : Path
-        A JSON file; a lost or damaged one only costs time.
+        A JSON file; a lost or damaged one, or one that cannot be written, only costs time.
     """
 
     def __init__(self, memory: Path) -> None:
         self._memory = memory
         try:
             self._known: dict[str, list[Any]] = json.loads(memory.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (OSError, ValueError):
             self._known = {}
 
     def of(self, paths: Iterable[Path]) -> dict[str, str]:
-        """SHA-256 by path, in the order of the sorted paths."""
+        """SHA-256 by path, in the order of the sorted paths.
+
+        Raises
+        ------
+        ChangedError
+            If a file changes while it is read, more than once.
+        """
         out, fresh = {}, False
         for path in sorted(paths):
-            name, stat = str(path), path.stat()
+            name = str(path)
             entry = self._known.get(name)
-            if not entry or entry[:2] != [stat.st_size, stat.st_mtime_ns]:
-                entry = [stat.st_size, stat.st_mtime_ns, sha256_file(path)]
-                self._known[name] = entry
+            if not entry or entry[:-1] != list(stamp(path)):
+                entry = self._known[name] = _hashed(path)
                 fresh = True
-            out[name] = entry[2]
+            out[name] = entry[-1]
         if fresh:
-            replace_file(self._memory, canonical(self._known).encode())
+            with contextlib.suppress(OSError):
+                replace_file(self._memory, canonical(self._known).encode())
         return out
+
+    def changed(self, hashes: Mapping[Path, str]) -> list[Path]:
+        """Files that were changed since `of` gave these hashes, even if they were changed back."""
+        return [p for p, known in hashes.items() if not self._unchanged(p, known)]
+
+    def _unchanged(self, path: Path, known: str) -> bool:
+        try:
+            entry = self._known.get(str(path)) or _hashed(path)
+            return entry[-1] == known and entry[:-1] == list(stamp(path))
+        except FileNotFoundError:
+            return False
+
+
+def _hashed(path: Path) -> list[Any]:
+    """A file's stamp and hash."""
+    for _ in range(3):
+        before = stamp(path)
+        found = sha256_file(path)
+        if stamp(path) == before:
+            return [*before, found]
+    raise ChangedError(f"{path} changes while it is read. End what writes it, and run again.")
 
 
 def sha256_file(path: Path) -> str:

@@ -59,6 +59,9 @@ class Stage:
         Stages whose outputs it reads; their fingerprints are part of its key.
     uses : tuple of str
         Stages whose outputs it reads as well if they are finished and up to date.
+    shared : bool
+        Runs side by side share its work, whose items are claimed one by one; of another stage the
+        output is made by one of them.
     modules : tuple of str
         Where its code is. Their sources and those that they import make its code version.
     run : callable
@@ -85,6 +88,7 @@ class Stage:
     complete: Callable[[Output], bool] = lambda _output: True
     publish: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    shared: bool = False
 
     def parts(self, context: Context) -> dict[str, Any]:
         """What the key of its output is made of."""

@@ -4,6 +4,7 @@
     <stage>/<key>/meta.json            what the key was made of, so that a miss can say why
     <stage>/.partial-<pid>-<host>-…/   being written; never read, swept when its writer is gone
     <stage>/.claim-<key>               locked by who makes that key, where only one should
+    <stage>/.damaged-<key>/            was not what had been stored any more, when it was used
 
 A folder appears by one rename, after its files are on disk. Two writers of one key make the same
 thing: the first rename wins and the other's work is thrown away.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import json
 import os
 import platform
@@ -30,8 +32,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-from har.errors import StoreError
-from har.files import canonical, contents, digest, read_json, sync, sync_one, write_json
+from har import damage
+from har.errors import DamagedError
+from har.files import canonical, contents, digest, sync, sync_one, write_json
 
 CHANGES_NO_RESULT = True
 
@@ -42,8 +45,19 @@ class Output:
 
     stage: str
     key: str
-    path: Path
+    folder: Path
     meta: dict[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """The folder, its files compared with what was stored when a process first uses them.
+
+        Raises
+        ------
+        DamagedError
+            See `har.damage.checked`.
+        """
+        return damage.checked(self.folder)
 
     @property
     def fingerprint(self) -> str:
@@ -65,17 +79,16 @@ class Store:
         self.root = root
 
     def find(self, stage: str, key: str) -> Output | None:
-        """The finished output of that key, or None."""
-        path = self.root / stage / key
-        try:
-            meta = read_json(path / "meta.json")
-        except FileNotFoundError:
-            return None
-        except json.JSONDecodeError as e:
-            raise StoreError(
-                f"{path / 'meta.json'} is damaged ({e}). Delete that folder and run again."
-            ) from e
-        return Output(stage, key, path, meta)
+        """The finished output of that key, or None.
+
+        Raises
+        ------
+        DamagedError
+            If its meta data are.
+        """
+        folder = self.root / stage / key
+        meta = damage.read_meta(folder)
+        return None if meta is None else Output(stage, key, folder, meta)
 
     @contextlib.contextmanager
     def claimed(self, stage: str, key: str, *, wait: bool) -> Iterator[bool]:
@@ -120,17 +133,19 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self._sweep(folder)
         scratch = _scratch(folder)
-        writing = Writing(scratch)
+        writing = Writing(scratch, parts)
         try:
             yield writing
+            files = contents(scratch)
             meta = {
                 "stage": stage,
                 "key": key,
                 "parts": json.loads(canonical(parts)),
-                "fingerprint": digest([contents(scratch), writing.extra]),
+                "fingerprint": damage.fingerprint(files, writing.extra),
+                "files": files,
                 **writing.extra,
             }
-            write_json(scratch / "meta.json", meta)
+            write_json(scratch / damage.META, meta)
             sync(scratch)
             self._publish(scratch, folder / key, replace)
         finally:
@@ -145,8 +160,9 @@ class Store:
         try:
             os.rename(scratch, target)
         except OSError:
-            if not (target / "meta.json").is_file():  # not a race with an equal writer
-                raise
+            if not (target / damage.META).is_file():  # not a race with an equal writer
+                damage.set_aside(target)
+                os.rename(scratch, target)
         sync_one(target.parent)
 
     def _sweep(self, folder: Path) -> None:
@@ -156,18 +172,23 @@ class Store:
             if pid.isdigit() and not psutil.pid_exists(int(pid)):
                 shutil.rmtree(partial, ignore_errors=True)
 
+    def newest(self, stage: str) -> Iterator[Output]:
+        """The finished outputs of a stage, the last first."""
+        metas = (self.root / stage).glob(f"[!.]*/{damage.META}")
+        for path in sorted(metas, key=lambda p: p.stat().st_mtime, reverse=True):
+            with contextlib.suppress(DamagedError):  # is made again when it is needed
+                if (found := self.find(stage, path.parent.name)) is not None:
+                    yield found
+
     def why_missing(self, stage: str, parts: Mapping[str, Any]) -> str:
         """What differs from the output of a stage that is most like it: `signal.rate_hz 50 → 25`.
 
         In the words of the pipeline file; models are told by their names.
         """
         wanted = json.loads(canonical(parts))
-        metas = (self.root / stage).glob("[!.]*/meta.json")
-        newest = sorted(metas, key=lambda p: p.stat().st_mtime, reverse=True)
         best: list[str] | None = None
-        for path in newest[:50]:
-            found = read_json(path)["parts"]
-            changes = list(_differences(found, wanted))
+        for output in itertools.islice(self.newest(stage), 50):
+            changes = list(_differences(output.meta["parts"], wanted))
             if changes and (best is None or len(changes) < len(best)):
                 best = changes
         if best is None:
@@ -177,10 +198,10 @@ class Store:
 
 
 class Writing:
-    """The scratch folder of an output that is being made."""
+    """The scratch folder of an output that is being made, and what its key is made of."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, parts: Mapping[str, Any]) -> None:
+        self.path, self.parts = path, parts
         self.extra: dict[str, Any] = {}
 
     def note(self, **extra: Any) -> None:

@@ -13,7 +13,8 @@ from har.pipeline import STAGES
 from tests.conftest import ROOT
 
 BASE = ["errors", "files", "contract", "quiet", "strict_yaml", "own_recordings", "config",
-        "pipeline_file", "recording", "workspace", "code", "store", "fanout", "stages"]  # fmt: skip
+        "pipeline_file", "recording", "workspace", "code", "damage", "store", "fanout",
+        "stages"]  # fmt: skip
 ORDER = ["ingest", "signal", "runtime", "models", "training", "evaluation", "export", "report",
          "tracking", "phone", "pipeline", "session", "studies", "lectures", "api", "cli",
          "__main__"]  # fmt: skip

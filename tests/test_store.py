@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -7,7 +8,7 @@ import time
 import pytest
 
 from har import files
-from har.errors import StoreError
+from har.errors import ChangedError, DamagedError
 from har.files import FileHashes, digest
 from har.store import Store
 
@@ -100,12 +101,74 @@ def test_a_miss_says_what_changed(store):
     assert store.why_missing("stage", other) == "rate_hz 50 → 25"
 
 
-def test_damaged_meta_data_is_an_error_not_a_guess(store):
-    with store.writing("stage", "k", {}):
-        pass
-    (store.root / "stage" / "k" / "meta.json").write_text("{")
-    with pytest.raises(StoreError, match="Delete that folder"):
-        store.find("stage", "k")
+def made(store, key="k"):
+    with store.writing("stage", key, {"config": key}) as w:
+        (w.path / "a.bin").write_bytes(bytes(1000))
+        (w.path / "in").mkdir()
+        (w.path / "in" / "b.txt").write_text("b")
+    return store.root / "stage" / key
+
+
+def flip(path):
+    """One bit, and the time of the last change as it was."""
+    data, at = bytearray(path.read_bytes()), path.stat().st_mtime_ns
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(at, at))
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (lambda f: flip(f / "a.bin"), "a.bin"),
+        (lambda f: (f / "a.bin").write_bytes(b""), "a.bin"),
+        (lambda f: (f / "in/b.txt").unlink(), "in/b.txt"),
+        (lambda f: (f / "more.txt").write_text("x"), "more.txt"),
+        (lambda f: (f / "meta.json").write_text("{"), "meta.json"),
+        (lambda f: (f / "meta.json").write_bytes(b""), "meta.json"),
+        (lambda f: (f / "meta.json").write_bytes(b"\xff\xfe"), "meta.json"),
+        (lambda f: (f / "meta.json").write_text("[1]"), "meta.json"),
+        (lambda f: (f / "meta.json").write_text(
+            (f / "meta.json").read_text().replace('fingerprint": "', 'fingerprint": "0')
+        ), "meta.json"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("used_before", [False, True])
+def test_what_is_damaged_is_named_and_set_aside_and_made_again(store, damage, named, used_before):
+    folder = made(store)
+    if used_before:
+        assert store.find("stage", "k").path == folder
+    damage(folder)
+    with pytest.raises(DamagedError, match=re.escape(f"{folder}: {named} is not what was stored")):
+        store.find("stage", "k").path  # noqa: B018
+    assert store.find("stage", "k") is None
+    assert (store.root / "stage/.damaged-k").is_dir()
+    made(store)
+    assert (store.find("stage", "k").path / "a.bin").read_bytes() == bytes(1000)
+
+
+def test_files_are_compared_once_in_a_process(store, monkeypatch):
+    made(store)
+    calls = []
+    real = files.sha256_file
+    monkeypatch.setattr(files, "sha256_file", lambda p: (calls.append(p), real(p))[1])
+    for _ in range(3):
+        store.find("stage", "k").path  # noqa: B018
+    assert len(calls) == 3  # two files and the meta data
+
+
+def test_an_output_without_meta_data_is_replaced(store):
+    folder = made(store)
+    (folder / "meta.json").unlink()
+    assert store.find("stage", "k") is None
+    made(store)
+    assert (store.find("stage", "k").path / "in/b.txt").read_text() == "b"
+
+
+def test_a_damaged_neighbour_does_not_keep_a_miss_from_its_reason(store):
+    (made(store, "other") / "meta.json").write_text("{")
+    made(store)
+    assert store.why_missing("stage", {"config": "l"}) == 'config "k" → "l"'
 
 
 def test_key_order_does_not_matter():
@@ -128,6 +191,36 @@ def test_hashes_are_remembered_until_the_file_changes(tmp_path, monkeypatch):
     memory.write_text("{")
     assert len(FileHashes(memory).of([file])) == 1  # a damaged memory only costs time
     assert json.loads(memory.read_text())
+
+
+def test_a_file_that_was_changed_and_changed_back_is_known(tmp_path):
+    file, hashes = tmp_path / "a.bin", FileHashes(tmp_path / "hashes.json")
+    file.write_bytes(b"one")
+    known = {file: hashes.of([file])[str(file)]}
+    assert FileHashes(tmp_path / "hashes.json").changed(known) == []
+    at = file.stat().st_mtime_ns
+    for text in (b"two", b"one"):
+        time.sleep(0.01)
+        file.write_bytes(text)
+        os.utime(file, ns=(at, at))
+        assert FileHashes(tmp_path / "hashes.json").changed(known) == [file]
+    file.unlink()
+    assert hashes.changed(known) == [file]
+
+
+def test_a_file_that_never_stands_still_is_refused_by_name(tmp_path, monkeypatch):
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"one")
+    real = files.sha256_file
+
+    def written_meanwhile(path):
+        with path.open("ab") as f:
+            f.write(b"more")
+        return real(path)
+
+    monkeypatch.setattr(files, "sha256_file", written_meanwhile)
+    with pytest.raises(ChangedError, match="a.bin changes while it is read"):
+        FileHashes(tmp_path / "hashes.json").of([file])
 
 
 def test_a_miss_is_told_in_the_words_of_the_pipeline_file(store):

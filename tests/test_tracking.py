@@ -335,8 +335,12 @@ def test_the_selected_model_is_logged_with_its_signature(tmp_path, monkeypatch):
     for fold in range(3):
         inputs = keras.Input((18, 3), name="acceleration")
         outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(inputs))
-        folder = context.store.find("job", f"cnn-{fold}-0").path
-        keras.Model(inputs, outputs).save(folder / "model.keras")
+        key = f"cnn-{fold}-0"
+        before = context.store.find("job", key).path
+        with context.store.writing("job", key, {}, replace=True) as writing:
+            shutil.copytree(before, writing.path, dirs_exist_ok=True)
+            (writing.path / "meta.json").unlink()
+            keras.Model(inputs, outputs).save(writing.path / "model.keras")
     context = workspace.run(context)
     track(context, load_model=lambda p: keras.saving.load_model(p, compile=False))
     assert "MLFLOW_TRACKING_URI" not in os.environ  # MLflow sets it, for all workspaces

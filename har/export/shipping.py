@@ -158,7 +158,7 @@ def refitted(
     for (r, _), job in zip(fits, run_tasks(tasks, crew), strict=True):
         if job.folder is None:
             raise ExportError(f"The final fit of {r.config.key} failed: {job.reason}")
-        files.setdefault(r.config.key, []).append(job.folder / MODEL)
+        files.setdefault(r.config.key, []).append(job.path / MODEL)
     return [_shipped(r, files[r.config.key], members[r.config.key], subjects) for r in recipes]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from har.code import code_version
 from har.config import Pipeline
+from har.errors import ChangedError
 from har.files import FileHashes
 from har.ingest import datasets, formats
 from har.own_recordings import Table
@@ -30,7 +31,7 @@ def inputs(context: Context) -> dict[str, Any]:
 
     dataset = context.pipeline.dataset
     raw = context.workspace.raw
-    memory = FileHashes(context.workspace.cache / "file-hashes.json")
+    memory = _memory(context)
     if isinstance(dataset, Table):
         from har.ingest import discovery
 
@@ -70,6 +71,26 @@ def run(context: Context, writing: Writing) -> None:
         jobs=context.jobs, console=context.console,
     )  # fmt: skip
     writing.note(samples=summary["samples"]["kept"])
+    _still_the_same(context, writing.parts["inputs"]["files"])
+
+
+def _still_the_same(context: Context, files: dict[str, str]) -> None:
+    """Refuse what was read of raw files that were changed since their hashes were taken."""
+    dataset, root = context.pipeline.dataset, context.workspace.root
+    if isinstance(dataset, str):
+        paths = {p.name: p for p in datasets.get(dataset).paths(context.workspace.raw)}
+    else:
+        paths = {name: root / name for name in files}
+    if changed := _memory(context).changed({paths[name]: sha for name, sha in files.items()}):
+        names = ", ".join(str(p) for p in changed[:3]) + (" …" if len(changed) > 3 else "")
+        raise ChangedError(
+            f"Changed while it was read: {names}. What was read is not kept. End what writes it, "
+            "and run again."
+        )
+
+
+def _memory(context: Context) -> FileHashes:
+    return FileHashes(context.workspace.cache / "file-hashes.json")
 
 
 STAGE = Stage(

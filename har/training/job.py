@@ -16,6 +16,7 @@ import numpy as np
 
 from har.code import code_version, versions
 from har.config import ModelConfig, Training
+from har.damage import checked
 from har.errors import StoreError, TrainingError
 from har.files import digest
 from har.models import registry
@@ -176,7 +177,7 @@ def _chosen(task: Task, report: Callable[[Any], None]) -> StoredJob | None:
 def _fit_and_write(
     task: Task, chosen: StoredJob | None, folder: Path, report: Callable[[Any], None]
 ) -> None:
-    windows = _windows(task.prepared)
+    windows = _windows(checked(task.prepared))
     spec = registry.get(task.job.model.name)
     begin = time.perf_counter()
     if chosen is None:

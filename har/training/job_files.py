@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from har.damage import checked
 from har.errors import TrainingError
 from har.files import read_json, write_json
 from har.store import Output, Store
@@ -125,10 +126,10 @@ class JobRecord:
 
     @property
     def path(self) -> Path:
-        """The folder of a job that did not fail; the error of one that did."""
+        """The folder of a job that did not fail, checked; the error of one that did."""
         if self.folder is None:
             raise TrainingError(f"{self.model} fold {self.fold} seed {self.seed}: {self.reason}")
-        return self.folder
+        return checked(self.folder)
 
     @property
     def finished_at(self) -> float:
@@ -224,4 +225,4 @@ def _found(record: dict[str, Any], store: Store) -> JobRecord:
     found = store.find("job", record["key"]) if done else None
     if done and not found:
         record["reason"] = "its stored result was deleted; run har train"
-    return JobRecord(**record, folder=found.path if found else None)
+    return JobRecord(**record, folder=found.folder if found else None)

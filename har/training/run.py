@@ -44,7 +44,7 @@ def _record(task: Task, reason: str | None) -> JobRecord:
         fold=task.job.fold,
         seed=task.job.seed,
         key=task.key,
-        folder=found.path if found else None,
+        folder=found.folder if found else None,
         reason=reason or ("" if found else "it left no result"),
     )
 

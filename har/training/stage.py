@@ -54,4 +54,5 @@ STAGE = Stage(
     config=_config,
     run=_run,
     complete=_complete,
+    shared=True,
 )

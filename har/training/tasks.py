@@ -83,7 +83,7 @@ class TaskMaker:
             train=train,
             validation=validation,
             test=test,
-            prepared=self.prepared.path,
+            prepared=self.prepared.folder,
             prepared_fingerprint=self.prepared.fingerprint,
             store=self.store.root,
             **chosen,

@@ -1,0 +1,218 @@
+"""Faults of the world: damaged and unfinished outputs, raw files that change, runs side by side."""
+
+import dataclasses
+import json
+import multiprocessing
+import os
+
+import numpy as np
+import pytest
+import yaml
+
+from har import pipeline, session
+from har.errors import ChangedError, DamagedError
+from har.ingest import reading
+from tests import in_process
+from tests.test_store import flip
+
+STAGES = ("ingest", "prepare", "train", "compare", "report")
+
+
+def record(path, seed, label):
+    rng = np.random.default_rng(seed)
+    t = np.arange(1000) / 50
+    swing = {"walk": 3.0, "sit": 0.1}[label] * np.sin(2 * np.pi * 2 * t)
+    xyz = np.stack([swing, np.zeros_like(t), np.full_like(t, 9.81)], 1)
+    xyz += rng.normal(0, 0.2, xyz.shape)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"{s:.2f},{x:.4f},{y:.4f},{z:.4f}" for s, (x, y, z) in zip(t, xyz, strict=True)]
+    path.write_text("t,ax,ay,az\n" + "\n".join(lines) + "\n")
+
+
+def prepare_workspace(folder):
+    """Four people, two activities, and a model that needs no network."""
+    for person in range(4):
+        for label in ("walk", "sit"):
+            record(folder / f"my/p{person}/{label}_1.csv", 10 * person + len(label), label)
+    own = {
+        "path": "my/**/*.csv", "columns": {"time": "t", "x": "ax", "y": "ay", "z": "az"},
+        "pattern": "my/{subject}/{activity}_{session}.csv", "time_unit": "s", "unit": "m/s2",
+        "gravity": "present", "convention": "android", "placement": "wrist",
+    }  # fmt: skip
+    about = {
+        "name": "own", "dataset": own, "split": {"folds": 2},
+        "models": [{"extra_trees": {"trees": 5}}],
+    }  # fmt: skip
+    (folder / "own.yaml").write_text(yaml.safe_dump(about))
+    return folder
+
+
+def run(folder, **which):
+    """The steps of a run, by stage."""
+    steps = []
+    context = session.open_context(folder, str(folder / "own.yaml"), jobs=1)
+    with in_process.instead():
+        pipeline.run(context, without=("export",), on_step=steps.append, **which)
+    return {step.stage.name: step for step in steps}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = prepare_workspace(tmp_path_factory.mktemp("faults"))
+    assert {s.state for s in run(folder).values()} == {"ran"}
+    return folder
+
+
+def output_of(folder, stage):
+    """The folder of the newest output."""
+    found = (folder / f"data/cache/{stage}").glob("[!.]*/meta.json")
+    return max(found, key=lambda p: p.stat().st_mtime).parent
+
+
+@pytest.mark.parametrize(
+    ("stage", "file", "force"),
+    [
+        ("ingest", "samples.npy", "prepare"),
+        ("ingest", "recordings.parquet", "prepare"),
+        ("prepare", "samples.npy", "compare"),
+        ("job", "predictions.npz", "compare"),
+        ("train", "jobs.json", None),
+        ("compare", "scores.json", None),
+        ("report", "index.html", None),
+    ],
+)
+@pytest.mark.parametrize("damage", [flip, lambda path: path.write_bytes(b"")])
+def test_a_damaged_output_is_made_again_when_it_is_used(
+    finished, capsys, stage, file, force, damage
+):
+    before = (finished / "reports/own/results.json").read_bytes()
+    folder = output_of(finished, stage)
+    good = json.loads((folder / "meta.json").read_text())["files"][file]
+    damage(folder / file)
+    steps = run(finished, force=(force,) if force else ())
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{file} is not what was stored" in said
+    again = json.loads((folder / "meta.json").read_text())["files"]
+    if file != "predictions.npz":  # its zip holds the time
+        assert again[file] == good
+    assert (folder.parent / f".damaged-{folder.name}" / file).is_file()
+    assert list(steps) == list(STAGES)
+    kept = json.loads((finished / "reports/own/results.json").read_bytes())
+    assert scores(kept) == scores(json.loads(before))
+    assert {s.state for s in run(finished).values()} == {"up to date"}
+
+
+def scores(results):
+    return {name: m["macro_f1"] for name, m in results["models"].items()}
+
+
+def test_what_is_not_used_is_not_read(finished, monkeypatch):
+    read = []
+    monkeypatch.setattr("har.damage._checked", {})
+    monkeypatch.setattr("har.damage.contents", lambda f: read.append(f.parent.name) or {})
+    with pytest.raises(DamagedError):  # these contents are nobody's
+        run(finished, dry_run=True)
+    assert read == ["train"]
+    (set_aside,) = (finished / "data/cache/train").glob(".damaged-*")
+    os.rename(set_aside, set_aside.with_name(set_aside.name.removeprefix(".damaged-")))
+
+
+def test_an_output_without_its_meta_data_is_made_again(finished):
+    for stage in ("prepare", "compare"):
+        (output_of(finished, stage) / "meta.json").unlink()
+        assert run(finished)[stage].state == "ran"
+
+
+@pytest.mark.parametrize("name", ["results.json", "windows.parquet", "confusion/extra_trees.png"])
+def test_a_damaged_published_file_is_published_again(finished, name):
+    path = finished / "reports/own" / name
+    good = path.read_bytes()
+    for damage in (flip, lambda p: p.write_bytes(b""), lambda p: p.unlink()):
+        damage(path)
+        run(finished)
+        assert path.read_bytes() == good
+    path.unlink()
+    path.mkdir()
+    (path / "x").write_text("x")
+    (path.parent / "confusion").mkdir(exist_ok=True)
+    (path.parent / "confusion" / "old.png").write_text("x")
+    run(finished)
+    assert path.read_bytes() == good
+    assert not (path.parent / "confusion" / "old.png").exists()
+
+
+def changing(monkeypatch, change, times):
+    """Change a file each time that all of them have been read."""
+    real, left = reading.ingest, [times]
+
+    def ingest(*args, **kwargs):
+        summary = real(*args, **kwargs)
+        if left[0]:
+            left[0] -= 1
+            change()
+        return summary
+
+    monkeypatch.setattr(reading, "ingest", ingest)
+
+
+def test_a_raw_file_that_changes_while_it_is_read_is_read_again(tmp_path, monkeypatch, capsys):
+    folder = prepare_workspace(tmp_path)
+    path = folder / "my/p0/walk_1.csv"
+    first = path.read_text()
+
+    def there_and_back():
+        path.write_text(first.replace("9.8", "9.9"))
+        path.write_text(first)
+
+    changing(monkeypatch, there_and_back, 1)
+    run(folder, until="ingest")
+    assert "Changed while it was read: " in (said := " ".join(capsys.readouterr().err.split()))
+    assert "walk_1.csv" in said
+    assert len(list(folder.glob("data/cache/ingest/[!.]*"))) == 1
+
+
+def test_a_raw_file_that_does_not_stop_to_change_is_refused_by_name(tmp_path, monkeypatch):
+    folder = prepare_workspace(tmp_path)
+    path = folder / "my/p0/walk_1.csv"
+
+    def written():
+        with path.open("a") as f:
+            f.write("20.00,0.0,0.0,9.81\n")
+
+    changing(monkeypatch, written, 9)
+    with pytest.raises(ChangedError, match=r"walk_1.csv.*End what writes it"):
+        run(folder, until="ingest")
+    assert not list(folder.glob("data/cache/ingest/[!.]*"))
+
+
+def _one_run(folder, begin, queue):
+    begin.wait()
+    queue.put({name: step.state for name, step in run(folder).items()})
+
+
+def test_three_runs_side_by_side_make_each_output_once(tmp_path):
+    folder = prepare_workspace(tmp_path)
+    spawn = multiprocessing.get_context("spawn")
+    begin, queue = spawn.Barrier(3), spawn.Queue()
+    runs = [spawn.Process(target=_one_run, args=(folder, begin, queue)) for _ in range(3)]
+    for process in runs:
+        process.start()
+    states = [queue.get(timeout=120) for _ in runs]
+    for process in runs:
+        process.join()
+    for stage in ("ingest", "prepare", "compare", "report"):
+        assert sorted(s[stage] for s in states) == ["ran", "up to date", "up to date"]
+    assert not list((folder / "reports").rglob(".*"))
+
+
+def test_a_forced_stage_is_forced_once(finished, monkeypatch):
+    ran = []
+    real = pipeline.stages()
+    told = [
+        dataclasses.replace(s, run=lambda c, w, s=s: (ran.append(s.name), s.run(c, w))[1])
+        for s in real
+    ]
+    monkeypatch.setattr(pipeline, "stages", lambda: told)
+    flip(output_of(finished, "report") / "index.html")
+    run(finished, force=("compare",))
+    assert ran == ["compare", "report"]
