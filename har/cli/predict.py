@@ -125,8 +125,12 @@ def describe(prediction: Prediction, *, at_most: int = 20) -> str:
     """Bouts, minutes of each activity, and what the reader should know of them."""
     p = prediction
     lines = [f"{p.recording}: {_clock(p.length_s)}, {p.n_windows} windows, {len(p.bouts)} bouts"]
+    for u in p.unlike:
+        lines.append(f"Unlike the training recordings: {u.message} {u.advice}")
     if p.read_as:
         lines.append(f"Read as {', '.join(f'{k} {v}' for k, v in p.read_as.items())}.")
+    if p.not_judged:
+        lines.append(p.not_judged)
     lines += ["", f"{'start':>9} {'end':>9}  {'activity':<24} confidence"]
     for b in p.bouts[:at_most]:
         lines.append(

@@ -15,6 +15,7 @@ from har.models import registry
 from har.models.spec import INPUT_NAME
 from har.own_recordings import Table
 from har.runtime import chain, manifest, smoothing
+from har.runtime.likeness import Likeness
 from har.signal import align, resampling
 from har.signal.windows import Windows
 
@@ -33,6 +34,7 @@ def describe(
     calibration: chain.Calibration | None = None,
     abstention: chain.Abstention | None = None,
     raw_parity: manifest.RawParity | None = None,
+    likeness: Likeness | None = None,
 ) -> manifest.Description:
     """What is known of a model before its bundle is written.
 
@@ -45,7 +47,7 @@ def describe(
     """
     score = results and results.models[model.key]
     k, rate = len(windows.activities), windows.rate_hz
-    hop = max(1, round(windows.n_samples * (1 - pipeline.windows.overlap)))
+    hop = hop_of(pipeline, windows)
     lead = len(windows.taps) - 1
     parameters = registry.get(model.name).n_parameters(windows.n_samples, k, model.params)
     parameters = parameters or (score and score.parameters) or 0
@@ -113,7 +115,13 @@ def describe(
         calibration=calibration,
         abstention=abstention,
         raw_parity=raw_parity,
+        likeness=likeness,
     )
+
+
+def hop_of(pipeline: Pipeline, windows: Windows) -> int:
+    """Samples from one window to the next."""
+    return max(1, round(windows.n_samples * (1 - pipeline.windows.overlap)))
 
 
 def published(dataset: str | Table) -> Dataset | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from har.evaluation.results import Results
     from har.export.shipping import Shipped
+    from har.runtime.likeness import Likeness
     from har.runtime.manifest import Manifest
     from har.signal.windows import Windows
 
@@ -73,12 +74,22 @@ def _bundles(
     context: Context, shipped: list[Shipped], results: Results, windows: Windows, folder: Path
 ) -> dict[str, Manifest]:
     """A bundle of each model in `folder/<model>`, proven; the manifests by model."""
+    import functools
     import tempfile
     from pathlib import Path
 
     import numpy as np
 
-    from har.export import abstention, card, convert, description, proof, shipping, writer
+    from har.export import (
+        abstention,
+        card,
+        convert,
+        description,
+        planting,
+        proof,
+        shipping,
+        writer,
+    )
     from har.files import read_json
 
     pipeline = context.pipeline
@@ -86,6 +97,12 @@ def _bundles(
     golden = known[writer.choose_golden(windows.labels[known])]
     ingested = context.outputs["ingest"].path
     about_data = card.data_card(read_json(ingested / card.SUMMARY), pipeline)
+
+    @functools.cache  # of several models, the same people
+    def like(subjects: tuple[str, ...]) -> Likeness | None:
+        theirs = np.flatnonzero(np.isin(windows.subjects, subjects))
+        return planting.likeness(windows, theirs, description.hop_of(pipeline, windows))
+
     manifests = {}
     with tempfile.TemporaryDirectory(prefix="har-export-") as scratch:
         prover = proof.Prover(
@@ -116,6 +133,7 @@ def _bundles(
                     n_windows=description.SMOOTHED_WINDOWS,
                 ),
                 raw_parity=proven.raw_parity,
+                likeness=like(tuple(model.trained_on.subjects)),
             )
             manifests[model.name] = writer.write(
                 folder / model.name,

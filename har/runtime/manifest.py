@@ -17,6 +17,7 @@ from har.files import json_text
 from har.own_recordings import TimeUnit
 from har.runtime import chain
 from har.runtime.chain import Above0, Count, Positive
+from har.runtime.likeness import Likeness
 
 SCHEMA: Final = "har-model/1"
 
@@ -224,6 +225,7 @@ class Description(Contract):
     calibration: chain.Calibration | None = absent()
     abstention: chain.Abstention | None = absent()
     raw_parity: RawParity | None = absent()
+    likeness: Likeness | None = absent("left out where too few people were recorded")
 
     @property
     def n_raw(self) -> int:

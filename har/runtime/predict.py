@@ -15,6 +15,7 @@ from har.errors import DataError, WindowError
 from har.recording import Chunk, ChunkedRecording
 from har.runtime import smoothing, streaming
 from har.runtime.bundle import Bundle
+from har.runtime.likeness import Portrait
 from har.runtime.manifest import Description
 from har.runtime.prediction import UNKNOWN, Bout, Prediction
 
@@ -42,6 +43,8 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
             "(total acceleration, or without g), or say --gravity if the doctor is wrong."
         )
     aligner, last_s = bundle.aligner(), 0.0
+    like = about.likeness
+    portrait = Portrait(like.lags if like else ())
     hop, half_lead = about.window.hop_samples, about.lead_in_samples / 2
     pieces: list[tuple[int, list[np.ndarray]]] = []  # of each stretch: first row, probabilities
 
@@ -55,6 +58,7 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
     try:
         for batch in streaming.batches(seen(), bundle.windower(aligner)):
             answers = model(batch.windows)
+            portrait.push(batch.windows)
             if batch.fresh:
                 pieces.append((batch.start, []))
             pieces[-1][1].append(answers)
@@ -83,6 +87,8 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
         rejected=recording.rejected,
         read_as=recording.read_as,
         walked_s=aligner.seconds if aligner else None,
+        unlike=portrait.compare(like) if like else [],
+        not_judged=portrait.not_judged(like),
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+
+from har.runtime.likeness import Unlike
 
 UNKNOWN = "unknown"
 
@@ -48,6 +50,10 @@ class Prediction:
         Against the recording's annotations; see `har.evaluation.events`.
     read_as : dict
         Unit, sign and gravity that the samples were read with, and why.
+    unlike : list of Unlike
+        In what the recording differs from those of training.
+    not_judged : str, optional
+        Why it was not compared with them.
     """
 
     recording: str
@@ -62,6 +68,8 @@ class Prediction:
     walked_s: int | None = None
     scores: dict[str, Any] | None = None
     read_as: dict[str, str] = field(default_factory=dict)
+    unlike: list[Unlike] = field(default_factory=list)
+    not_judged: str | None = None
 
     def minutes(self) -> dict[str, float]:
         """Minutes of each activity, the longest first."""
@@ -80,6 +88,8 @@ class Prediction:
             "minutes": {k: round(v, 3) for k, v in self.minutes().items()},
             "rejected": self.rejected,
             "read_as": self.read_as,
+            "unlike": [asdict(u) for u in self.unlike],
+            "not_judged": self.not_judged,
             "walked_s": self.walked_s,
             "scores": self.scores,
             "bouts": [

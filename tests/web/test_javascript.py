@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from har.export import planting
 from har.recording import Chunk
 from har.runtime import smoothing, streaming
 from har.runtime.chain import Abstention
@@ -20,6 +21,7 @@ from har.runtime.predict import bouts_of
 from har.signal import align, resampling
 from tests import manifests
 from tests.conftest import ROOT
+from tests.synthetic import make_windows
 from tests.web.worn import worn
 
 TARGET_HZ, MAX_GAP_S = 50.0, 0.25
@@ -142,12 +144,39 @@ def golden_answers(n_windows: int, threshold: float | None, seed: int) -> dict[s
     }
 
 
+def golden_likeness() -> dict[str, Any]:
+    """A walk as it was, and with everything planted in it, against training recordings."""
+    windows = make_windows(12, length_s=2.56)
+    like = planting.likeness(windows, np.arange(len(windows)), windows.n_samples // 2)
+    assert like is not None
+    index = np.flatnonzero(windows.labels == windows.activities.index("run"))[:40]
+    plants = {
+        "none": lambda w, i: w.gather(i),
+        "g": lambda w, i: w.gather(i) / 9.8,
+        "rest, aside": lambda w, i: np.zeros_like(w.gather(i)) - np.float32([0, 9.8, 0]),
+    }
+    cases = []
+    for name, plant in {**plants, **planting.PLANTS}.items():
+        x = plant(windows, index).astype(np.float32)
+        portrait = planting.portrait(x, like.lags)
+        cases.append(
+            {
+                "name": name,
+                "windows": x.reshape(len(x), -1).astype(float).tolist(),
+                "features": portrait.features().tolist() if portrait.n_moving else None,
+                "unlike": [u.check for u in portrait.compare(like)],
+            }
+        )
+    return {"like": like.as_json(), "cases": cases}
+
+
 def write_golden(path: Path) -> None:
     cases = {
         name: recording(rate, 14, jitter=jitter, seed=i)
         for i, (name, (rate, jitter)) in enumerate(CASES.items())
     }
     golden = {
+        "likeness": golden_likeness(),
         "nRaw": N_RAW,
         "hop": HOP,
         "hopS": HOP / TARGET_HZ,

@@ -2,6 +2,7 @@
 // model, smoothing. No page here.
 
 import { Aligner } from "./align.js";
+import { Portrait } from "./likeness.js";
 import { Resampler } from "./resampling.js";
 import { Smoother, UNKNOWN } from "./smoothing.js";
 import { Windower } from "./windows.js";
@@ -45,6 +46,7 @@ export function readManifest(m) {
     nSmoothed: m.smoothing.n_windows,
     delayS: (m.window.n_samples + m.lead_in_samples) / 2 / m.rate_hz + m.smoothing.delay_s,
     threshold: m.abstention ? m.abstention.threshold : null,
+    likeness: m.likeness ?? null, // bundles of before have none
   };
 }
 
@@ -63,6 +65,16 @@ export class Classifier {
     this.resampler.onRow = (index, row) => (this.aligner ?? this.windower).push(index, row);
     this.resampler.onBreak = () => (this.aligner ?? this.windower).interrupt();
     this.last = Promise.resolve();
+    this.portrait = this.#newPortrait();
+  }
+
+  #newPortrait() {
+    return this.contract.likeness && new Portrait(this.contract.likeness.lags);
+  }
+
+  /** In what the samples so far are unlike those of training. */
+  unlike() {
+    return this.portrait ? this.portrait.compare(this.contract.likeness) : [];
   }
 
   #newAligner() {
@@ -78,6 +90,7 @@ export class Classifier {
   calibrate() {
     this.windower.interrupt();
     this.aligner = this.#newAligner();
+    this.portrait = this.#newPortrait();
   }
 
   /** One sample: seconds since the first, m/s², Android's sign. */
@@ -97,6 +110,7 @@ export class Classifier {
   }
 
   #enqueue(window) {
+    this.portrait?.push(window.rows);
     const { rateHz, leadIn, nSamples, activities } = this.contract;
     this.last = this.last.then(async () => {
       const probabilities = await this.run(window.rows);

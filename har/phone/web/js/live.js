@@ -9,6 +9,7 @@ const $ = (id) => document.getElementById(id);
 const KEPT_SAMPLES = 90_000; // half an hour at 50 Hz
 const SPAN_S = 8;
 const TIMELINE_S = 120;
+const CHECKED_EVERY = 10; // windows
 const PAUSE_S = 0.6; // between windows of the sample
 const TOO_LITTLE =
   "Too little walking to turn the samples upright by: read as recorded, which mixes up postures.";
@@ -121,7 +122,7 @@ export class Live {
     if (!this.results.length) {
       return notice(`${file.name}: no window of ${this.contract.nRaw / this.contract.rateHz} s without a gap.`);
     }
-    const said = [];
+    const said = this.unlike();
     if (this.classifier.aligner?.seconds === 0) {
       said.push(TOO_LITTLE, "Walk for half a minute somewhere in the recording.");
     }
@@ -259,6 +260,11 @@ export class Live {
     return `${duration(this.log.at(-1)[0])}, ${this.results.length} windows${upright}`;
   }
 
+  /** Sentences for whoever is about to believe the answers. */
+  unlike() {
+    return this.classifier.unlike().map((u) => `Unlike the training recordings: ${u.message}`);
+  }
+
   /** No answer is there, and none on its way. */
   idle() {
     $("activity").textContent = "—";
@@ -275,6 +281,7 @@ export class Live {
     if (this.walking) return this.list(); // of the walk before, and late
     this.show(result);
     if (this.source === "sensor") {
+      if (this.results.length % CHECKED_EVERY === 0) notice(this.unlike().join(" "));
       const late = this.contract.delayS.toFixed(1);
       $("now-sub").textContent = `About ${late} s after it begins, a new activity shows here.`;
     }
