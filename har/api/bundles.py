@@ -128,17 +128,19 @@ class Bundle:
         what: str | os.PathLike[str] | pd.DataFrame | Recording | Recordings,
         *,
         variant: str = "float32",
+        sets: float | None = None,
         **said: Any,
     ) -> tuple[list[Prediction], list[tuple[str, str]]]:
         """The whole answer for each recording; and what is left out, with the reason.
 
-        Takes and raises what `predict` does.
+        Takes and raises what `predict` does. `sets` is the share of windows that prediction sets
+        must be right for, 0.9 for instance.
         """
         if hasattr(what, "to_parquet"):
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "frame.parquet"
                 what.to_parquet(path, index=False)
-                found, left_out = self.predictions(path, variant=variant, **said)
+                found, left_out = self.predictions(path, variant=variant, sets=sets, **said)
             named = (p.recording.replace(path.name, path.stem) for p in found)
             pairs = zip(found, named, strict=True)
             return [dataclasses.replace(p, recording=name) for p, name in pairs], left_out
@@ -146,7 +148,7 @@ class Bundle:
         found = []
         for one in self._recordings(what, said, left_out):
             try:
-                found.append(predict(self._opened, one, variant=variant))
+                found.append(predict(self._opened, one, variant=variant, sets=sets))
             except DataError as e:
                 left_out.append((one.name, str(e).removeprefix(f"{one.name}: ")))
         if not found:

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 @click.option(
     "--variant", default="float32", show_default=True, help="float32, dynamic, float16 or int8."
 )
+@click.option(
+    "--sets",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="LEVEL",
+    help="Sets of activities that are right for this share of a new person's windows: 0.9.",
+)
 @click.option("--unit", type=click.Choice(["m/s2", "g", "mg"]), help="If the file does not tell.")
 @click.option(
     "--convention",
@@ -50,7 +56,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def predict(
     workspace: Workspace, bundle: str, recording: Path, out: Path | None, plot: Path | None,
-    variant: str, as_json: bool, **said: Any,
+    variant: str, sets: float | None, as_json: bool, **said: Any,
 ) -> None:  # fmt: skip
     """Label a recording: bouts of activity, and minutes of each.
 
@@ -67,7 +73,7 @@ def predict(
 
     opened = Bundle.open(find_bundle(bundle, workspace.reports))
     known = {name: value for name, value in said.items() if value is not None}
-    predicted, left_out = opened.predictions(recording, variant=variant, **known)
+    predicted, left_out = opened.predictions(recording, variant=variant, sets=sets, **known)
     found = [scored(p, opened.manifest) for p in predicted]
     if out:
         write_csv(found, out)
@@ -140,14 +146,21 @@ def describe(prediction: Prediction, *, at_most: int = 20) -> str:
         lines.append(f"  … and {len(p.bouts) - at_most} more (--out CSV writes them all)")
     lines += ["", "minutes"]
     lines += [f"{m:9.1f}  {a}" for a, m in p.minutes().items()]
+    if p.sets is not None:
+        lines += ["", f"{'start':>9} {'end':>9}  one of"]
+        for s in p.sets[:at_most]:
+            named = ", ".join(s.activities) or "none of them is likely"
+            lines.append(f"{_clock(s.start_s):>9} {_clock(s.end_s):>9}  {named}")
+        if len(p.sets) > at_most:
+            lines.append(f"  … and {len(p.sets) - at_most} more (--json has them all)")
     if p.scores:
-        s = p.scores
+        of = p.scores
         lines += [
             "",
-            f"against {s['events']} annotated events: F1 {_share(s['f1'])} "
-            f"(precision {_share(s['precision'])}, recall {_share(s['recall'])}), "
-            f"{s['fragmented']} fragmented, {s['merged']} bouts merge several; "
-            f"{s['time_accuracy']:.1%} of the annotated time is named right",
+            f"against {of['events']} annotated events: F1 {_share(of['f1'])} "
+            f"(precision {_share(of['precision'])}, recall {_share(of['recall'])}), "
+            f"{of['fragmented']} fragmented, {of['merged']} bouts merge several; "
+            f"{of['time_accuracy']:.1%} of the annotated time is named right",
         ]
     lines += ["", f"Live, an answer comes {p.delay_s:.1f} s after the activity begins."]
     if p.walked_s:

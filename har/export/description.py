@@ -35,6 +35,7 @@ def describe(
     abstention: chain.Abstention | None = None,
     raw_parity: manifest.RawParity | None = None,
     likeness: Likeness | None = None,
+    sets: chain.PredictionSets | None = None,
 ) -> manifest.Description:
     """What is known of a model before its bundle is written.
 
@@ -116,6 +117,7 @@ def describe(
         abstention=abstention,
         raw_parity=raw_parity,
         likeness=likeness,
+        sets=sets,
     )
 
 

@@ -83,6 +83,7 @@ def _bundles(
     from har.export import (
         abstention,
         card,
+        conformal,
         convert,
         description,
         planting,
@@ -118,6 +119,7 @@ def _bundles(
             say=context.console.print,
         )
         for model, proven in zip(shipped, prover.prove(shipped), strict=True):
+            predictions = [fold.predictions() for fold in model.folds]
             calibrated = pipeline.training.calibration == "temperature"
             about = description.describe(
                 pipeline,
@@ -129,9 +131,10 @@ def _bundles(
                 calibration=shipping.calibration(model) if calibrated else None,
                 abstention=abstention.choose(
                     windows,
-                    [fold.predictions().of("validation") for fold in model.folds],
+                    [p.of("validation") for p in predictions],
                     n_windows=description.SMOOTHED_WINDOWS,
                 ),
+                sets=conformal.choose(windows, predictions, n_windows=description.SMOOTHED_WINDOWS),
                 raw_parity=proven.raw_parity,
                 likeness=like(tuple(model.trained_on.subjects)),
             )

@@ -100,6 +100,25 @@ class Bundle:
             )
         return model
 
+    def set_threshold(self, level: float) -> float:
+        """The least smoothed probability of an activity in a prediction set.
+
+        Raises
+        ------
+        BundleError
+            If the bundle has no sets of this level.
+        """
+        sets = self.manifest.sets
+        found = sets.levels.get(f"{level:g}") if sets else None
+        if found is None:
+            has = ", ".join(sets.levels) if sets and sets.levels else "none"
+            people = f"from {sets.n_people} validation people" if sets else "none were held out"
+            raise BundleError(
+                f"This bundle has no prediction sets of level {level:g} ({people}); levels: {has}. "
+                "A level needs level / (1 - level) people, and a bundle of this version."
+            )
+        return 1 - found.threshold
+
     def golden(self) -> dict[str, np.ndarray]:
         """windows (n, n_raw, 3), probabilities (n, k), labels (n,)."""
         with np.load(self._checked(self.manifest.golden)) as f:

@@ -119,3 +119,19 @@ class Abstention(Part):
     )
     answer: Literal["unknown"]
     how: str = Field(description="on which windows it was chosen, and what it costs")
+
+
+class SetLevel(Part):
+    threshold: float = Field(
+        ge=0, le=1, description="activities whose smoothed probability is at least 1 - this"
+    )
+    coverage: float = Field(description="share of windows of people left out whose set is right")
+    people_covered: float = Field(description="share of those people with a coverage of 0.8")
+    mean_size: float
+
+
+class PredictionSets(Part):
+    """Sets of activities, by the share of windows of a new person that they are right for."""
+
+    n_people: Count = Field(description="validation people whose scores gave the thresholds")
+    levels: dict[str, SetLevel]

@@ -225,6 +225,7 @@ class Description(Contract):
     calibration: chain.Calibration | None = absent()
     abstention: chain.Abstention | None = absent()
     raw_parity: RawParity | None = absent()
+    sets: chain.PredictionSets | None = absent("left out where nobody was held out")
     likeness: Likeness | None = absent("left out where too few people were recorded")
 
     @property

@@ -17,10 +17,16 @@ from har.runtime import smoothing, streaming
 from har.runtime.bundle import Bundle
 from har.runtime.likeness import Portrait
 from har.runtime.manifest import Description
-from har.runtime.prediction import UNKNOWN, Bout, Prediction
+from har.runtime.prediction import UNKNOWN, Bout, Prediction, SetBout
 
 
-def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "float32") -> Prediction:
+def predict(
+    bundle: Bundle,
+    recording: ChunkedRecording,
+    *,
+    variant: str = "float32",
+    sets: float | None = None,
+) -> Prediction:
     """Label a recording.
 
     Parameters
@@ -29,13 +35,18 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
         Its chunks are used up.
     variant : str
         Of the bundle's files.
+    sets : float, optional
+        Also give the sets of activities that are right for this share of windows.
 
     Raises
     ------
+    BundleError
+        If the bundle has no such sets.
     DataError
         If the recording is shorter than a window, or has no gravity where the model needs it.
     """
     model, about = bundle.model(variant), bundle.manifest
+    least = None if sets is None else bundle.set_threshold(sets)
     if recording.gravity is not None and recording.gravity != about.input.gravity:
         raise DataError(
             f"{recording.name}: gravity is {recording.gravity}, but the model was trained on "
@@ -87,6 +98,9 @@ def predict(bundle: Bundle, recording: ChunkedRecording, *, variant: str = "floa
         rejected=recording.rejected,
         read_as=recording.read_as,
         walked_s=aligner.seconds if aligner else None,
+        sets=None
+        if least is None
+        else [b for start, p in stretches for b in sets_of(p, about, least, start=start)],
         unlike=portrait.compare(like) if like else [],
         not_judged=portrait.not_judged(like),
     )
@@ -107,24 +121,50 @@ def bouts_of(probabilities: np.ndarray, about: Description, *, start: int = 0) -
     start : int
         First row of the first window on the recording's timeline at the model's rate.
     """
+    smoothed, edges = _about_windows(probabilities, about, start)
+    answers, confidence = smoothing.decide(smoothed, about.threshold)
+    names = (*about.activities, UNKNOWN)  # UNKNOWN's index is −1
+    return [
+        Bout(edges[a], edges[b], names[answers[a]], float(confidence[a:b].mean()))
+        for a, b in _unchanged(answers[:, None])
+    ]
+
+
+def sets_of(
+    probabilities: np.ndarray, about: Description, least: float, *, start: int = 0
+) -> list[SetBout]:
+    """The sets of activities of one stretch without a gap, as `bouts_of` has its bouts.
+
+    Parameters
+    ----------
+    least : float
+        Smoothed probability of an activity in a set.
+    """
+    smoothed, edges = _about_windows(probabilities, about, start)
+    inside = smoothed >= least
+    out = []
+    for a, b in _unchanged(inside):
+        order = np.argsort(-smoothed[a:b].mean(0), kind="stable")
+        chosen = tuple(about.activities[i] for i in order if inside[a, i])
+        out.append(SetBout(edges[a], edges[b], chosen))
+    return out
+
+
+def _about_windows(
+    probabilities: np.ndarray, about: Description, start: int
+) -> tuple[np.ndarray, list[float]]:
+    """The smoothed probabilities about each window, and the times between which they speak."""
     n_mean, hop = about.smoothing.n_windows, about.window.hop_samples
     length = about.window.n_samples
     smoothed = smoothing.causal_mean(probabilities, n_mean)
-    answers, confidence = smoothing.decide(smoothed, about.threshold)
-    late = np.minimum(np.arange(len(answers)) + (n_mean - 1) // 2, len(answers) - 1)
-    answers, confidence = answers[late], confidence[late]
+    late = np.minimum(np.arange(len(smoothed)) + (n_mean - 1) // 2, len(smoothed) - 1)
     begin = start + about.lead_in_samples / 2
-    edges = begin + length / 2 + hop * (np.arange(len(answers) + 1) - 0.5)
-    edges[0], edges[-1] = begin, begin + length + hop * (len(answers) - 1)
-    change = np.flatnonzero(np.diff(answers)) + 1
-    bounds = [0, *change.tolist(), len(answers)]
-    names = (*about.activities, UNKNOWN)  # UNKNOWN's index is −1
-    return [
-        Bout(
-            float(edges[a] / about.rate_hz),
-            float(edges[b] / about.rate_hz),
-            names[answers[a]],
-            float(confidence[a:b].mean()),
-        )
-        for a, b in itertools.pairwise(bounds)
-    ]
+    edges = begin + length / 2 + hop * (np.arange(len(smoothed) + 1) - 0.5)
+    edges[0], edges[-1] = begin, begin + length + hop * (len(smoothed) - 1)
+    return smoothed[late], (edges / about.rate_hz).tolist()
+
+
+def _unchanged(rows: np.ndarray) -> list[tuple[int, int]]:
+    """First and last of rows that are equal, end exclusive."""
+    change = np.flatnonzero((rows[1:] != rows[:-1]).any(1)) + 1
+    return list(itertools.pairwise([0, *change.tolist(), len(rows)]))

@@ -27,6 +27,15 @@ class Bout:
 
 
 @dataclass(frozen=True)
+class SetBout:
+    """A stretch with one set of activities, the likeliest first; empty where none is likely."""
+
+    start_s: float
+    end_s: float
+    activities: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a recording holds.
 
@@ -54,6 +63,8 @@ class Prediction:
         In what the recording differs from those of training.
     not_judged : str, optional
         Why it was not compared with them.
+    sets : list of SetBout, optional
+        At the level that was asked for.
     """
 
     recording: str
@@ -70,6 +81,7 @@ class Prediction:
     read_as: dict[str, str] = field(default_factory=dict)
     unlike: list[Unlike] = field(default_factory=list)
     not_judged: str | None = None
+    sets: list[SetBout] | None = None
 
     def minutes(self) -> dict[str, float]:
         """Minutes of each activity, the longest first."""
@@ -101,4 +113,5 @@ class Prediction:
                 }
                 for b in self.bouts
             ],
+            **({} if self.sets is None else {"sets": [asdict(b) for b in self.sets]}),
         }

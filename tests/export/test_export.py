@@ -126,6 +126,8 @@ def test_the_bundle_says_whom_it_knows_and_whose_score_it_quotes(exported: Conte
     assert manifest.variants["float32"].n_windows > 200
     assert manifest.calibration.folded
     assert 0 < manifest.abstention.threshold < 1
+    assert not manifest.sets.levels  # of two people
+    assert "fewer than 10 people" in manifest.likeness.not_told["sign"]
     assert set(manifest.variants) | set(manifest.withheld) == {"float32", "float16", "stream"}
 
 

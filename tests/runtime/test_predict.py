@@ -616,6 +616,15 @@ def test_other_columns_are_said_on_the_command_line(
         assert "such as x=ax,y=ay,z=az" in done.output
 
 
+def test_sets_that_a_bundle_does_not_have_are_refused(make_bundle: Any, tmp_path: Path) -> None:
+    path = table_of(tmp_path / "walk.csv", "time,x,y,z", 1)
+    done = CliRunner().invoke(
+        main, ["predict", str(make_bundle("cnn")), str(path), "--sets", "0.9"]
+    )
+    assert done.exit_code == 1
+    assert "no prediction sets of level 0.9 (none were held out)" in done.output
+
+
 def test_the_first_lines_say_what_was_assumed(make_bundle: MakeBundle, tmp_path: Path) -> None:
     path = table_of(tmp_path / "walk.csv", "time,x,y,z", 1)
     done = CliRunner().invoke(main, ["predict", str(make_bundle("cnn")), str(path)])
