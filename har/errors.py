@@ -42,6 +42,10 @@ class ClusterError(HarError):
     """A Dask cluster that does not answer, or went away."""
 
 
+class WorldError(HarError):
+    """A disk, a file system or a machine that fails; no mistake of the user's or the program's."""
+
+
 class StoreError(HarError):
     """A stage's output is missing or damaged."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from har import fanout, pipeline, pipeline_file, tracking
+from har import fanout, faults, pipeline, pipeline_file, tracking
 from har.config import Pipeline
 from har.errors import ConfigError, TrainingError
 from har.fanout import Crew
@@ -102,7 +102,8 @@ def outputs(
 ) -> Mapping[str, Output]:
     """Bring a pipeline's stages up to date, as `har.pipeline.run` does: their outputs, by stage."""
     check(of)
-    return pipeline.run(_context(workspace, of, crew), **which).outputs
+    with faults.told():
+        return pipeline.run(_context(workspace, of, crew), **which).outputs
 
 
 def run(
@@ -145,6 +146,7 @@ def run(
     steps: list[Step] = []
     context = open_context(root, name, overrides=overrides, jobs=jobs, dask=dask)
     check(context.pipeline)
+    tracking.check_address(context.workspace)
     if context.pipeline.training.device == "gpu" and not dask and not fanout.gpus.visible():
         context.console.print(f"[yellow]{NO_GPU}[/yellow]")  # what is stored is found without one
     if not must_export and (why := _not_exported(context.pipeline)):
@@ -156,10 +158,9 @@ def run(
         steps.append(step)
         on_step(step)
 
-    context = pipeline.run(context, dry_run=dry_run, on_step=told, **which)
-    if dry_run:
-        return Run(context, steps)
-    return Run(context, steps, _track(context))
+    with faults.told():
+        context = pipeline.run(context, dry_run=dry_run, on_step=told, **which)
+        return Run(context, steps, None if dry_run else _track(context))
 
 
 def check(of: Pipeline) -> None:
@@ -200,6 +201,7 @@ def _not_exported(of: Pipeline) -> str:
 def track(root: Path, name: str, *, overrides: tuple[str, ...] = ()) -> Sent | None:
     """Send what is stored of a pipeline to MLflow; None if it is there already. Runs no stage."""
     context = open_context(root, name, overrides=overrides)
+    tracking.check_address(context.workspace)
     # finds the finished outputs
     context = pipeline.run(context, without=("export",), dry_run=True)
     return _track(context, required=True)

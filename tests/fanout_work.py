@@ -29,6 +29,11 @@ def slow(item, report):
     return os.getpid()
 
 
+def endless(item, report):
+    report(os.getpid())
+    time.sleep(3600)
+
+
 def compiled(item, report):
     """Items are (kind, number); tells the process and when it was done."""
     time.sleep(0.05)

@@ -1,6 +1,10 @@
+import io
 import itertools
 import os
+import re
+import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -193,6 +197,99 @@ def test_a_cluster_that_is_not_there_is_said(monkeypatch):
         list(fanout.run(fanout_work.square, [1], jobs=1, dask="tcp://127.0.0.1:9"))
     with pytest.raises(ClusterError, match="No Dask scheduler answers at 'ftp://nowhere'"):
         fanout.Crew(1, QUIET, "ftp://nowhere").slots()
+
+
+def started(*arguments, until):
+    """A process of `dask`, once it has said something."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]],
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )  # fmt: skip
+    for line in process.stderr:
+        if match := re.search(until, line):
+            return process, match[0]
+    raise AssertionError(process.wait())
+
+
+@pytest.fixture
+def scheduler():
+    pytest.importorskip("distributed", reason="distributed is not installed")
+    process, address = started(
+        "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+        until=r"tcp://[\d.]+:\d+",
+    )  # fmt: skip
+    yield process, address
+    process.kill()
+    process.wait()
+    process.stderr.close()
+
+
+def test_a_scheduler_without_workers_is_waited_for_and_said(scheduler, monkeypatch):
+    monkeypatch.setattr("har.fanout.cluster.WORKERS_S", 0.5)
+    _, address = scheduler
+    console = Console(file=io.StringIO(), width=200)
+    with pytest.raises(ClusterError, match=r"has no worker, and none came within 0.5 s"):
+        fanout.Crew(1, console, address).slots()
+    assert "waiting up to 0.5 s for one" in console.file.getvalue()
+    with pytest.raises(ClusterError, match=f"dask worker {address}"):
+        list(fanout.run(fanout_work.square, [1], jobs=1, dask=address))
+
+
+def test_a_scheduler_that_dies_is_said_and_leaves_no_process(scheduler):
+    process, address = scheduler
+    worker, _ = started(
+        "dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
+        "--death-timeout", "5", until="Registered to",
+    )  # fmt: skip
+    try:
+        reports = []
+
+        def heard(_, pid):
+            reports.append(pid)
+            process.kill()
+
+        with pytest.raises(ClusterError, match=r"is gone, with 2 of 2 left\. What is finished"):
+            list(
+                fanout.run(fanout_work.endless, [1, 2], jobs=1, dask=address, on_report=heard)
+            )  # fmt: skip
+    finally:
+        worker.kill()
+        worker.wait()
+        worker.stderr.close()
+    assert gone(*reports)
+
+
+def gone(*pids, within_s=10):
+    end = time.monotonic() + within_s
+    while any(psutil.pid_exists(pid) for pid in pids):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+ALONE = """
+import os, signal
+from har import fanout
+from tests import fanout_work
+def heard(_, pid):
+    print(pid, flush=True)
+list(fanout.run(fanout_work.endless, [1, 2], jobs=2, on_report=heard))
+"""
+
+
+def test_workers_end_with_their_parent_and_leave_nothing(tmp_path):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", ALONE], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd(), "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    pids = [int(parent.stdout.readline()) for _ in range(2)]
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert gone(*pids)
+    assert not list(tmp_path.glob("har-*"))
 
 
 def test_without_distributed_the_error_says_what_to_install(monkeypatch):

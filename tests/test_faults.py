@@ -1,16 +1,21 @@
 """Faults of the world: damaged and unfinished outputs, raw files that change, runs side by side."""
 
 import dataclasses
+import errno
 import json
 import multiprocessing
 import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import yaml
 
-from har import pipeline, session
-from har.errors import ChangedError, DamagedError
+from har import faults, pipeline, session
+from har.errors import ChangedError, DamagedError, WorldError
+from har.fanout.outcome import Failed, attempt
 from har.ingest import reading
 from tests import in_process
 from tests.test_store import flip
@@ -216,3 +221,83 @@ def test_a_forced_stage_is_forced_once(finished, monkeypatch):
     flip(output_of(finished, "report") / "index.html")
     run(finished, force=("compare",))
     assert ran == ["compare", "report"]
+
+
+@pytest.fixture(scope="module")
+def on_small_disks(tmp_path_factory):
+    """See `tests.small_disk`; file systems of one's own need user namespaces."""
+    able = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs none /mnt"]
+    if shutil.which("unshare") is None or subprocess.run(able, capture_output=True).returncode:
+        pytest.skip("nobody may mount a file system here")
+    folder = tmp_path_factory.mktemp("small")
+    done = subprocess.run(
+        ["unshare", "-rm", sys.executable, "-m", "tests.small_disk", str(folder)],
+        capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_full_disk_is_said_wherever_it_ends_a_run(on_small_disks):
+    ended = set()
+    for size, came_to in on_small_disks["full"].items():
+        assert came_to["crash"] is None, size
+        assert came_to["exit"] == 1, size
+        assert "The disk is full" in came_to["said"]
+        assert "What was finished is kept" in came_to["said"]
+        assert came_to["left"] == []
+        ended.add(tuple(came_to["stages"]))
+    assert len(ended) >= 4, ended  # at so many stages
+    assert on_small_disks["more"]["exit"] == 0, on_small_disks["more"]
+    assert "ingest: up to date" in on_small_disks["more"]["said"]
+
+
+def test_a_workspace_that_nobody_may_write_to_is_said(on_small_disks):
+    done = on_small_disks["read_only"]
+    for command, came_to in done.items():
+        assert came_to["crash"] is None, command
+        fine = command == "train" or "--dry-run" in command
+        assert came_to["exit"] == (0 if fine else 1), command
+        if not fine:
+            assert "Read-only file system" in came_to["said"], command
+            assert "--workspace" in came_to["said"]
+
+
+@pytest.mark.parametrize(
+    "target", ["reports", "reports/own", "reports/own/confusion", "data/cache/compare"]
+)
+def test_a_file_in_the_way_of_a_folder_is_said(finished, tmp_path, target):
+    folder = tmp_path / "w"
+    shutil.copytree(finished, folder)
+    path = folder / target
+    shutil.rmtree(path)
+    path.write_text("in the way")
+    with pytest.raises(WorldError, match=rf"{target}.*Move away what is there"):
+        session.run(folder, str(folder / "own.yaml"), jobs=1, without=("export",))
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "/a/b"), "while /a/b was written"),
+        (OSError("24000 requested and 992 written"), "The disk is full"),
+        (OSError("Unable to write (file write failed: errno = 28)"), "The disk is full"),
+        (PermissionError(errno.EACCES, "Permission denied", "/a"), "/a: Permission denied. Mend"),
+        (OSError(errno.EIO, "Input/output error", "/a"), "See to the disk"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/a"), "was deleted meanwhile"),
+        (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in"), "TMPDIR"),
+        (MemoryError("8 GiB"), "not enough memory (8 GiB)"),
+        (KeyError("a"), None),
+        (OSError("of no kind"), None),
+    ],
+)
+def test_what_is_wrong_with_the_world_is_told_from_mistakes(error, said):
+    known = faults.explained(error)
+    assert (said in str(known)) if said else known is None
+    closing = ValueError("the file cannot be closed now")
+    closing.__context__ = error
+    behind = faults.explained(closing)
+    assert str(behind) == str(known)
+    done = attempt(lambda _item, _report: (_ for _ in ()).throw(error), 1, print)
+    assert said is None or done == Failed(str(known))

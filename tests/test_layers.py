@@ -12,7 +12,7 @@ from har.code import source
 from har.pipeline import STAGES
 from tests.conftest import ROOT
 
-BASE = ["errors", "files", "contract", "quiet", "strict_yaml", "own_recordings", "config",
+BASE = ["errors", "faults", "files", "contract", "quiet", "strict_yaml", "own_recordings", "config",
         "pipeline_file", "recording", "workspace", "code", "damage", "store", "fanout",
         "stages"]  # fmt: skip
 ORDER = ["ingest", "signal", "runtime", "models", "training", "evaluation", "export", "report",

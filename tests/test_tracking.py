@@ -1,5 +1,6 @@
 """What stands in the MLflow store after a comparison was sent, sent again, or interrupted."""
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -9,18 +10,21 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from har import tracking
+from har import session, tracking
 from har.cli.app import main
 from har.errors import TrackingError
 from har.evaluation.results import ExportFigures
 from har.report import figures
-from har.tracking import pages, send
+from har.tracking import once, pages, send
 from har.workspace import Workspace
 from tests.evaluation import workspace
 from tests.noise import MLFLOW
@@ -358,6 +362,69 @@ def test_the_selected_model_is_logged_with_its_signature(tmp_path, monkeypatch):
     ).predict(x, verbose=0)
     got = mlflow.keras.load_model(uri).predict(x, verbose=0)
     np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+@pytest.fixture
+def dripping():
+    """The address of a server that never comes to the end of its answer."""
+    over = threading.Event()
+
+    class Drips(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while not over.wait(0.05):
+                    self.wfile.write(b" ")
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Drips)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    over.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_server_that_trickles_is_given_up_in_time(sent, dripping, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", dripping)
+    monkeypatch.setattr(once, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(once, "PER_JOB_S", 0.0)
+    begin = time.monotonic()
+    with pytest.raises(TrackingError, match=r"longer than 1 s\)\. They are kept .* har track"):
+        track(sent, required=True)
+    assert time.monotonic() - begin < 10
+
+
+def test_a_store_that_cannot_be_written_is_said_at_once(sent, tmp_path, monkeypatch):
+    (tmp_path / "mlflow.db").mkdir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    with pytest.raises(TrackingError, match="unable to open database file"):
+        track(sent, required=True)
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("postgresql+nothing://u:secret@h/db", "its driver"),
+        ("foo://h", "begins with foo://, which MLflow knows no store for"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_before_the_work(
+    tmp_path, monkeypatch, uri, said
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(TrackingError, match=said) as raised:
+        session.run(tmp_path, "watch")
+    assert "secret" not in str(raised.value)
+    assert not list(tmp_path.iterdir())
 
 
 # The pages -------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from har import faults
 from har.errors import HarError
 
 INTERRUPTED = 130
@@ -29,7 +30,8 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with faults.told():
+                return super().invoke(ctx)
         except HarError as e:
             click.echo(f"Error: {e}", err=True)
             raise SystemExit(1) from None

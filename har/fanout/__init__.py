@@ -46,12 +46,12 @@ class Crew:
     dask: str | None = None
 
     def slots(self) -> int:
-        """How many jobs are trained at a time."""
+        """How many jobs are trained at a time; waits for a cluster's first worker."""
         if self.dask is None:
             return self.jobs
         from har.fanout import cluster
 
-        return cluster.threads(self.dask)
+        return cluster.threads(self.dask, self.console.print)
 
 
 def run(

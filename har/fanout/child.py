@@ -1,4 +1,4 @@
-"""`python -m har.fanout.child`: one item of work, for a worker of a cluster.
+"""`python -m har.fanout.child PID`: one item of work, for a worker of a cluster, which is PID.
 
 A pickled (function, item) comes on stdin. What goes to stdout is pickled too: ("report", message)
 any number of times, then ("result", Done or Failed). What libraries print goes to stderr.
@@ -11,12 +11,13 @@ import pickle
 import sys
 from typing import Any
 
-from har.fanout.outcome import attempt
+from har.fanout.outcome import attempt, end_with_parent
 
 CHANGES_NO_RESULT = True
 
 
 def main() -> None:
+    end_with_parent(int(sys.argv[1]))
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 

@@ -25,7 +25,10 @@ from har.fanout.outcome import Done, Environment, Failed, Work, environment_of, 
 CHANGES_NO_RESULT = True
 
 CONNECT_S = 10
-SILENT_S = 30.0
+WORKERS_S = 60.0
+"""So long it is waited for a worker where there is none."""
+LOST = {"lost", "cancelled"}
+SILENT_S = 5.0
 """After so long without a word it is asked whether the scheduler is still there."""
 
 
@@ -49,10 +52,30 @@ def _client(address: str) -> Iterator[Any]:
         yield client
 
 
-def threads(address: str) -> int:
-    """Threads of the cluster's workers: so many items run at a time. At least 1."""
+def threads(address: str, say: Callable[[str], None]) -> int:
+    """Threads of the cluster's workers: so many items run at a time.
+
+    Raises
+    ------
+    ClusterError
+        If it has no worker, and none comes within `WORKERS_S`.
+    """
     with _client(address) as client:
-        return max(1, sum(client.nthreads().values()))
+        if not client.nthreads():
+            say(f"  {address} has no worker yet: waiting up to {WORKERS_S:g} s for one")
+            _wait_for_a_worker(client, address)
+        return sum(client.nthreads().values())
+
+
+def _wait_for_a_worker(client: Any, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=WORKERS_S)
+    except TimeoutError as e:
+        raise ClusterError(
+            f"The Dask scheduler at {address} has no worker, and none came within {WORKERS_S:g} s. "
+            f"Start some with `dask worker {address}` on machines that see this workspace. What "
+            "is finished is kept: run again."
+        ) from e
 
 
 def run(
@@ -69,6 +92,7 @@ def run(
     inbox: queue.Queue[tuple[int, str, Any]] = queue.Queue()
     topic = f"har-{uuid.uuid4().hex}"
     with _client(address) as client:
+        _wait_for_a_worker(client, address)
 
         def heard(event: tuple[float, tuple[int, bytes]]) -> None:
             index, message = event[1]
@@ -89,12 +113,18 @@ def run(
                 try:
                     index, kind, value = inbox.get(timeout=SILENT_S)
                 except queue.Empty:
-                    if client.status != "running":
-                        raise ClusterError(
-                            f"The Dask scheduler at {address} is gone, with {len(left)} of "
-                            f"{len(items)} left. What is finished is kept: run again."
-                        ) from None
-                    continue
+                    if client.status == "running":
+                        if not client.nthreads():
+                            _wait_for_a_worker(client, address)
+                        continue
+                    index, kind, value = -1, "gone", None
+                ended = kind != "report" and (value is None or value.status in LOST)
+                if ended and client.status != "running":
+                    raise ClusterError(
+                        f"The Dask scheduler at {address} is gone, with {len(left)} of "
+                        f"{len(items)} left. What is finished is kept: start it and its workers, "
+                        "and run again."
+                    )
                 if kind == "report":
                     if on_report and index in left:
                         on_report(index, pickle.loads(value))
@@ -127,7 +157,7 @@ def _in_a_process(work: bytes, env: dict[str, str], topic: str, index: int) -> D
     result: Done | Failed | None = None
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "har.fanout.child"],
+            [sys.executable, "-m", "har.fanout.child", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -26,6 +26,7 @@ from har.fanout.outcome import (
     Kind,
     Work,
     attempt,
+    end_with_parent,
     environment_of,
     obituary,
 )
@@ -148,9 +149,10 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         # What libraries print would tear up the progress display; it is told when a process dies.
-        handle, self.log = tempfile.mkstemp(prefix="har-worker-", suffix=".log")
-        os.close(handle)
-        self.process = context.Process(target=_work, args=(function, theirs, self.log), daemon=True)
+        handle, self.log_name = tempfile.mkstemp(prefix="har-worker-", suffix=".log")
+        self.log = os.fdopen(handle, encoding="utf-8", errors="replace")
+        given = (function, theirs, self.log_name, os.getpid())
+        self.process = context.Process(target=_work, args=given, daemon=True)
         with _environment(env), _script_hidden():  # inherited
             self.process.start()
         theirs.close()
@@ -171,21 +173,25 @@ class _Worker:
             self.process.terminate()
         self.process.join(timeout=10)
         self.pipe.close()
+        self.log.close()
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.log)
+            os.unlink(self.log_name)
 
     def obituary(self) -> Failed:
         """What is known of a process that died, with the last that it printed."""
-        with open(self.log, encoding="utf-8", errors="replace") as f:
-            return obituary(self.process.exitcode, f.read())
+        self.log.seek(0)
+        return obituary(self.process.exitcode, self.log.read())
 
 
-def _work(function: Work, pipe: Connection, log: str) -> None:
+def _work(function: Work, pipe: Connection, log: str, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     handle = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
+    with contextlib.suppress(OSError):  # Windows: the parent does it
+        os.unlink(log)  # it is there for as long as it is open, and nobody has to sweep it
+    end_with_parent(parent)
 
     def report(message: Any) -> None:
         pipe.send(("report", message))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from har.errors import HarError
+from har import faults
 from har.fanout import gpus
 
 CHANGES_NO_RESULT = True
@@ -60,6 +62,24 @@ Environment = Mapping[str, str] | Callable[[Any], Mapping[str, str]]
 Kind = Callable[[Any], Any]
 
 
+def end_with_parent(parent: int) -> None:
+    """Have this process end within a second of the one that started it, however that ended: a
+    training would otherwise go on for hours, for nobody.
+
+    Parameters
+    ----------
+    parent : int
+        Its process id.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -73,9 +93,9 @@ def attempt(function: Work, item: Any, report: Report) -> Done | Failed:
     """Call `function(item, report)`; what it raises fails the item."""
     try:
         return Done(function(item, report))
-    except HarError as e:
-        return Failed(str(e))
     except Exception as e:
+        if (known := faults.explained(e)) is not None:
+            return Failed(str(known))
         return Failed(f"{type(e).__name__}: {e}", traceback.format_exc())
 
 

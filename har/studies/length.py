@@ -8,7 +8,7 @@ from typing import Any
 
 from har import pipeline_file, session
 from har.config import ModelConfig
-from har.errors import HarError
+from har.errors import ConfigError, SplitError, TrainingError, WindowError
 from har.evaluation.numerals import interval, signed, signed_interval
 from har.evaluation.statistics import Scored
 from har.signal import window_files
@@ -40,14 +40,14 @@ def run(finished: Finished, lengths_s: Sequence[float]) -> Outcome:
         entries[length] = {"length_s": length}
         try:
             places[length] = _point(finished, length)
-        except HarError as e:
+        except (ConfigError, WindowError, SplitError) as e:
             entries[length]["failed"] = str(e)
     scored: dict[float, Scored] = {}
     trained = train(list(places.values()), model, finished.crew)
     for (length, place), jobs in zip(places.items(), trained, strict=True):
         try:
             scored[length], told = place.score(jobs, finished.results.subjects)
-        except HarError as e:
+        except TrainingError as e:
             entries[length]["failed"] = str(e)
         else:
             entries[length] |= {"windows": len(place.windows), **told}

@@ -15,6 +15,6 @@ that was interrupted is finished, and a server that was down is caught up by `ha
 from har.tracking.lecture import track_lecture
 from har.tracking.once import Sent, track
 from har.tracking.pages import Pages
-from har.tracking.where import tracking_uri
+from har.tracking.where import check_address, tracking_uri
 
-__all__ = ["Pages", "Sent", "track", "track_lecture", "tracking_uri"]
+__all__ = ["Pages", "Sent", "check_address", "track", "track_lecture", "tracking_uri"]

@@ -15,12 +15,17 @@ from har.errors import TrackingError
 from har.files import digest, read_json, replace_file
 from har.store import Output
 from har.tracking.client import Experiment
+from har.tracking.deadline import within
 from har.tracking.material import material
 from har.tracking.send import LoadModel, Sender
-from har.tracking.where import rows, sqlite_file, tracking_uri
+from har.tracking.where import check_file, rows, sqlite_file, tracking_uri
 from har.workspace import Workspace
 
-STORE = {"mlflow", "requests", "urllib3", "sqlalchemy"}
+PATIENCE_S, PER_JOB_S = 60.0, 5.0
+"""A server that takes longer, for a comparison and for each of its jobs, is given up. What it has
+taken is not sent again."""
+
+STORE = {"mlflow", "sqlite3", "requests", "urllib3", "sqlalchemy"}
 """Packages whose exceptions are trouble of the store."""
 
 
@@ -77,7 +82,7 @@ def track(
         return None
     begin = time.monotonic()
     try:
-        with taken_by(uri):
+        with taken_by(uri, PATIENCE_S + PER_JOB_S * len(found.jobs)):
             sender = Sender(Experiment(workspace, name, uri), found, load_model)
             run_id = sender.send()
     except TrackingError as e:
@@ -108,8 +113,8 @@ def _is_sent(marker: Path, wanted: Mapping[str, str], uri: str) -> bool:
 
 
 @contextlib.contextmanager
-def taken_by(uri: str) -> Iterator[None]:
-    """While results are sent: alone, where the store is a file.
+def taken_by(uri: str, patience_s: float = PATIENCE_S) -> Iterator[None]:
+    """While results are sent: alone, where the store is a file; to a server, not for ever.
 
     Raises
     ------
@@ -117,7 +122,7 @@ def taken_by(uri: str) -> Iterator[None]:
         If the server is down or the store refuses; a mistake of ours is raised as it is.
     """
     try:
-        with _alone(sqlite_file(uri)):
+        with _alone(sqlite_file(uri)), within(patience_s):
             yield
     except Exception as e:
         packages = {kind.__module__.split(".")[0] for kind in type(e).__mro__}
@@ -141,4 +146,5 @@ def _alone(file: Path | None) -> Iterator[None]:
             yield
             return
         fcntl.flock(handle, fcntl.LOCK_EX)
+        check_file(file)
         yield
