@@ -3,6 +3,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from typing import get_args
 
 import click
 import pytest
@@ -12,6 +13,8 @@ import har
 from har import session
 from har.cli import questions, summary
 from har.cli.app import main
+from har.cli.predict import TIME_UNITS
+from har.own_recordings import TimeUnit
 from har.pipeline import Step
 from har.session import Run
 from har.stages import Stage
@@ -42,6 +45,10 @@ def test_every_command_has_help_with_an_example(path):
 def test_version():
     result = CliRunner().invoke(main, ["--version"])
     assert result.output == f"har, version {har.__version__}\n"
+
+
+def test_time_units_on_the_command_line_are_those_of_a_pipeline_file():
+    assert get_args(TimeUnit) == TIME_UNITS
 
 
 def test_help_imports_nothing_but_click():
