@@ -1,8 +1,12 @@
-"""Limits below HTTP: 64 connections at a time, and 30 seconds for a client that stops talking.
+"""Limits below HTTP: how many connections, how many of them from one address, and for how long.
 
 uvicorn by itself accepts any number of connections, and its only time limit is the one between two
 requests: a client that stops in the middle of a request, or does not read the answer, would keep
 its connection for ever.
+
+Connections are cheap, and the place of one that asks for nothing, sends its request in drops or
+does not read its answer goes to a newcomer when places run out, so that no number of such clients
+shuts out a phone.
 """
 
 from __future__ import annotations
@@ -11,6 +15,9 @@ import asyncio
 import logging
 import socket
 import ssl
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import h11
@@ -18,17 +25,24 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-PLACES = 64
+PLACES = 512
+ADDRESS_PLACES = 320
+"""Of them for one address: a class of phones may be behind one router."""
 SILENCE_S = 30.0
+REQUEST_S = 60.0
+"""From a request's first byte to its last: 512 kB at 70 kbit/s."""
 
 
 class Connection(H11Protocol):
-    """uvicorn's HTTP/1.1, closed if the client neither sends nor reads for `SILENCE_S`."""
+    """uvicorn's HTTP/1.1, closed if the client is silent for `SILENCE_S` or sends too slowly.
+
+    A client is silent if it neither sends nor reads; a request must arrive within `REQUEST_S`.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lost = asyncio.Event()
-        self._moved_s = self.loop.time()
+        self.answered_s = self._moved_s = self._began_s = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -41,7 +55,13 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._moved_s = self.loop.time()
+        if self._is_idle():
+            self._began_s = self._moved_s
         super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        self.answered_s = self.loop.time()
+        super().on_response_complete()
 
     def resume_writing(self) -> None:
         self._moved_s = self.loop.time()
@@ -58,31 +78,52 @@ class Connection(H11Protocol):
 
     def shutdown(self) -> None:
         """Finish an answer that is being computed; do not wait for clients."""
-        if self._owes_an_answer():
+        if self.owes_an_answer():
             super().shutdown()
         else:
             self.transport.abort()
 
-    def _owes_an_answer(self) -> bool:
+    def owes_an_answer(self) -> bool:
         """Whether a whole request has arrived and its answer is not held up by the client."""
         c = self.cycle
         return c is not None and not (c.more_body or c.response_complete or self.flow.write_paused)
 
+    def _is_idle(self) -> bool:
+        """Whether nothing of the next request has arrived."""
+        return self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
+
     def _watch(self) -> None:
-        if self._owes_an_answer():
-            self._moved_s = self.loop.time()
-        left_s = self._moved_s + SILENCE_S - self.loop.time()
+        now_s = self.loop.time()
+        if self.owes_an_answer():
+            self._moved_s = now_s
+        left_s = self._moved_s + SILENCE_S - now_s
+        if self.conn.their_state in {h11.IDLE, h11.SEND_BODY} and not self._is_idle():
+            left_s = min(left_s, self._began_s + REQUEST_S - now_s)
         if left_s <= 0:
             self.transport.abort()
         else:
-            self._timer = self.loop.call_later(left_s, self._watch)
+            # A request that begins later is looked at in time.
+            self._timer = self.loop.call_later(min(left_s, REQUEST_S / 4), self._watch)
+
+
+@dataclass(eq=False)
+class _Place:
+    """A connection from before its TLS handshake."""
+
+    address: str
+    connection: Connection
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def may_go(self) -> bool:
+        return not self.connection.owes_an_answer()
 
 
 class Listener(uvicorn.Server):
     """uvicorn on a socket that already listens, with at most `PLACES` connections at a time.
 
-    A connection counts from before its TLS handshake. Clients beyond the limit wait in the socket's
-    own queue until a connection closes.
+    A newcomer beyond the limit takes the place of the connection that has been without an answer
+    for longest, of the address that has the most; it waits if all are being answered.
 
     Parameters
     ----------
@@ -117,8 +158,7 @@ class Listener(uvicorn.Server):
         super().__init__(config)
         self._listening, self._tls = listening, tls
         listening.setblocking(False)
-        self._places = asyncio.Semaphore(PLACES)
-        self._taken: set[asyncio.Task[None]] = set()
+        self._taken: set[_Place] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets or [])
@@ -132,29 +172,56 @@ class Listener(uvicorn.Server):
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._places.acquire()
             try:
-                client, _ = await loop.sock_accept(self._listening)
+                client, peer = await loop.sock_accept(self._listening)
             except OSError as e:
-                self._places.release()
                 if not isinstance(e, ConnectionError):  # too many open files, for example
                     logging.getLogger(__name__).error("Cannot accept a connection: %s", e)
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(0 if await self._free(self._most()) else 1)
                 continue
-            task = loop.create_task(self._serve_one(client))
-            self._taken.add(task)
-            task.add_done_callback(self._taken.discard)
+            own = [p for p in self._taken if p.address == peer[0]]
+            if len(own) >= ADDRESS_PLACES and not await self._free(own):
+                client.close()
+                continue
+            while len(self._taken) >= PLACES and not await self._free(self._most()):
+                tasks = [p.task for p in self._taken if p.task]
+                await asyncio.wait(tasks, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+            place = _Place(peer[0], Connection(self.config, self.server_state, {}))
+            self._taken.add(place)
+            place.task = loop.create_task(self._serve_one(client, place))
+            await asyncio.sleep(0)  # a task that is cancelled before it began would never end
 
-    async def _serve_one(self, client: socket.socket) -> None:
+    def _most(self) -> list[_Place]:
+        """The places that may go of the address that has the most of them."""
+        free = sorted((p for p in self._taken if p.may_go), key=attrgetter("address"))
+        each = [list(places) for _, places in groupby(free, key=attrgetter("address"))]
+        return max(each, key=len, default=[])
+
+    async def _free(self, places: list[_Place]) -> bool:
+        """End the connection that has been without an answer for longest, if one may go."""
+        free = [p for p in places if p.may_go and p.task]
+        if not free:
+            return False
+        task = min(free, key=lambda p: p.connection.answered_s).task
+        assert task is not None
+        task.cancel()
+        await asyncio.wait([task])
+        return True
+
+    async def _serve_one(self, client: socket.socket, place: _Place) -> None:
+        connection = place.connection
         try:
-            _, connection = await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: Connection(self.config, self.server_state, {}),
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection,
                 client,
                 ssl=self._tls,
                 ssl_handshake_timeout=SILENCE_S if self._tls else None,
             )
             await connection.lost.wait()
+        except asyncio.CancelledError:
+            if connection.transport is not None:  # after the handshake
+                connection.transport.abort()
         except OSError:
             pass  # the client left during the handshake, or does not speak TLS
         finally:
-            self._places.release()
+            self._taken.discard(place)

@@ -16,13 +16,18 @@ MAX_MPS2 = 2000.0
 
 @dataclass(frozen=True)
 class Limits:
-    """What one server takes: a phone at 250 Hz may record for two hours."""
+    """What one server takes: a phone at 250 Hz may record for two hours.
+
+    Recordings are those that are under way, of everybody and from one address: many phones may be
+    behind one router.
+    """
 
     chunk_bytes: int = 512 * 1024
     chunk_samples: int = 4096
     chunks: int = 4096
     samples: int = 2_000_000
-    open_recordings: int = 32
+    recordings: int = 4096
+    client_recordings: int = 256
     total_bytes: int = 2 * 1024**3
 
 

@@ -158,7 +158,8 @@ class Server:
         return answer(*self.uploads.state(request.path_params["id"]))
 
     def _begin(self, request: Request) -> Response:
-        return answer(*self.uploads.begin(request.path_params["id"], _body(request)))
+        client = request.client.host if request.client else ""
+        return answer(*self.uploads.begin(request.path_params["id"], _body(request), client))
 
     def _put(self, request: Request) -> Response:
         path = request.path_params

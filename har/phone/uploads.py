@@ -31,6 +31,8 @@ from har.phone.intake import Limits, Refused, check_about, check_rows, slug
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _STALE_S = 14 * 24 * 3600
+_EMPTY_S = 600
+"""A recording that was begun and of which nothing came; the phone begins it again."""
 
 
 class Uploads:
@@ -46,10 +48,11 @@ class Uploads:
         self.folder = raw / FOLDER
         self.limits = limits or Limits()
         self._lock = threading.Lock()
+        self._client: dict[str, str] = {}
 
     # What a page asks for ----------------------------------------------------------------------
 
-    def begin(self, id_: str, about: Any) -> tuple[int, dict[str, Any]]:
+    def begin(self, id_: str, about: Any, client: str = "") -> tuple[int, dict[str, Any]]:
         """Say who and what; 201, or 200 if it was said before in the same words."""
         checked = check_about(about)
         with self._lock:
@@ -61,8 +64,9 @@ class Uploads:
                 if known != checked:
                     raise Refused(409, "This recording was begun with another description.")
                 return 200, self._state(id_, None)
-            self._make_room()
+            self._make_room(client)
             replace_file(partial / "about.json", canonical(checked).encode())
+            self._client[id_] = client
             return 201, self._state(id_, None)
 
     def put(self, id_: str, number: int, body: Any) -> tuple[int, dict[str, Any]]:
@@ -185,8 +189,10 @@ class Uploads:
         return partial
 
     def _landed(self, id_: str) -> dict[str, Any] | None:
-        self._partial(id_)
+        partial = self._partial(id_)
         found = sorted(self.folder.glob(f"*/*_{id_}.json"))
+        if found and partial.exists():  # this program was killed while it was finishing
+            shutil.rmtree(partial, ignore_errors=True)
         return self._read(found[0]) if found else None
 
     def _state(self, id_: str, landed: dict[str, Any] | None) -> dict[str, Any]:
@@ -213,13 +219,16 @@ class Uploads:
     def _used(self) -> int:
         return sum(p.stat().st_size for p in (self.folder / ".partial").glob("*/*.json"))
 
-    def _make_room(self) -> None:
-        """Abandoned recordings go after two weeks; beyond the limit, new ones are refused."""
-        here = [p for p in (self.folder / ".partial").glob("*") if p.is_dir()]
-        for path in here:
-            if time.time() - path.stat().st_mtime > _STALE_S:
+    def _make_room(self, client: str) -> None:
+        """Abandoned recordings go; beyond its share, a client's new ones are refused."""
+        here = {p.name: p for p in (self.folder / ".partial").glob("*") if p.is_dir()}
+        for id_, path in list(here.items()):
+            age_s = time.time() - path.stat().st_mtime
+            if age_s > _STALE_S or (age_s > _EMPTY_S and not self._numbers(path)):
                 shutil.rmtree(path, ignore_errors=True)
-        if sum(p.is_dir() for p in here) >= self.limits.open_recordings:
-            raise Refused(
-                507, f"{self.limits.open_recordings} recordings are under way; finish one first."
-            )
+                del here[id_]
+        self._client = {id_: who for id_, who in self._client.items() if id_ in here}
+        own = sum(who == client for who in self._client.values())
+        for n, most in ((own, self.limits.client_recordings), (len(here), self.limits.recordings)):
+            if n >= most:
+                raise Refused(507, f"{most} recordings are under way; finish one first.")

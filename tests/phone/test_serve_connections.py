@@ -84,21 +84,82 @@ def wait_for(condition) -> None:
         time.sleep(0.01)  # pytest's time-out ends it
 
 
-def test_whoever_finds_no_place_waits_for_one(serve, tls, trusting, monkeypatch):
+DRIPS = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "
+
+
+@pytest.mark.parametrize("sent", [b"", DRIPS, PUTS, BIG], ids=["idle", "head", "body", "unread"])
+def test_no_number_of_idle_or_slow_clients_shuts_out_a_phone(
+    serve, tls, trusting, monkeypatch, caplog, sent
+):
+    """They keep at it: what is sent, or read, after a phone came in between."""
+    monkeypatch.setattr(connections, "PLACES", 12)
+    monkeypatch.setattr(connections, "ADDRESS_PLACES", 8)
+    with running(serve(tls=trusting and tls.context())) as server, contextlib.ExitStack() as open_:
+        slow = []
+        for n in range(20):
+            s = connect(server, sent, trusting)
+            slow.append(open_.enter_context(contextlib.closing(s)))
+            if n % 5 == 0:
+                with connect(server, ASKS, trusting) as phone:
+                    assert phone.recv(15) == b"HTTP/1.1 200 OK"
+            for other in slow:
+                with contextlib.suppress(OSError):
+                    other.sendall(b"x")
+        assert len(server._listener._taken) <= 8
+    assert caplog.records == []
+
+
+def test_seventy_that_drip_are_cheap(serve, tls, trusting):
+    """As the limits are: nobody is put out, and a phone is answered as ever."""
+    with running(serve(tls=trusting and tls.context())) as server, contextlib.ExitStack() as open_:
+        for _ in range(70):
+            open_.enter_context(contextlib.closing(connect(server, DRIPS, trusting)))
+        began = time.monotonic()
+        with connect(server, ASKS, trusting) as phone:
+            assert phone.recv(15) == b"HTTP/1.1 200 OK"
+        assert time.monotonic() - began < 5
+        assert len(server._listener._taken) >= 70
+
+
+def test_another_address_keeps_its_place(serve, monkeypatch):
+    """The one with the most connections loses one."""
+    monkeypatch.setattr(connections, "PLACES", 6)
+    with running(serve()) as server, contextlib.ExitStack() as open_:
+        here = ("127.0.0.1", server.port)
+        phone = socket.create_connection(here, timeout=30, source_address=("127.0.0.2", 0))
+        with phone:
+            wait_for(lambda: server._listener._taken)
+            many = [open_.enter_context(contextlib.closing(connect(server))) for _ in range(20)]
+            assert many[0].recv(1) == b""
+            phone.sendall(ASKS)
+            assert phone.recv(15) == b"HTTP/1.1 200 OK"
+
+
+def test_whoever_finds_all_being_answered_waits(serve, monkeypatch):
     monkeypatch.setattr(connections, "PLACES", 2)
-    with running(serve(tls=trusting and tls.context())) as server, ThreadPoolExecutor(1) as pool:
-
-        def ask() -> bytes:
-            with connect(server, ASKS, trusting) as s:
-                return s.recv(15)
-
-        silent = [connect(server), connect(server)]
-        third = pool.submit(ask)
+    server, hangs, here = serve(), threading.Event(), threading.Semaphore(0)
+    monkeypatch.setattr(server.uploads, "summary", lambda: (here.release(), hangs.wait(), {})[2])
+    with running(server), ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(request, server, "GET", "/api/recordings") for _ in range(2)]
+        for _ in asked:
+            here.acquire()
+        third = pool.submit(request, server, "GET", "/js/app.js")
         with pytest.raises(TimeoutError):
             third.result(timeout=0.3)
-        silent.pop().close()
-        assert third.result() == b"HTTP/1.1 200 OK"
-        silent.pop().close()
+        hangs.set()
+        assert [a.result()[0] for a in (*asked, third)] == [200] * 3
+
+
+@pytest.mark.parametrize("sent", [DRIPS, PUTS, ASKS + DRIPS, PUTS.replace(b"PUT", b"GET")])
+def test_a_request_that_comes_in_drops_is_cut_off(serve, tls, trusting, monkeypatch, sent):
+    monkeypatch.setattr(connections, "REQUEST_S", 0.4)
+    with running(serve(tls=trusting and tls.context())) as server:
+        began = time.monotonic()
+        with connect(server, sent, trusting) as s, contextlib.suppress(OSError):
+            while True:
+                s.sendall(b" ")
+                time.sleep(0.05)
+        assert 0.3 < time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(
@@ -161,7 +222,7 @@ def test_a_slow_disk_is_not_the_clients_silence(serve, monkeypatch):
 def test_a_disk_that_hangs_holds_up_no_page(serve, monkeypatch):
     server, hangs, here = serve(), threading.Event(), threading.Semaphore(0)
 
-    def begin(id_, about):
+    def begin(id_, about, client):
         here.release()
         hangs.wait()
         return 201, {}
@@ -177,18 +238,19 @@ def test_a_disk_that_hangs_holds_up_no_page(serve, monkeypatch):
         assert {b.result()[0] for b in begun} == {201}
 
 
-def test_sixty_four_phones_at_once_all_land(serve):
+def test_two_hundred_phones_at_once_all_land(serve):
     server = serve()
-    server.uploads.limits = type(server.uploads.limits)(open_recordings=64)
-    together = threading.Barrier(64)
+    together = threading.Barrier(200, timeout=60)
 
     def record(n: int) -> list[int]:
         at, statuses = f"/api/recordings/{n:032x}", []
         phone = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        pieces = [[[k + 0.02 * i, 1, 2, 3] for i in range(50)] for k in range(2)]
-        sent = [(at, ABOUT), *((f"{at}/chunks/{k}", {"samples": pieces[k]}) for k in range(2))]
+        samples = [[0.02 * i, 1, 2, 3] for i in range(50)]
+        sent = [(at, ABOUT), (f"{at}/chunks/0", {"samples": samples})]
         together.wait()
-        for path, body in [*sent, (f"{at}/finish", {"chunks": 2})]:
+        for path, body in [*sent, (f"{at}/finish", {"chunks": 1})]:
+            if path.endswith("finish"):
+                together.wait()
             headers = {"Content-Type": "application/json"}
             phone.request("PUT", path, json.dumps(body), headers)
             with phone.getresponse() as response:
@@ -197,9 +259,9 @@ def test_sixty_four_phones_at_once_all_land(serve):
         phone.close()
         return statuses
 
-    with running(server), ThreadPoolExecutor(64) as pool:
-        assert list(pool.map(record, range(64))) == [[201] * 4] * 64
-        assert request(server, "GET", "/api/recordings")[1]["recordings"] == 64
+    with running(server), ThreadPoolExecutor(200) as pool:
+        assert list(pool.map(record, range(200))) == [[201] * 3] * 200
+        assert request(server, "GET", "/api/recordings")[1]["recordings"] == 200
 
 
 @pytest.mark.parametrize(

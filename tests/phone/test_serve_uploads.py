@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -228,15 +230,47 @@ def test_bounds(server, tmp_path):
 
 
 def test_the_inbox_is_bounded(tmp_path):
-    uploads = Uploads(tmp_path, Limits(open_recordings=2, total_bytes=3000))
+    uploads = Uploads(tmp_path, Limits(recordings=4, client_recordings=2, total_bytes=3000))
     for i in range(2):
-        uploads.begin(f"{i:032x}", ABOUT)
-    with pytest.raises(Refused, match="under way") as refused:
-        uploads.begin(f"{2:032x}", ABOUT)
+        uploads.begin(f"{i:032x}", ABOUT, "192.168.1.7")
+    with pytest.raises(Refused, match="2 recordings are under way") as refused:
+        uploads.begin(f"{2:032x}", ABOUT, "192.168.1.7")
     assert refused.value.status == 507
+    for i in (2, 3):  # another's
+        uploads.begin(f"{i:032x}", ABOUT, "192.168.1.8")
+    with pytest.raises(Refused, match="4 recordings are under way"):
+        uploads.begin(f"{4:032x}", ABOUT, "192.168.1.9")
     uploads.put(f"{0:032x}", 0, {"samples": rows(20)})
     with pytest.raises(Refused, match="No room"):
         uploads.put(f"{0:032x}", 1, {"samples": rows(100, 20)})
+    uploads.discard(f"{1:032x}")
+    assert uploads.begin(f"{4:032x}", ABOUT, "192.168.1.7")[0] == 201
+
+
+def test_a_recording_of_which_nothing_comes_keeps_no_place(tmp_path):
+    uploads = Uploads(tmp_path, Limits(client_recordings=2))
+    for i in range(2):
+        uploads.begin(f"{i:032x}", ABOUT)
+    uploads.put(f"{0:032x}", 0, {"samples": rows(20)})
+    an_hour_ago = time.time() - 3600
+    for folder in (tmp_path / "recorded" / ".partial").iterdir():
+        os.utime(folder, (an_hour_ago, an_hour_ago))
+    assert uploads.begin(f"{2:032x}", ABOUT)[0] == 201
+    assert uploads.state(f"{0:032x}")[1]["chunks"] == [0]
+    with pytest.raises(Refused, match="begin it first"):  # what the page does then
+        uploads.put(f"{1:032x}", 0, {"samples": rows(20)})
+
+
+def test_what_a_kill_while_finishing_left_is_cleared_away(tmp_path, monkeypatch):
+    uploads = Uploads(tmp_path)
+    uploads.begin(ID, ABOUT)
+    uploads.put(ID, 0, {"samples": rows(20)})
+    with monkeypatch.context() as m:
+        m.setattr("har.phone.uploads.shutil.rmtree", lambda *_, **__: None)
+        uploads.finish(ID, {"chunks": 1})
+    assert (tmp_path / "recorded" / ".partial" / ID).exists()
+    assert uploads.finish(ID, {"chunks": 1})[1]["state"] == "landed"
+    assert list((tmp_path / "recorded" / ".partial").iterdir()) == []
 
 
 def test_a_full_disk_is_said_and_passes(server, tmp_path, monkeypatch):

@@ -132,6 +132,20 @@ test("an old key is waited for, not given up on", async () => {
   assert.equal(outbox.offline, "");
 });
 
+test("a recording that the computer gave up is begun again", async () => {
+  const state = server();
+  const forgets = { ...state };
+  const fetch = state.fetch;
+  let given = 0;
+  forgets.fetch = async (path, options) => {
+    const answer = await fetch(path, options);
+    if (!path.includes("/chunks/") && options.method === "PUT" && !given++) state.chunks.clear();
+    return answer;
+  };
+  const id = await record(outboxOf(forgets));
+  assert.deepEqual(state.landed.get(id), expected(500));
+});
+
 test("discarding forgets here and there", async () => {
   const state = server();
   const outbox = outboxOf(state);

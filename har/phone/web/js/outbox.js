@@ -167,7 +167,16 @@ export class Outbox {
     }
     while ((recording = await this.#get(id)) && recording.sent < recording.chunks) {
       const n = recording.sent;
-      await this.#send("PUT", `${at}/chunks/${n}`, { samples: await this.store.getChunk(id, n) });
+      const samples = await this.store.getChunk(id, n);
+      const kept = await this.#send("PUT", `${at}/chunks/${n}`, { samples }, [404]);
+      if (kept.error) {
+        // The computer gave up a recording of which nothing came for a while: begin it again.
+        await this.#change(id, async (r) => {
+          Object.assign(r, { begun: false, sent: 0 });
+        });
+        this.again = true;
+        return;
+      }
       await this.#change(id, async (r) => {
         r.sent = Math.max(r.sent, n + 1);
       });
