@@ -16,7 +16,6 @@ from har.fanout import Crew
 from har.fanout.gpus import NONE as NO_GPU
 from har.ingest import datasets
 from har.models import registry
-from har.models.saved import load_model
 from har.pipeline import Step
 from har.stages import Context
 from har.store import Output, Store
@@ -213,6 +212,5 @@ def _track(context: Context, *, required: bool = False) -> Sent | None:
         context.pipeline.name,
         context.outputs,
         console=context.console,
-        load_model=load_model,
         required=required,
     )

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import os
+import pathlib
 import shutil
 import socket
 import sqlite3
@@ -14,17 +15,19 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from sklearn.metrics import f1_score
 
 from har import session, tracking
 from har.cli.app import main
 from har.errors import TrackingError
 from har.evaluation.results import ExportFigures
 from har.report import figures
-from har.tracking import once, pages, send
+from har.signal import window_files
+from har.tracking import moved, once, pages, send, view
+from har.training.job_files import read
 from har.workspace import Workspace
 from tests.evaluation import workspace
 from tests.noise import MLFLOW
@@ -112,16 +115,37 @@ def test_tags_say_what_the_scores_are_of(sent):
 def test_models_carry_their_pooled_scores(sent):
     r = workspace.results(sent)
     for run in of_kind(sent, "model"):
-        m = r.models[run.info.run_name]
+        m, metrics = r.models[run.info.run_name], run.data.metrics
         for name in ("macro_f1", "accuracy", "validation_macro_f1", "macro_f1_seed_sd"):
-            assert run.data.metrics[name] == pytest.approx(getattr(m, name))
-        assert run.data.metrics["macro_f1_ci95_low"] == pytest.approx(m.macro_f1_ci95[0])
-        assert run.data.metrics["f1/walk"] == pytest.approx(m.per_class.f1[0])
-        assert run.data.metrics["subject_f1/3"] == pytest.approx(m.per_subject["3"])
+            assert metrics[name] == pytest.approx(getattr(m, name), abs=5e-5)
+        assert metrics["macro_f1_ci95_low"] == pytest.approx(m.macro_f1_ci95[0], abs=5e-5)
         assert run.data.params["model"] == run.info.run_name
+        assert len(metrics) <= 20
+        # How long it trained, not how long it was sent.
+        took_ms = run.info.end_time - run.info.start_time
+        assert took_ms == pytest.approx(m.train_seconds * 1000, abs=2)
+        assert f"macro-F1 {m.macro_f1:.3f}" in run.data.tags["mlflow.note.content"]
 
 
-def test_jobs_carry_their_curves(sent):
+def test_scores_by_activity_and_by_person_are_tables(sent, tmp_path):
+    r = workspace.results(sent)
+    for run in of_kind(sent, "model"):
+        m = r.models[run.info.run_name]
+
+        def content(name, of=run):
+            path = client(sent).download_artifacts(of.info.run_id, name, str(tmp_path))
+            return json.loads(pathlib.Path(path).read_text())
+
+        people, classes = content("per_person.json"), content("per_class.json")
+        assert people["columns"] == ["person", "macro_f1"]
+        assert dict(people["data"]) == pytest.approx(m.per_subject)
+        f1 = classes["columns"].index("f1")
+        got = {row[0]: row[f1] for row in classes["data"]}
+        assert got == pytest.approx(dict(zip(r.activities, m.per_class.f1, strict=True)))
+        assert content("confusion.json")["rows_are_true"] == m.confusion
+
+
+def test_jobs_carry_their_curves_and_their_own_scores(sent):
     c = client(sent)
     run = next(r for r in of_kind(sent, "job") if r.info.run_name == "cnn fold 1 seed 0")
     folder = sent.store.find("job", "cnn-1-0").path
@@ -132,6 +156,41 @@ def test_jobs_carry_their_curves(sent):
         assert [m.value for m in got] == pytest.approx(history[name])
     assert run.data.metrics["best_epoch"] == 2
     assert run.data.params["test"] == "2, 5"
+    w = window_files.load(sent.outputs["prepare"].path)
+    index, p = read(folder, 1, 0).predictions.of("test")
+    assert set(w.subjects[index]) == {"2", "5"}
+    want = f1_score(w.labels[index], p.argmax(axis=1), average="macro")
+    assert run.data.metrics["macro_f1"] == pytest.approx(want)
+
+
+def test_the_picture_of_all_models_has_the_curves_of_the_folds(sent):
+    c = client(sent)
+    run = next(r for r in of_kind(sent, "model") if r.info.run_name == "cnn")
+    for fold in range(3):
+        history = json.loads(
+            (sent.store.find("job", f"cnn-{fold}-0").path / "history.json").read_text()
+        )
+        got = sorted(
+            c.get_metric_history(run.info.run_id, f"val_macro_f1/fold {fold}"), key=lambda m: m.step
+        )
+        assert [m.value for m in got] == pytest.approx(history["val_macro_f1"])
+
+
+def test_a_shared_view_shows_a_row_for_each_model(sent):
+    (parent,) = of_kind(sent, "comparison")
+    experiment = client(sent).get_experiment_by_name("made")
+    key = view.key_of(parent.data.tags["har.comparison"])
+    shown = json.loads(experiment.tags[view.TAG + key])
+    found = client(sent).search_runs([experiment.experiment_id], shown["searchFilter"])
+    assert sorted(r.info.run_name for r in found) == sorted(SKILLS)
+    assert (shown["orderByKey"], shown["orderByAsc"]) == ("metrics.`macro_f1`", False)
+    charted = {c["type"]: c for c in shown["compareRunCharts"]}
+    assert charted["IMAGE"]["imageKeys"] == ["confusion"]
+    logged = found[0].data.metrics
+    assert set(charted["LINE"]["selectedMetricKeys"]) <= {k for r in found for k in r.data.metrics}
+    for column in shown["selectedColumns"]:
+        name = column.split("`")[1]
+        assert name in logged or name in ("bytes", "ms", "parameters")
 
 
 def test_data_set_and_pictures_and_report(sent):
@@ -148,7 +207,7 @@ def test_data_set_and_pictures_and_report(sent):
         assert data.dataset.name == "watch"
         assert data.dataset.digest == run.data.tags["har.data_fingerprint"]
         figures = [a.path for a in c.list_artifacts(run.info.run_id, "figures")]
-        assert figures == [f"figures/{run.info.run_name}.png"]
+        assert figures == ["figures/confusion.png"]  # the same in every run
         assert c.list_artifacts(run.info.run_id, "images")
 
 
@@ -156,7 +215,9 @@ def test_sent_twice_adds_nothing_and_imports_no_mlflow(sent, tmp_path):
     before = runs(sent)
     assert track(sent) is None
     assert elsewhere(sent, SKILLS, (0, 1)) == "None False"
-    (marker,) = (sent.workspace.cache / "tracked").iterdir()
+    marker, _hashes = sorted(
+        (sent.workspace.cache / "tracked").iterdir(), key=lambda p: p.name == "file-hashes.json"
+    )
     marker.unlink()  # a lost memory costs a look, and no more
     assert track(sent).added == 0
     assert runs(sent).keys() == before.keys()
@@ -255,10 +316,50 @@ def test_another_comparison_of_the_same_jobs_has_runs_of_its_own(fresh, tmp_path
     more = workspace.run(workspace.context(tmp_path / "more", {"cnn": 0.9, "gru": 0.5}))
     more = dataclasses.replace(more, workspace=fresh.workspace)
     assert track(more).added == 9
-    assert len(of_kind(more, "comparison")) == 2
+    names = sorted(r.info.run_name for r in of_kind(more, "comparison"))
+    assert names == ["made", "made · with gru"]
 
 
-def test_an_export_is_added_to_the_runs_that_are_there(fresh):
+def everything(folder):
+    return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_copy_of_a_workspace_keeps_to_itself(fresh, tmp_path):
+    track(fresh)
+    original = everything(fresh.workspace.root)
+    copy = tmp_path / "copy"
+    shutil.copytree(fresh.workspace.root, copy, copy_function=shutil.copy)  # with new times
+    context = workspace.reopen(copy, ONE)
+    assert elsewhere(context, ONE) == "None False"  # the same results: nothing to send
+    more = workspace.run(workspace.context(tmp_path / "more", {"cnn": 0.9, "gru": 0.5}))
+    more = dataclasses.replace(more, workspace=context.workspace)
+    assert track(more).added == 9
+    assert everything(fresh.workspace.root) == original
+    experiment = client(context).get_experiment_by_name("made")
+    assert experiment.artifact_location == (copy / "reports/mlartifacts/made").as_uri()
+    for run in runs(context).values():
+        assert run.info.artifact_uri.startswith((copy / "reports").as_uri())
+        assert client(context).list_artifacts(run.info.run_id) or run.data.tags["har.kind"] == "job"
+
+
+def test_artefacts_that_lie_elsewhere_on_purpose_stay_there(fresh, tmp_path):
+    track(fresh)
+    file = fresh.workspace.reports / "mlflow.db"
+    with sqlite3.connect(file) as db:
+        db.execute("UPDATE experiments SET artifact_location = 's3://bucket/mlartifacts/made'")
+    db.close()
+    assert moved.settle(file, tmp_path / "mlartifacts") > 0  # the runs'
+    with sqlite3.connect(file) as db:
+        stored = {place for (place,) in db.execute("SELECT artifact_location FROM experiments")}
+    db.close()
+    assert "s3://bucket/mlartifacts/made" in stored
+    assert moved.settle(file, tmp_path / "mlartifacts") == 0
+    assert moved.settle(tmp_path / "none.db", tmp_path) == 0
+    assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.tensorflow
+def test_an_export_is_added_to_the_runs_that_are_there(fresh, make_bundle):
     context = fresh
     track(context)
     entry = {
@@ -268,16 +369,27 @@ def test_an_export_is_added_to_the_runs_that_are_there(fresh):
     figures = ExportFigures.model_validate({"models": {"cnn": {"float32": entry}}})
     with context.store.writing("export", "k", {}) as writing:
         figures.write(writing.path / "figures.json")
-        (writing.path / "bundle" / "cnn").mkdir(parents=True)
-        (writing.path / "bundle" / "cnn" / "model.tflite").write_bytes(b"TFL3")
+        shutil.copytree(make_bundle("cnn"), writing.path / "bundle" / "cnn")
+        (context.store.root / "job" / "cnn-final").mkdir()
+        (context.store.root / "job" / "cnn-final" / "model.keras").write_bytes(b"keras")
+        writing.note(keras={"cnn": ["cnn-final"]})
     context = context.with_output("export", context.store.find("export", "k"))
     context = workspace.run(context, "k2")
     assert track(context).added == 0
     (run,) = of_kind(context, "model")
-    assert run.data.metrics["export/float32.bytes"] == 80_000
-    paths = [a.path for a in client(context).list_artifacts(run.info.run_id, "bundle")]
-    assert paths == ["bundle/model.tflite"]
+    assert (run.data.metrics["bytes"], run.data.metrics["ms"]) == (80_000, 0.1)
+    assert len(run.data.metrics) <= 20
+
+    def listed(folder):
+        return {a.path for a in client(context).list_artifacts(run.info.run_id, folder)}
+
+    assert "bundle/model.tflite" in listed("bundle")
+    assert listed("keras") == {"keras/final-0.keras", "keras/README.txt"}
     assert track(context) is None
+    assert "MLFLOW_TRACKING_URI" not in os.environ  # MLflow sets it, for all workspaces
+    version = client(context).get_model_version_by_alias("made", "champion")
+    assert version.run_id == run.info.run_id
+    assert "Raw windows in, probabilities out" in version.description
 
 
 def test_many_jobs_keep_their_curves_in_a_file(fresh, tmp_path, monkeypatch):
@@ -327,41 +439,6 @@ def test_the_uri_of_the_environment_wins(fresh, tmp_path, monkeypatch):
     with sqlite3.connect(database) as db:
         assert db.execute("SELECT count(*) FROM runs").fetchone() == (5,)
     db.close()
-
-
-@pytest.mark.tensorflow
-@pytest.mark.filterwarnings("ignore")
-def test_the_selected_model_is_logged_with_its_signature(tmp_path, monkeypatch):
-    import keras
-    import mlflow
-
-    context = workspace.context(tmp_path, {"cnn": 0.9})
-    for fold in range(3):
-        inputs = keras.Input((18, 3), name="acceleration")
-        outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(inputs))
-        key = f"cnn-{fold}-0"
-        before = context.store.find("job", key).path
-        with context.store.writing("job", key, {}, replace=True) as writing:
-            shutil.copytree(before, writing.path, dirs_exist_ok=True)
-            (writing.path / "meta.json").unlink()
-            keras.Model(inputs, outputs).save(writing.path / "model.keras")
-    context = workspace.run(context)
-    track(context, load_model=lambda p: keras.saving.load_model(p, compile=False))
-    assert "MLFLOW_TRACKING_URI" not in os.environ  # MLflow sets it, for all workspaces
-    (run,) = of_kind(context, "model")
-    (logged,) = run.outputs.model_outputs
-    uri = f"models:/{logged.model_id}"
-    mlflow.set_tracking_uri(tracking.tracking_uri(context.workspace))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    signature = mlflow.models.get_model_info(uri).signature
-    assert signature.inputs.inputs[0].shape == (-1, 18, 3)
-    assert signature.outputs.inputs[0].shape == (-1, 3)
-    x = np.random.default_rng(0).normal(size=(4, 18, 3)).astype(np.float32)
-    want = keras.saving.load_model(
-        context.store.find("job", "cnn-0-0").path / "model.keras", compile=False
-    ).predict(x, verbose=0)
-    got = mlflow.keras.load_model(uri).predict(x, verbose=0)
-    np.testing.assert_allclose(got, want, atol=1e-6)
 
 
 @pytest.fixture
@@ -446,7 +523,9 @@ def test_pages_are_served_from_the_workspaces_store(sent, monkeypatch):
     monkeypatch.setattr(
         pages.subprocess,
         "run",
-        lambda command, check, env: seen.append(command) or subprocess.CompletedProcess(command, 0),
+        lambda command, check, env: (
+            seen.extend((command, env)) or subprocess.CompletedProcess(command, 0)
+        ),
     )
     done = CliRunner().invoke(
         main, ["--workspace", str(sent.workspace.root), "ui", "--port", "5050"]
@@ -455,8 +534,12 @@ def test_pages_are_served_from_the_workspaces_store(sent, monkeypatch):
     text = " ".join(seen[0])
     assert f"--backend-store-uri sqlite:///{sent.workspace.root}/reports/mlflow.db" in text
     assert "--host 127.0.0.1 --port 5050" in text
+    assert seen[1]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    (parent,) = of_kind(sent, "comparison")
+    key = view.key_of(parent.data.tags["har.comparison"])
     assert done.stdout.splitlines()[1] == (
-        "  made: http://127.0.0.1:5050/#/experiments/1/runs?workflowType=machine_learning"
+        f"  made: http://127.0.0.1:5050/#/experiments/1/runs?viewStateShareKey={key}"
+        "&workflowType=machine_learning"
     )
 
 

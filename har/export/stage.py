@@ -42,7 +42,8 @@ def _run(context: Context, writing: Writing) -> None:
     manifests = _bundles(context, shipped, results, windows, writing.path / "bundle")
     found = {name: shipping.entries(manifest) for name, manifest in manifests.items()}
     ExportFigures(models=found).write(writing.path / FIGURES)
-    writing.note(models=list(manifests))
+    keras = {m.name: [path.parent.name for path in m.keras_files] for m in shipped}
+    writing.note(models=list(manifests), keras=keras)
 
 
 def _shipped(context: Context, results: Results, windows: Windows) -> list[Shipped]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
+import shutil
+import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from har.models.spec import INPUT_NAME
-from har.tracking.where import quiet_environment, sqlite_file
+from har.runtime.bundle import Bundle
+from har.tracking import logged as packed
+from har.tracking import moved
+from har.tracking.where import artifacts, quiet_environment, sqlite_file
 from har.workspace import Workspace
 
 Metrics = Mapping[str, float | Mapping[int, float] | None]
@@ -30,15 +36,16 @@ class Experiment:
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         from mlflow import MlflowClient
 
-        self.uri = uri
+        self.uri, self.name = uri, name
+        if (file := sqlite_file(uri)) is not None:
+            moved.settle(file, artifacts(workspace))
         self.client = MlflowClient(tracking_uri=uri)
         self.id = self._id(workspace, name)
 
     def _id(self, workspace: Workspace, name: str) -> str:
         known = self.client.get_experiment_by_name(name)
         if known is None:
-            artifacts = (workspace.reports / "mlartifacts").resolve() / name
-            location = artifacts.as_uri() if sqlite_file(self.uri) else None
+            location = (artifacts(workspace) / name).as_uri() if sqlite_file(self.uri) else None
             # otherwise the pages open on tools for language models
             tags = {"mlflow.experimentKind": "custom_model_development"}
             return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
@@ -59,6 +66,9 @@ class Experiment:
             if not token:
                 return out
 
+    def tag(self, name: str, value: str) -> None:
+        self.client.set_experiment_tag(self.id, name, value)
+
     def start(self, name: str, tags: Mapping[str, str], at_s: float | None = None) -> Run:
         """A new run; it began now, or at a time since 1970."""
         run = self.client.create_run(
@@ -74,7 +84,7 @@ class Run:
     """A run as it was found, or new: `id`, `tags`, and whether it is `finished`."""
 
     def __init__(self, experiment: Experiment, run: Any) -> None:
-        self.client, self.uri = experiment.client, experiment.uri
+        self.client, self.uri, self.registered = experiment.client, experiment.uri, experiment.name
         self.id: str = run.info.run_id
         self.tags: Mapping[str, str] = run.data.tags
         self.finished = run.info.status == "FINISHED"
@@ -103,6 +113,19 @@ class Run:
         """A file, or all that a folder holds."""
         log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
         log(self.id, str(path), folder)
+
+    def table(self, columns: Mapping[str, Sequence[Any]], name: str) -> None:
+        """A table, which the pages can compare between runs."""
+        self.client.log_table(self.id, {k: list(v) for k, v in columns.items()}, name)
+
+    def attach_as(self, path: Path, name: str) -> None:
+        """A file under a name of its own."""
+        with tempfile.TemporaryDirectory() as scratch:
+            copy = shutil.copy(path, Path(scratch) / Path(name).name)
+            self.client.log_artifact(self.id, str(copy), str(Path(name).parent))
+
+    def attach_text(self, text: str, name: str) -> None:
+        self.client.log_text(self.id, text, name)
 
     def attach_json(self, value: dict[str, Any], name: str) -> None:
         self.client.log_dict(self.id, value, name)
@@ -144,34 +167,39 @@ class Run:
         context = InputTag("mlflow.data.context", split)
         self.client.log_inputs(self.id, [DatasetInput(data, [context])])
 
-    @property
-    def has_model(self) -> bool:
-        return bool(self.client.get_run(self.id).outputs.model_outputs)
-
-    def model(
-        self, name: str, model: Any, *, requirements: list[str], metadata: dict[str, Any]
-    ) -> None:
-        """A Keras model with its signature."""
+    def model(self, name: str, bundle: Bundle, *, champion: bool) -> None:
+        """A bundle as a model that can be loaded and served, a version under the experiment's name;
+        `champion`: with that alias."""
         import mlflow
-        import numpy as np
-        from mlflow.models import ModelSignature
-        from mlflow.types import Schema, TensorSpec
+        from mlflow.models import infer_signature
 
-        def schema(shape: Sequence[int], of: str) -> Any:
-            return Schema([TensorSpec(np.dtype("float32"), (-1, *shape[1:]), of)])
-
-        with _tracking_to(self.uri), mlflow.start_run(run_id=self.id):
-            mlflow.keras.log_model(
-                model,
+        windows = packed.example(bundle)
+        signature = infer_signature(windows, bundle.model()(windows))
+        # Otherwise MLflow refuses everything but windows: a table of samples is welcome too.
+        signature._is_signature_from_type_hint = True
+        with (
+            _tracking_to(self.uri),
+            tempfile.TemporaryDirectory() as scratch,
+            mlflow.start_run(run_id=self.id),
+            contextlib.redirect_stderr(io.StringIO()),  # it prints what it registers
+            warnings.catch_warnings(action="ignore"),  # and advises annotations
+        ):
+            made = mlflow.pyfunc.log_model(
                 name=name,
-                signature=ModelSignature(
-                    inputs=schema(model.input_shape, INPUT_NAME),
-                    outputs=schema(model.output_shape, "probabilities"),
-                ),
+                python_model=str(packed.SERVED),
+                artifacts={"bundle": str(bundle.folder)},
+                code_paths=[str(packed.package(Path(scratch)))],
+                signature=signature,
+                input_example=windows,
                 # found out by importing everything in a process of its own, if not said here
-                pip_requirements=requirements,
-                metadata=metadata,
+                pip_requirements=packed.requirements(),
+                registered_model_name=self.registered,
+                metadata={"about": packed.note(bundle)},
             )
+            version = made.registered_model_version
+            self.client.update_model_version(self.registered, version, packed.note(bundle))
+            if champion:
+                self.client.set_registered_model_alias(self.registered, "champion", version)
 
     def finish(self, at_s: float | None = None) -> None:
         if not self.finished:

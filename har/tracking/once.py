@@ -12,12 +12,10 @@ from pathlib import Path
 from rich.console import Console
 
 from har.errors import TrackingError
-from har.files import digest, read_json, replace_file
+from har.files import FileHashes, digest, read_json, replace_file
 from har.store import Output
-from har.tracking.client import Experiment
 from har.tracking.deadline import within
 from har.tracking.material import material
-from har.tracking.send import LoadModel, Sender
 from har.tracking.where import check_file, rows, sqlite_file, tracking_uri
 from har.workspace import Workspace
 
@@ -44,7 +42,6 @@ def track(
     outputs: Mapping[str, Output],
     *,
     console: Console,
-    load_model: LoadModel | None = None,
     required: bool = False,
 ) -> Sent | None:
     """Send a comparison to MLflow; None if there was nothing to do.
@@ -57,8 +54,6 @@ def track(
     outputs : mapping of Output
         Of the stages that are done.
     console : Console
-    load_model : callable, optional
-        From the path of a saved model to a Keras model; without it no model is logged.
     required : bool
         Raise where the store cannot be reached. Otherwise it is a warning: results are on disk,
         and `har track` sends them later.
@@ -68,7 +63,7 @@ def track(
     TrackingError
         If `required`, and there is nothing to send or nobody takes it.
     """
-    found = material(outputs)
+    found = material(outputs, FileHashes(workspace.cache / "tracked" / "file-hashes.json"))
     if found is None:
         if required:
             raise TrackingError(
@@ -76,14 +71,20 @@ def track(
             )
         return None
     uri = tracking_uri(workspace)
-    marker = workspace.cache / "tracked" / f"{digest([uri, name])}.json"
-    wanted = {"uri": uri, "comparison": found.comparison, "additions": found.additions}
+    file = sqlite_file(uri)
+    own = file is not None and file.parent == workspace.reports.resolve()
+    store = "of this workspace" if own else uri  # a copy of a workspace has a copy of its store
+    marker = workspace.cache / "tracked" / f"{digest([store, name])}.json"
+    wanted = {"store": store, "comparison": found.comparison, "additions": found.additions}
     if _is_sent(marker, wanted, uri):
         return None
+    from har.tracking.client import Experiment
+    from har.tracking.send import Sender
+
     begin = time.monotonic()
     try:
         with taken_by(uri, PATIENCE_S + PER_JOB_S * len(found.jobs)):
-            sender = Sender(Experiment(workspace, name, uri), found, load_model)
+            sender = Sender(Experiment(workspace, name, uri), found)
             run_id = sender.send()
     except TrackingError as e:
         message = (

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from har.errors import TrackingError
-from har.tracking.where import quiet_environment, rows, sqlite_file, tracking_uri
+from har.tracking import moved, view
+from har.tracking.where import artifacts, quiet_environment, rows, sqlite_file, tracking_uri
 from har.workspace import Workspace
 
 
@@ -55,32 +56,53 @@ class Pages:
         command = [
             sys.executable, "-m", "mlflow", "server",
             "--backend-store-uri", uri,
-            "--default-artifact-root", (workspace.reports / "mlartifacts").resolve().as_uri(),
+            "--default-artifact-root", artifacts(workspace).as_uri(),
             "--host", host, "--port", str(port), "--workers", "1",
             "--uvicorn-opts", "--log-level warning",
         ]  # fmt: skip
-        return cls({n: _address(host, port, e) for n, e in _experiments(file)}, command)
+        if file is not None:
+            moved.settle(file, artifacts(workspace))
+        at = f"http://{host}:{port}/#/experiments/"
+        return cls({name: at + rest for name, rest in _views(file)}, command)
 
     def serve(self) -> int:
         """Until interrupted; the server's exit code, 0 when interrupted."""
         quiet_environment()
-        env = {**os.environ, "PYTHONWARNINGS": "ignore"}  # of MLflow's own dependencies
+        env = {
+            **os.environ,
+            "PYTHONWARNINGS": "ignore",  # of MLflow's own dependencies
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # workers of 150 MB each, for evaluation
+        }
         try:
             return subprocess.run(self.command, check=False, env=env).returncode
         except KeyboardInterrupt:
             return 0
 
 
-def _experiments(file: Path | None) -> list[tuple[str, str]]:
-    """Names and ids of the pipelines in a SQLite store."""
-    query = (
-        "SELECT name, experiment_id FROM experiments "
-        "WHERE lifecycle_stage = 'active' AND experiment_id IN "
-        "(SELECT experiment_id FROM runs) ORDER BY name"
+def _views(file: Path | None) -> list[tuple[str, str]]:
+    """Names of what a SQLite store has, and the ends of their addresses: each comparison's models,
+    the newest first; of an experiment without comparisons its runs."""
+    if file is None:
+        return []
+    experiments = rows(
+        file,
+        "SELECT experiment_id, name FROM experiments WHERE lifecycle_stage = 'active' AND "
+        "experiment_id IN (SELECT experiment_id FROM runs) ORDER BY name",
     )
-    return [(str(name), str(key)) for name, key in rows(file, query)] if file else []
-
-
-def _address(host: str, port: int, experiment: str) -> str:
-    """Of an experiment's runs; MLflow otherwise opens on tools for language models."""
-    return f"http://{host}:{port}/#/experiments/{experiment}/runs?workflowType=machine_learning"
+    found = []
+    for experiment, name in experiments:
+        comparisons = rows(
+            file,
+            "SELECT r.name, c.value FROM runs r JOIN tags k ON k.run_uuid = r.run_uuid "
+            "JOIN tags c ON c.run_uuid = r.run_uuid WHERE r.experiment_id = ? "
+            "AND r.lifecycle_stage = 'active' AND k.key = 'har.kind' AND k.value = 'comparison' "
+            "AND c.key = 'har.comparison' ORDER BY r.end_time DESC",
+            str(experiment),
+        )
+        # Without the last part the pages open on tools for language models.
+        end = "workflowType=machine_learning"
+        found += [
+            (run, f"{experiment}/runs?viewStateShareKey={view.key_of(key)}&{end}")
+            for run, key in comparisons
+        ] or [(name, f"{experiment}/runs?{end}")]
+    return found

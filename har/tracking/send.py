@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+import json
+from collections.abc import Mapping, Sequence
 
-from har.evaluation.results import ModelScores
+import numpy as np
+
+from har.evaluation import metrics
+from har.evaluation.results import ModelScores, Variant
 from har.files import digest
+from har.runtime.bundle import Bundle
+from har.tracking import differences, view
 from har.tracking.client import Experiment, Metrics, Run
 from har.tracking.material import Material
-from har.training.job_files import MODEL, JobRecord, read_about
+from har.training.job_files import JobRecord, StoredJob, read_about
 
 RUNS_PER_JOB_UP_TO = 200
 """With more jobs, their curves are artefacts of the model's run: the UI's charts take 500 runs."""
 CURVES = ("loss", "val_loss", "val_accuracy", "val_macro_f1", "learning_rate")
-POOLED = {"macro_f1", "accuracy", "validation_macro_f1", "macro_f1_seed_sd"}
-LoadModel = Callable[[Path], Any]
+FOLDS_SHOWN = 5
+"""So many folds have a curve each in the picture of all models; of more, their mean is shown."""
+POOLED = {
+    "macro_f1", "accuracy", "validation_macro_f1", "macro_f1_seed_sd", "macro_f1_subject_sd",
+    "fold_macro_f1", "parameters", "train_seconds",
+}  # fmt: skip
+LOADED_BY = "import har.models.layers, keras; keras.saving.load_model({name!r}, compile=False)"
 
 
 class Sender:
-    """One comparison on its way to an experiment.
+    """One comparison on its way to an experiment; `added` counts the runs that were new."""
 
-    `load_model` is from the path of a saved model to a Keras model; without it no model is logged.
-    `added` counts the runs that were new.
-    """
-
-    def __init__(
-        self, experiment: Experiment, found: Material, load_model: LoadModel | None
-    ) -> None:
-        self.experiment, self.found, self.load_model = experiment, found, load_model
+    def __init__(self, experiment: Experiment, found: Material) -> None:
+        self.experiment, self.found = experiment, found
         self.results = found.results
         self.key = found.comparison
         self.known = {
@@ -38,14 +41,36 @@ class Sender:
         self.added = 0
         # of the newest job: a fixed stamp for what is not about a moment
         self.at_s = max((j.finished_at for j in found.jobs), default=0.0)
+        self.differs = ""
 
     def send(self) -> str:
         """Send what is not there yet; the id of the comparison's run."""
-        parent = self._run(self.key, self.results.pipeline, {"har.kind": "comparison"})
+        parent = self._parent()
         for name in self.results.models:
             self._model(parent, name)
         self._comparison(parent)
+        curves = sorted({c for j in self.found.jobs for c in self._curves(j.model, [j.read()])})
+        self.experiment.tag(view.TAG + view.key_of(self.key), view.state(self.key, curves))
         return parent.id
+
+    def _parent(self) -> Run:
+        """The comparison's own run; its name says what no earlier one of the pipeline had."""
+        r = self.results
+        config = json.dumps(differences.flat(r.config.model_dump(mode="json")))
+        others = [
+            json.loads(run.tags["har.config"])
+            for run in self.experiment.runs("har.kind", "comparison")
+            if run.id != (self.known[self.key].id if self.key in self.known else None)
+            and "har.config" in run.tags
+        ]
+        if self.key in self.known:
+            self.differs = self.known[self.key].tags.get("har.differs", "")
+        elif others:
+            self.differs = differences.said(others[-1], json.loads(config))
+        name = " · ".join(filter(None, [r.pipeline, self.differs]))
+        tags = {"har.kind": "comparison", "har.config": config, "har.differs": self.differs}
+        seconds = sum(m.train_seconds for m in r.models.values())
+        return self._run(self.key, name, tags, start_s=self.at_s - seconds)
 
     def _run(
         self, key: str, name: str, tags: Mapping[str, str], *, parent: Run | None = None,
@@ -95,14 +120,20 @@ class Sender:
                     run.attach(pictures, "figures")
             run.attach_json(r.as_json(), "results.json")
             run.tag("har.additions", additions)
-        run.finish()
+        run.finish(self.at_s)
 
     def _model(self, parent: Run, name: str) -> None:
         m = self.results.models[name]
         jobs = [j for j in self.found.jobs if j.model == name]
         selected = name == self.results.selected
         tags = {"har.kind": "model", "har.model": name, "har.selected": str(selected)}
-        run = self._run(digest([self.key, name]), name, tags, parent=parent)
+        run = self._run(
+            digest([self.key, name]),
+            " · ".join(filter(None, [name, self.differs])),
+            tags,
+            parent=parent,
+            start_s=self.at_s - m.train_seconds,
+        )
         if not run.finished:
             about = read_about(jobs[0].path) if jobs else None
             params = {
@@ -111,8 +142,11 @@ class Sender:
                 "exportable": m.exportable,
                 **(about.params if about else {}),
             }
-            run.log(params, self._scores(m), self.at_s)
-            self._confusion(run, name)
+            curves = self._curves(name, [job.read() for job in jobs])
+            run.log(params, {**self._scores(m), **curves}, self.at_s)
+            run.tag("mlflow.note.content", self._note(name, m))
+            self._tables(run, m)
+            self._confusion(run, name, m)
             if len(self.found.jobs) <= RUNS_PER_JOB_UP_TO:
                 for job in jobs:
                     self._job(run, job)
@@ -120,10 +154,8 @@ class Sender:
                 rows = [{"fold": j.fold, "seed": j.seed, **j.read().history} for j in jobs]
                 run.attach_json({"jobs": rows}, "curves.json")
             self._dataset(run)
-            if selected:
-                self._keras(run, name, jobs)
         self._export(run, name, m)
-        run.finish()
+        run.finish(self.at_s)
 
     def _job(self, parent: Run, job: JobRecord) -> None:
         stored = job.read()
@@ -142,31 +174,80 @@ class Sender:
         }  # fmt: skip
         curves = {n: dict(enumerate(stored.history.get(n, []), start=1)) for n in CURVES}
         final = about.model_dump(include={"train_seconds", "epochs_run", "best_epoch"})
-        run.log(params, curves | final, end_s)
+        run.log(params, curves | final | self._tested(stored), end_s)
+        who = ", ".join(about.test)
+        run.tag("mlflow.note.content", f"{name}: macro_f1 and accuracy are of {who}, held out.")
         run.finish(end_s)
+
+    def _tested(self, job: StoredJob) -> dict[str, float]:
+        """Scores of a job on the people whom it tests, together."""
+        index, probabilities = job.predictions.of("test")
+        k = len(self.results.activities)
+        truth, said = self.found.labels[index], probabilities.argmax(axis=1)
+        confusion = np.bincount(truth * k + said, minlength=k * k).reshape(k, k)
+        return {
+            "macro_f1": float(metrics.macro_f1(confusion)),
+            "accuracy": float(metrics.accuracy(confusion)),
+        }
 
     # Things that hang on a run
 
     def _scores(self, m: ModelScores) -> Metrics:
-        """Pooled scores under names that stay; the pages show a metric's last value, and make a
-        section of what stands before a slash."""
+        """Pooled scores under names that stay, in the digits that a table has room for."""
         low, high = m.macro_f1_ci95 or (None, None)
-        of_class = zip(self.results.activities, m.per_class.f1, strict=True) if m.per_class else ()
-        return {
-            **m.model_dump(include={*POOLED, "macro_f1_subject_sd", "train_seconds"}),
+        scores = {
+            **m.model_dump(include=POOLED),
             "macro_f1_ci95_low": low,
             "macro_f1_ci95_high": high,
             "failed_jobs": len(m.failed_jobs),
-            **{f"f1/{name}": f1 for name, f1 in of_class},
-            "subject_f1": dict(enumerate(m.per_subject.values())),  # one chart: people as steps
-            **{f"subject_f1/{person}": f1 for person, f1 in m.per_subject.items()},
+        }
+        return {name: value and round(value, 4) for name, value in scores.items()}
+
+    def _curves(self, name: str, jobs: Sequence[StoredJob]) -> dict[str, Mapping[int, float]]:
+        """Validation macro-F1 by epoch: of each fold with the first seed, or the mean of many."""
+        first = min((j.seed for j in jobs), default=0)
+        folds = len({j.fold for j in self.found.jobs if j.model == name})
+        found: dict[str, dict[int, list[float]]] = {}
+        for job in jobs:
+            if job.seed != first:
+                continue
+            label = f"val_macro_f1/fold {job.fold}" if folds <= FOLDS_SHOWN else "val_macro_f1"
+            for epoch, value in enumerate(job.history.get("val_macro_f1", []), start=1):
+                found.setdefault(label, {}).setdefault(epoch, []).append(value)
+        return {
+            label: {epoch: float(np.mean(values)) for epoch, values in by_epoch.items()}
+            for label, by_epoch in found.items()
         }
 
-    def _confusion(self, run: Run, name: str) -> None:
+    def _tables(self, run: Run, m: ModelScores) -> None:
+        """Scores by activity and by person."""
+        if m.per_class is not None:
+            by_class = {"activity": self.results.activities, **m.per_class.model_dump()}
+            run.table(by_class, "per_class.json")
+        people: dict[str, Sequence[object]]
+        people = {"person": [*m.per_subject], "macro_f1": [*m.per_subject.values()]}
+        run.table(people, "per_person.json")
+
+    def _note(self, name: str, m: ModelScores) -> str:
+        """A run's description."""
+        if m.macro_f1 is None:
+            return f"{name}: not every fold of a seed was finished."
+        low, high = m.macro_f1_ci95 or (float("nan"), float("nan"))
+        interval = f" (95 % over people {low:.3f} to {high:.3f})" if m.macro_f1_ci95 else ""
+        return (
+            f"{name} on the held-out people of {self.results.dataset}: macro-F1 {m.macro_f1:.3f}"
+            f"{interval}, accuracy {m.accuracy:.3f}. Tables: `per_class.json`, `per_person.json`."
+        )
+
+    def _confusion(self, run: Run, name: str, m: ModelScores) -> None:
+        """Under the same name in every run, which the pages set side by side."""
+        if m.confusion is not None:
+            rows = {"activities": self.results.activities, "rows_are_true": m.confusion}
+            run.attach_json(rows, "confusion.json")
         path = self.found.report and self.found.report / "confusion" / f"{name}.png"
         if path and path.is_file():
             run.show(path, "confusion", self.at_s)
-            run.attach(path, "figures")
+            run.attach_as(path, "figures/confusion.png")
 
     def _dataset(self, run: Run) -> None:
         r = self.results
@@ -183,36 +264,20 @@ class Sender:
             },
         )
 
-    def _keras(self, run: Run, name: str, jobs: Sequence[JobRecord]) -> None:
-        """One model of the selected recipe, with its signature: that of the first fold and seed.
-
-        It is the one whose score on its own unseen people stands beside it; what ships is in the
-        bundle.
-        """
-        job = next((j for j in jobs if (j.path / MODEL).is_file()), None)
-        if self.load_model is None or job is None or run.has_model:
-            return
-        run.model(
-            name,
-            self.load_model(job.path / MODEL),
-            requirements=[f"{n}=={self.results.versions[n]}" for n in ("keras", "tensorflow")],
-            metadata={
-                "unit": "m/s2",
-                "activities": self.results.activities,
-                "fold": job.fold,
-                "seed": job.seed,
-                "load": "import har.models.layers before mlflow.keras.load_model",
-            },
-        )
-
     def _export(self, run: Run, name: str, m: ModelScores) -> None:
+        """The bundle and, as a model that can be loaded and served, what is in it."""
         folder = self.found.bundle and self.found.bundle / name
         if not m.export or not folder or not folder.is_dir():
             return
         state = digest(m.as_json()["export"])
         if run.tags.get("har.export") == state:
             return
-        metrics = {f"export/{v}.{n}": x for v, entry in m.variants.items() for n, x in entry}
-        run.log({}, metrics, self.at_s)
+        if isinstance(plain := m.export.get("float32"), Variant):
+            run.log({}, {"bytes": plain.bytes, "ms": plain.latency_ms_p50}, self.at_s)
         run.attach(folder, "bundle")
+        for number, path in enumerate(self.found.keras.get(name, ())):
+            file = f"final-{number}.keras"
+            run.attach_as(path, f"keras/{file}")
+            run.attach_text(LOADED_BY.format(name=file) + "\n", "keras/README.txt")
+        run.model(name, Bundle.open(folder), champion=name == self.results.selected)
         run.tag("har.export", state)

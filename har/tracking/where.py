@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from har.errors import TrackingError
+from har.tracking import moved
 from har.workspace import Workspace
 
 DATABASES = {"mysql", "mssql", "postgresql", "oracle"}
@@ -69,6 +70,11 @@ def check_file(file: Path) -> None:
         db.rollback()
 
 
+def artifacts(workspace: Workspace) -> Path:
+    """Where a store that is a file has its artefacts."""
+    return (workspace.reports / moved.ARTIFACTS).resolve()
+
+
 def sqlite_file(uri: str) -> Path | None:
     """The file of a SQLite store; None for any other."""
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
@@ -93,5 +99,6 @@ def quiet_environment() -> None:
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
         "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
         "MLFLOW_LOGGING_LEVEL": "ERROR",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     }.items():
         os.environ.setdefault(name, value)

@@ -1,0 +1,28 @@
+"""An MLflow model around a bundle. MLflow runs this file where the model is logged and loaded; with
+it travels the part of this package that it needs."""
+
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+
+import har
+
+
+class Served(mlflow.pyfunc.PythonModel):
+    """Windows to probabilities; a table of time, x, y, z to bouts of activity."""
+
+    def load_context(self, context: Any) -> None:
+        self.bundle = har.Bundle.open(context.artifacts["bundle"])
+
+    # MLflow takes annotations for a schema of its own.
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        if isinstance(model_input, list) and model_input and isinstance(model_input[0], dict):
+            model_input = pd.DataFrame(model_input)  # as rows come over HTTP
+        if isinstance(model_input, pd.DataFrame):
+            return self.bundle.predict(model_input)
+        return self.bundle.predict_proba(np.asarray(model_input, np.float32))
+
+
+mlflow.models.set_model(Served())
