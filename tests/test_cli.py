@@ -207,7 +207,7 @@ def test_a_run_closes_with_what_it_is_for(tmp_path):
     context = finished.run(finished.context(tmp_path, {"cnn": 0.9}))
     steps = [step(name, "up to date", found) for name, found in context.outputs.items()]
     table, where = summary.closing(Run(context, steps))
-    assert table.startswith("cnn is selected")
+    assert table.startswith("Ship cnn: ")
     assert where == f"Report: {tmp_path}/reports/made/index.html"
     # --until compare: the scores, before there is a report
     before = {name: found for name, found in context.outputs.items() if name != "report"}

@@ -10,7 +10,7 @@ from har.evaluation import metrics, statistics
 from har.evaluation.numerals import interval, signed, signed_interval
 from har.evaluation.results import Aligned, Comparison, ModelScores, Nested
 
-# Schemes in which everybody is tested, by models that never saw them.
+# Schemes in which everybody is held out once.
 EVERYONE_TESTED = ("subject-folds", "leave-one-subject-out")
 
 
@@ -25,7 +25,7 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         f"Validation people ({validators}) train nothing: they choose the epoch and, by the mean "
         "macro-F1 on them, the model."
     )
-    unseen = "everyone is tested once, by models that never saw them."
+    unseen = "everyone is held out once, and tested by models that never saw them."
     if split.scheme == "subject-folds":
         who = f"{folds} subject folds over {people} people: {unseen} {chosen}"
     elif split.scheme == "leave-one-subject-out":
@@ -153,11 +153,17 @@ def aligned(found: Aligned) -> str:
 
 
 def _how_good(row: Comparison) -> str:
-    """Of a model whose difference to the selected one has an interval that is not above 0."""
+    """How the other model of a comparison does against the selected one, whose interval is not
+    above 0."""
     if row.difference > 0:
-        return "is not shown to be worse than"
+        return "does not score significantly lower than"
     beyond = row.ci95 is not None and row.ci95[1] < 0
-    return "scores higher than" if beyond else "scores no lower than"
+    return "scores higher than" if beyond else "scores at least as well as"
+
+
+def as_good(row: Comparison) -> bool:
+    """Whether the interval does not show the selected model to be better."""
+    return row.ci95 is None or row.ci95[0] <= 0
 
 
 def headline(
@@ -168,42 +174,31 @@ def headline(
     each_fold: Nested | None,
     untrained: Mapping[str, Sequence[str]],
 ) -> list[str]:
-    """The first lines of the report: what to ship, and what speaks against it.
+    """The first lines of the report: what to ship, how good it is, and what speaks against it.
 
     `selected` is a key of models, `comparisons` are of that model, `untrained` are activities that
     some people are tested on whose fold has nobody to train them.
     """
     if selected is None:
-        return ["No model is selected: none that can be exported finished all of its jobs."]
+        return [_nothing_to_ship(models)]
     mine = models[selected]
-    lines = []
+    sessions = pipeline.split.scheme == "sessions"
+    what = "recordings" if sessions else "people"
+    answer = f"Ship {selected}: on held-out {what} its macro-F1 is {mine.macro_f1:.3f}"
+    if mine.macro_f1_ci95:
+        answer += f" (95 % interval over people {interval(mine.macro_f1_ci95)})"
+    answer += f", its accuracy {mine.accuracy:.3f}"
+    equals = [row.b for row in comparisons if models[row.b].exportable and as_good(row)]
+    lines = [f"{answer}; as good: {', '.join(equals)}." if equals else f"{answer}."]
     for row in comparisons:
         other = models[row.b]
         solved = other.exportable and not other.by_epochs and mine.by_epochs
-        if other.exportable and not solved:
-            continue
-        if row.ci95 is None or row.ci95[0] <= 0:
-            ci95 = "" if row.ci95 is None else f" ({signed_interval(row.ci95)})"
-            what, then = (
-                ("is no deep network", "Prefer it, unless its size or time on the phone forbids")
-                if solved
-                else ("cannot be exported", "Where no phone is needed, prefer it")
-            )
-            lines.append(
-                f"{row.b} {what} and {_how_good(row)} {selected}: macro-F1 "
-                f"{other.macro_f1:.3f} against {mine.macro_f1:.3f}, difference "
-                f"{signed(row.difference)}{ci95}. {then}."
-            )
-    sessions = pipeline.split.scheme == "sessions"
-    what = "recordings" if sessions else "people"
+        if (solved or not other.exportable) and as_good(row):
+            lines.append(_rather(row, other, mine, solved=solved))
     text = (
-        f"{selected} is selected: it has the best macro-F1 on validation {what} "
-        f"({mine.validation_macro_f1:.3f}) of the models that can be exported. On {what} it "
-        f"never saw its macro-F1 is {mine.macro_f1:.3f}"
+        f"It was selected by its macro-F1 on validation {what} ({mine.validation_macro_f1:.3f}), "
+        "the best of the models that can be exported."
     )
-    if mine.macro_f1_ci95:
-        text += f" (95 % interval over people {interval(mine.macro_f1_ci95)})"
-    text += f", its accuracy {mine.accuracy:.3f}."
     if each_fold:
         alone = each_fold.macro_f1
         text += f" Where each fold selects by its own validation people alone: {alone:.3f}."
@@ -231,3 +226,31 @@ def headline(
             + ". Seeds with a missing fold are not scored, and such a model is not selected."
         )
     return lines
+
+
+def _nothing_to_ship(models: Mapping[str, ModelScores]) -> str:
+    whole = {n: m for n, m in models.items() if m.macro_f1 is not None and not m.failed_jobs}
+    if any(m.exportable for m in models.values()):
+        return "Nothing to ship: no model that can be exported finished all of its jobs."
+    said = "Nothing to ship: none of these models can be exported."
+    if not whole:
+        return said
+    best = max(whole, key=lambda n: whole[n].validation_macro_f1 or 0.0)
+    return (
+        f"{said} {best} scores best on validation people; on held-out people its macro-F1 is "
+        f"{whole[best].macro_f1:.3f}."
+    )
+
+
+def _rather(row: Comparison, other: ModelScores, mine: ModelScores, *, solved: bool) -> str:
+    """A model that is simpler than the selected one and as good; the difference is its own."""
+    over = "" if row.ci95 is None else f" ({signed_interval((-row.ci95[1], -row.ci95[0]))})"
+    what, then = (
+        ("is not a deep network", "Prefer it unless it is too large or too slow for the phone")
+        if solved
+        else ("cannot be exported", "Prefer it where no phone is needed")
+    )
+    return (
+        f"{row.b}, which {what}, {_how_good(row)} {row.a}: macro-F1 {other.macro_f1:.3f} against "
+        f"{mine.macro_f1:.3f}, difference {signed(-row.difference)}{over}. {then}."
+    )

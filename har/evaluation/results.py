@@ -180,7 +180,7 @@ class Comparison(Part):
         description="the smallest p that so many people can give, before correction"
     )
     p_holm: Share
-    verdict: Literal["better", "worse", "not told apart", "too few people to tell"]
+    verdict: Literal["better", "worse", "not significant", "too few people to tell"]
 
 
 class CriticalDifference(Part):

@@ -208,7 +208,7 @@ def compare(selected: Scored, others: list[Scored]) -> list[dict]:
         `difference` and `ci95` are of pooled macro-F1, selected minus other, over the same
         resamples of people. `p` is Wilcoxon's over per-person macro-F1, `p_holm` corrected for
         these tests, `p_attainable` what p would be if all the same differences pointed one way, and
-        `verdict` in words: better, worse, not told apart, or too few people to tell.
+        `verdict` in words: better, worse, not significant, or too few people to tell.
     """
     rows, differences = [], []
     for other in others:
@@ -239,12 +239,12 @@ def _verdict(row: dict, differences: np.ndarray, tests: int) -> str:
         return TOO_FEW
     # People's own scores and the pooled one may point different ways: nothing is said then.
     if row["p_holm"] > ALPHA or signed_ranks(differences) * row["difference"] <= 0:
-        return "not told apart"
+        return "not significant"
     return "better" if row["difference"] > 0 else "worse"
 
 
 def critical_difference(models: list[Scored]) -> dict | None:
-    """All pairs at once: average ranks over people, and which models cannot be told apart.
+    """All pairs at once: average ranks over people, and which models do not differ significantly.
 
     Returns
     -------

@@ -216,7 +216,7 @@ def per_subject(
 
 
 def critical_difference(diagram: CriticalDifference, *, ink: Ink = LIGHT) -> Figure:
-    """Average ranks on a line; a bar joins models that cannot be told apart.
+    """Average ranks on a line; a bar joins models that do not differ significantly.
 
     References
     ----------

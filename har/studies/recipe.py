@@ -194,7 +194,7 @@ def _difference(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> dic
 def _verdict(ci95: Sequence[float] | None) -> str:
     if ci95 is None:
         return statistics.TOO_FEW
-    return "helps" if ci95[0] > 0 else "harms" if ci95[1] < 0 else "not told apart"
+    return "helps" if ci95[0] > 0 else "harms" if ci95[1] < 0 else "not significant"
 
 
 def _says(data: Sequence[Mapping[str, Any]]) -> str:

@@ -296,47 +296,57 @@ def test_selection_looks_at_validation_people_of_what_can_be_exported():
     assert assembly.select({"trees": entry(0.9, exportable=False)}) is None
 
 
-def test_the_first_line_says_if_what_cannot_be_exported_is_as_good(tmp_path):
+def test_the_second_line_says_if_what_cannot_be_exported_is_as_good(tmp_path):
     r, _ = compare(tmp_path, made.windows(), {"cnn": 0.7, "extra_trees": 0.95})
-    said = "extra_trees cannot be exported and scores higher than cnn"
-    assert r.headline[0].startswith(said)
-    assert comparison(r).startswith(said)
+    said = "extra_trees, which cannot be exported, scores higher than cnn"
+    assert r.headline[0].startswith("Ship cnn: on held-out people its macro-F1 is ")
+    assert r.headline[1].startswith(said)
+    (row,) = r.comparisons
+    assert f"difference +{-row.difference:.3f}" in r.headline[1]  # of the sentence's subject
+    assert said in " ".join(comparison(r).split())
 
 
 @pytest.mark.parametrize(
     ("difference", "ci95", "how"),
     [
         (-0.02, [-0.03, -0.01], "scores higher than"),
-        (-0.01, [-0.03, 0.01], "scores no lower than"),
-        (0.0, None, "scores no lower than"),
-        (0.01, [-0.01, 0.03], "is not shown to be worse than"),
+        (-0.01, [-0.03, 0.01], "scores at least as well as"),
+        (0.0, None, "scores at least as well as"),
+        (0.01, [-0.01, 0.03], "does not score significantly lower than"),
     ],
 )
-def test_the_first_line_says_no_more_than_the_interval(tmp_path, difference, ci95, how):
+def test_the_second_line_says_no_more_than_the_interval(tmp_path, difference, ci95, how):
     r, _ = compare(tmp_path, made.windows(), {"cnn": 0.7, "extra_trees": 0.7})
     (row,) = r.comparisons
 
-    def first(difference, ci95):
+    def second(difference, ci95):
         other = row.model_copy(update={"difference": difference, "ci95": ci95})
-        return protocol.headline(r.config, r.selected, r.models, [other], r.nested, {})[0]
+        return protocol.headline(r.config, r.selected, r.models, [other], r.nested, {})[1]
 
-    said = first(difference, ci95)
-    assert said.startswith(f"extra_trees cannot be exported and {how} cnn")
-    assert first(0.02, [0.01, 0.03]).startswith("cnn is selected")
+    said = second(difference, ci95)
+    assert said.startswith(f"extra_trees, which cannot be exported, {how} cnn")
+    assert second(0.02, [0.01, 0.03]).startswith("It was selected")
 
 
 def test_a_model_without_epochs_that_is_as_good_is_preferred_even_if_it_ships(tmp_path):
     skills = {"cnn": 0.7, "rocket": 0.7}
     r, _ = compare(tmp_path / "a", made.windows(), skills)
     assert r.selected == "cnn"
-    assert r.headline[0].startswith("rocket is no deep network and ")
-    assert "Prefer it" in r.headline[0]
+    assert r.headline[0].endswith("as good: rocket.")
+    assert r.headline[1].startswith("rocket, which is not a deep network, ")
+    assert "Prefer it unless" in r.headline[1]
     worse, _ = compare(tmp_path / "b", made.windows(), {"cnn": 0.95, "rocket": 0.4})
-    assert worse.headline[0].startswith("cnn is selected")
+    assert worse.headline[0].startswith("Ship cnn: ")
     solved, _ = compare(tmp_path / "c", made.windows(), {"cnn": 0.4, "rocket": 0.95})
-    assert solved.headline[0].startswith("rocket is selected")
+    assert solved.headline[0].startswith("Ship rocket: ")
     networks, _ = compare(tmp_path / "d", made.windows(), {"cnn": 0.72, "gru": 0.7})
-    assert networks.headline[0].startswith("cnn is selected")
+    assert networks.headline[0].startswith("Ship cnn: ")
+
+
+def test_the_headline_of_models_that_no_phone_runs(tmp_path):
+    r, _ = compare(tmp_path, made.windows(), {"extra_trees": 0.9})
+    assert r.headline[0].startswith("Nothing to ship: none of these models can be exported. extra_")
+    assert f"macro-F1 is {r.models['extra_trees'].macro_f1:.3f}" in r.headline[0]
 
 
 def test_the_headline_says_of_an_activity_that_only_one_person_has_that_nobody_trained_it(tmp_path):
@@ -354,7 +364,7 @@ def test_the_headline_says_of_an_activity_that_only_one_person_has_that_nobody_t
 def test_the_first_line_names_the_selected_where_it_is_better(compared):
     _, r, _ = compared
     assert r.selected == "cnn"
-    assert r.headline[0].startswith("cnn is selected")
+    assert r.headline[0].startswith("Ship cnn: ")
     assert len(r.comparisons) == 2
 
 

@@ -188,7 +188,7 @@ def test_no_verdict_where_people_and_the_pool_point_different_ways():
     (row,) = statistics.compare(first, [second])
     assert row["p_holm"] < 0.05
     assert row["difference"] < 0 < statistics.signed_ranks(first.subject_f1 - second.subject_f1)
-    assert row["verdict"] == "not told apart"
+    assert row["verdict"] == "not significant"
 
 
 def test_a_model_against_itself_is_not_told_apart():
@@ -196,7 +196,7 @@ def test_a_model_against_itself_is_not_told_apart():
     (row,) = statistics.compare(a, [a])
     assert row["difference"] == 0
     assert row["ci95"] == [0, 0]
-    assert row["verdict"] == "not told apart"
+    assert row["verdict"] == "not significant"
 
 
 # All pairs -------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def test_what_compare_leaves(done):
 
 def test_the_table_is_what_the_command_line_shows(done):
     lines = comparison(workspace.results(done)).splitlines()
-    assert lines[0].startswith("cnn is selected")
+    assert lines[0].startswith("Ship cnn: ")
     assert [line.split()[:2] for line in lines if line.startswith("*")] == [["*", "cnn"]]
     assert max(map(len, lines)) <= 100
 
@@ -56,7 +56,10 @@ def test_a_leak_fails_the_run_and_leaves_no_results(tmp_path):
     with np.load(folder / "predictions.npz") as z:
         arrays = dict(z)
     arrays["train_index"] = np.concatenate([arrays["train_index"], arrays["test_index"][:1]])
-    np.savez(folder / "predictions.npz", **arrays)
+    with context.store.writing("job", "cnn-0-0", {}, replace=True) as writing:
+        shutil.copytree(folder, writing.path, dirs_exist_ok=True)
+        (writing.path / "meta.json").unlink()
+        np.savez(writing.path / "predictions.npz", **arrays)
     with pytest.raises(LeakageError, match="No results are written"):
         workspace.run(context)
     assert context.store.find("compare", "k") is None

@@ -54,7 +54,7 @@ def test_what_is_no_recipe(change, says):
 def test_a_difference_is_paired_by_person():
     a = {"1": (0.9, 0.5), "2": (0.8, 0.6), "3": (0.7, 0.7), "4": (0.95, 0.8)}
     same = recipe._difference(a, a)
-    assert same == {"difference": 0, "ci95": [0, 0], "verdict": "not told apart"}
+    assert same == {"difference": 0, "ci95": [0, 0], "verdict": "not significant"}
     more = recipe._difference({p: (s + 0.04, 0) for p, (s, _) in a.items()}, a)
     assert more["difference"] == pytest.approx(0.04)
     np.testing.assert_allclose(more["ci95"], 0.04)  # everyone gains alike, whoever is drawn
