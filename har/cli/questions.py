@@ -194,7 +194,37 @@ def robustness(ctx: click.Context, **asked: Any) -> None:
     _ask(ctx, robustness.run, **asked)
 
 
-COMMANDS = (optimism, recipe, length, people, robustness)
+@click.command()
+@finished_run
+@one_model
+@click.option(
+    "--folds",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="How many of the folds are trained again, without each activity in turn.",
+)
+@click.option(
+    "--elsewhere",
+    metavar="PIPELINE",
+    help="Recordings of another placement, with windows and activities of the same names.",
+)
+@click.pass_context
+def unknown(ctx: click.Context, folds: int, elsewhere: str | None, **asked: Any) -> None:
+    """Does it notice what it was never trained on? Each activity left out in turn, then met.
+
+    Beside that: a phone at rest any way up, tones, noise, a constant.
+
+    \b
+    Example:
+      har study unknown motionsense --model cnn --folds 2 --out reports/unknown.md
+    """
+    from har.studies import unknown
+
+    _ask(ctx, lambda of: unknown.run(of, folds, elsewhere), **asked)
+
+
+COMMANDS = (optimism, recipe, length, people, robustness, unknown)
 
 
 def _ask(

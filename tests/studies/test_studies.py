@@ -311,6 +311,27 @@ def test_unchanged_windows_give_exactly_the_stored_score(tmp_path):
     assert (run / "reports/own/robustness.png").is_file()
 
 
+@pytest.mark.tensorflow
+def test_an_activity_that_was_left_out_is_met(tmp_path):
+    """Levels along x that a person does not share: what lies beyond the others' is noticed."""
+    run = finish(
+        tmp_path,
+        models=[{"cnn": {"filters": 4, "blocks": 1}}],
+        training={"epochs": 2, "seeds": [0]},
+    )
+    ask(run, "unknown", "own", "--folds", 1, "--out", tmp_path / "page.md")
+    met = {r["name"]: r for r in published(run, "unknown.json")["met"]}
+    assert set(met) == {
+        *ACTIVITIES, "its own activities", "at rest, any way up", "tones", "white noise",
+        "a constant",
+    }  # fmt: skip
+    for name in ("tones", "white noise", "a constant"):  # nobody moved
+        assert met[name]["auroc"]["both"] > 0.8, name
+    own = met["its own activities"]
+    assert own["kept"]["both"] == own["passed"]["both"]
+    assert "does it notice" in (tmp_path / "page.md").read_text()
+
+
 @pytest.mark.parametrize("kind", ["none", "walking"])
 def test_where_recordings_are_turned_a_rotation_is_of_a_sensor_that_slips(kind):
     pipeline = SimpleNamespace(signal=Signal(align=Align(kind=kind)))
