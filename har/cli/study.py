@@ -77,6 +77,34 @@ def study_account(workspace: Workspace, paths: tuple[str, ...], out: Path | None
     output.write_or_echo(account.as_markdown(reports, f"har study account {names}"), out)
 
 
+@study.command("unlike")
+@options.pipeline
+@options.jobs
+@options.as_json
+@options.out("Write Markdown here.")
+@click.pass_obj
+def study_unlike(
+    workspace: Workspace, pipeline: str, jobs: int | None, as_json: bool, out: Path | None
+) -> None:
+    """Plant defects in recordings of people held out and count how many `har predict` notices.
+
+    Nothing is trained; recordings of a minute or more with walking in them are asked about.
+
+    \b
+    Example:
+      har study unlike motionsense
+    """
+    from har import pipeline_file, session
+    from har.studies import unlike
+
+    of = pipeline_file.load(pipeline)
+    rows = unlike.run(of, workspace=workspace, crew=session.crew(jobs))
+    if as_json:
+        output.echo_json(rows)
+    else:
+        output.write_or_echo(unlike.as_markdown(rows, of.name, f"har study unlike {pipeline}"), out)
+
+
 @study.command("page")
 @options.pipeline
 @click.option(
