@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from har import fanout
 from har.errors import DataError
 from har.files import write_json
-from har.ingest import datasets, discovery, intervals, recording_files, resolution, summary
+from har.ingest import datasets, discovery, earlier, intervals, recording_files, resolution, summary
 from har.ingest.raw import Finding, Source
 from har.ingest.repair import is_problem, refuse, repair_source
 from har.own_recordings import Table
@@ -31,9 +32,9 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Part:
-    """What one or more sources gave."""
+    """What a source gave."""
 
-    recordings: Iterator[Recording]
+    recordings: Iterable[Recording]
     accounts: list[dict[str, Any]]
     failed: list[dict[str, str]]
 
@@ -44,7 +45,8 @@ Spec = str | resolution.Resolved
 
 def ingest(
     dataset: str | Table, folder: Path, *, workspace: Workspace, placement: str | None = None,
-    jobs: int = 1, console: Console,
+    jobs: int = 1, console: Console, files: Mapping[str, str] | None = None,
+    before: earlier.Earlier | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Read every source of a data set into a folder.
 
@@ -62,6 +64,10 @@ def ingest(
         Processes.
     console : Console
         For progress.
+    files : mapping of str, optional
+        SHA-256 of one's own files, by path from the workspace's root.
+    before : Earlier, optional
+        What is not read again.
 
     Returns
     -------
@@ -74,19 +80,34 @@ def ingest(
         If nothing at all could be read, or something has to be set first.
     """
     spec, sources, account = _plan(dataset, placement, workspace)
-    tally, used = summary.Tally(), []
-    with recording_files.Writer(folder) as writer, _progress(console, len(sources)) as advance:
-        for part in _parts(spec, sources, jobs, folder / "parts", advance):
+    tally, used, pieces = summary.Tally(), [], []
+    keys = [""] * len(sources)
+    if files is not None and not isinstance(spec, str):
+        keys = [*map(earlier.key_of(spec, sources, files, workspace.root), sources)]
+    todo = [s for s, key in zip(sources, keys, strict=True) if before is None or key not in before]
+    if len(todo) < len(sources):
+        console.print(f"  {len(sources) - len(todo)} of {len(sources)} files are read already")
+    with recording_files.Writer(folder) as writer, _progress(console, len(todo)) as advance:
+        fresh = _parts(spec, todo, jobs, folder / "parts", advance)
+        for key in keys:
+            known = before is not None and key in before
+            part = Part(*before.get(key), []) if known and before else next(fresh)
+            first, at = writer.n_recordings, len(account["sources"])
             for recording in part.recordings:
                 writer.add(recording)
                 tally.add(recording)
                 used += [recording.provenance["labels"]] if "labels" in recording.provenance else []
             account["sources"] += part.accounts
             account["files_rejected"] += part.failed
+            if key and not part.failed:
+                n = writer.n_recordings - first
+                pieces.append((key, (first, n, at, len(part.accounts))))
         shutil.rmtree(folder / "parts", ignore_errors=True)
         over_all = _over_all(dataset, sources, used)
         _settled(account, over_all)
         writer.finish(account)
+    if pieces:
+        earlier.write(folder, pieces)
     name = dataset if isinstance(dataset, str) else dataset.name
     where = placement or sources[0].placement
     digests = recording_files.digests(folder)
@@ -181,7 +202,7 @@ def read_source(spec: Spec, source: Source) -> Part:
             accounts.append(repaired.account.as_dict())
     except DataError as e:
         failed.append({"file": source.extra.get("shown", source.name), "reason": str(e)})
-    return Part(iter(recordings), accounts, failed)
+    return Part(recordings, accounts, failed)
 
 
 def _parts(
@@ -205,7 +226,7 @@ def _parts(
         while following in ready:
             outcome = ready.pop(following)
             if isinstance(outcome, fanout.Done):
-                yield _load(items[following][2])
+                yield from _load(items[following][2])
             else:  # a process that died takes only one source with it
                 yield from _one_by_one(spec, batches[following], folder)
             following += 1
@@ -217,10 +238,10 @@ def _one_by_one(spec: Spec, sources: list[Source], folder: Path) -> Iterator[Par
     for i, source in enumerate(sources):
         outcome = outcomes[i]
         if isinstance(outcome, fanout.Done):
-            yield _load(items[i][2])
+            yield from _load(items[i][2])
         else:
             yield Part(
-                iter(()),
+                (),
                 [],
                 [{"file": source.extra.get("shown", source.name), "reason": outcome.reason}],
             )
@@ -230,25 +251,24 @@ def read_batch(item: tuple[Spec, list[Source], Path], _report: Any = None) -> No
     """Read some sources into a folder; runs in a process of its own."""
     spec, sources, folder = item
     accounts: list[dict[str, Any]] = []
-    failed: list[dict[str, str]] = []
     with recording_files.Writer(folder) as writer:
         for source in sources:
             part = read_source(spec, source)
+            before = writer.n_recordings
             for recording in part.recordings:
                 writer.add(recording)
-            accounts += part.accounts
-            failed += part.failed
-        writer.finish({"sources": accounts, "files_rejected": failed})
+            of = writer.n_recordings - before
+            accounts.append({"recordings": of, "sources": part.accounts, "failed": part.failed})
+        writer.finish(accounts)
 
 
-def _load(folder: Path) -> Part:
-    account = json.loads((folder / "account.json").read_text(encoding="utf-8"))
-
-    def recordings() -> Iterator[Recording]:
-        yield from recording_files.iterate(folder)
-        shutil.rmtree(folder)
-
-    return Part(recordings(), account["sources"], account["files_rejected"])
+def _load(folder: Path) -> Iterator[Part]:
+    """What each source of a batch gave; the folder is gone then."""
+    recordings = recording_files.iterate(folder)
+    for account in json.loads((folder / "account.json").read_text(encoding="utf-8")):
+        mine = list(itertools.islice(recordings, account["recordings"]))
+        yield Part(mine, account["sources"], account["failed"])
+    shutil.rmtree(folder)
 
 
 @contextmanager

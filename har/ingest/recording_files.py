@@ -38,11 +38,16 @@ class Writer(AbstractContextManager["Writer"]):
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._samples = _ArrayFile(folder / "samples.npy", np.dtype(np.float32), (3,))
-        self._time: _ArrayFile | None = None
+        self._samples = ArrayFile(folder / "samples.npy", np.dtype(np.float32), (3,))
+        self._time: ArrayFile | None = None
         self._rows: list[dict[str, Any]] = []
         self._notes: list[tuple[int, str, int, int]] = []
         self._ids: dict[tuple[str, str], str] = {}
+
+    @property
+    def n_recordings(self) -> int:
+        """Added so far."""
+        return len(self._rows)
 
     def add(self, recording: Recording) -> None:
         """Append one recording.
@@ -62,7 +67,7 @@ class Writer(AbstractContextManager["Writer"]):
         self._ids[key] = source
         start = self._samples.rows
         if recording.time_s is not None and self._time is None:
-            self._time = _ArrayFile(self.folder / "time.npy", np.dtype(np.float64), ())
+            self._time = ArrayFile(self.folder / "time.npy", np.dtype(np.float64), ())
         if self._time is not None:
             self._time.pad(start)
             if recording.time_s is not None:
@@ -125,12 +130,13 @@ class Writer(AbstractContextManager["Writer"]):
             self._time.close()
 
 
-class _ArrayFile:
+class ArrayFile:
     """An .npy file that grows: numpy leaves room in the header for a longer first axis."""
 
-    def __init__(self, path: Path, dtype: np.dtype[Any], tail: tuple[int, ...]) -> None:
-        self._dtype, self._tail = dtype, tail
+    def __init__(self, path: Path, dtype: Any, tail: tuple[int, ...]) -> None:
+        self._dtype, self._tail = np.dtype(dtype), tail
         self.rows = 0
+        self._path = path
         self._file: BinaryIO | None = path.open("wb")
         self._header()
         self._length = self._file.tell()
@@ -164,6 +170,11 @@ class _ArrayFile:
             raise StoreError(f"{self._file.name}: the header grew while it was written.")
         self._file.close()
         self._file = None
+
+    def mapped(self) -> np.ndarray:
+        """What was written, as a memory-mapped array; nothing can be added then."""
+        self.close()
+        return np.load(self._path, mmap_mode="r" if self.rows else None)
 
 
 def write(folder: Path, recordings: Iterable[Recording], account: Any = None) -> None:

@@ -63,12 +63,15 @@ def inputs(context: Context) -> dict[str, Any]:
 
 
 def run(context: Context, writing: Writing) -> None:
-    from har.ingest import reading
+    from har.ingest import earlier, reading
 
     pipeline = context.pipeline
+    own = not isinstance(pipeline.dataset, str)
     summary = reading.ingest(
         pipeline.dataset, writing.path, workspace=context.workspace, placement=pipeline.placement,
         jobs=context.jobs, console=context.console,
+        files=writing.parts["inputs"]["files"] if own else None,
+        before=earlier.Earlier(context.store, writing.parts) if own else None,
     )  # fmt: skip
     writing.note(samples=summary["samples"]["kept"])
     _still_the_same(context, writing.parts["inputs"]["files"])

@@ -11,6 +11,7 @@ import numpy as np
 
 from har.config import Activities, Signal, WindowsConfig
 from har.errors import ConfigError, WindowError, did_you_mean
+from har.ingest.recording_files import ArrayFile
 from har.recording import Recording
 from har.signal.align import require, rotation_of, turned
 from har.signal.filters import taps_of
@@ -103,8 +104,10 @@ def sample_labels(
 class _Piece:
     """The windows of one stretch without a gap; a row of the table that `prepare` makes."""
 
-    recording: Recording
-    stretch: Stretch
+    subject: str
+    recording: str
+    start: int
+    n_samples: int
     cut: Cut
 
 
@@ -114,6 +117,7 @@ def prepare(
     signal: Signal,
     windows: WindowsConfig,
     activities: Activities = "all",
+    file: ArrayFile | None = None,
 ) -> Windows:
     """Resample recordings and cut them into windows.
 
@@ -121,6 +125,9 @@ def prepare(
     ----------
     signal, windows, activities
         The slices of the pipeline file.
+    file : ArrayFile, optional
+        Where the samples are written as they come, and which the windows then map: no more than
+        one recording is in memory at a time. Without it all of them are.
 
     Returns
     -------
@@ -154,6 +161,7 @@ def prepare(
         last=windows.label == "last",
     )
     pieces: list[_Piece] = []
+    samples: list[np.ndarray] | ArrayFile = [] if file is None else file
     aligned: dict[str, int] = {}
     for recording in recordings:
         stretches, walked_s = _stretches(recording, signal)
@@ -161,11 +169,15 @@ def prepare(
             aligned[recording.id] = walked_s
         for stretch in stretches:
             labels = sample_labels(recording, stretch, signal.rate_hz, of_label, rest)
-            pieces.append(_Piece(recording, stretch, cutter(labels)))
+            pieces.append(
+                _Piece(recording.subject, recording.id, stretch.start, len(labels), cutter(labels))
+            )
+            samples.append(stretch.samples)
     require(aligned)
     rejected = _rejected(pieces, classes, windows.length_s)
     return Windows(
         **_columns(pieces, lead, length),
+        samples=_together(samples),
         n_samples=length,
         taps=taps,
         activities=classes,
@@ -213,20 +225,25 @@ def _rejected(pieces: Sequence[_Piece], classes: Sequence[str], length_s: float)
     return rejected
 
 
+def _together(samples: list[np.ndarray] | ArrayFile) -> np.ndarray:
+    if isinstance(samples, ArrayFile):
+        return samples.mapped()
+    return np.concatenate(samples)
+
+
 def _columns(pieces: Sequence[_Piece], lead: int, length: int) -> dict[str, np.ndarray]:
-    """The samples of all pieces, and a row for each window."""
+    """A row for each window."""
     counts = [len(p.cut.starts) for p in pieces]
     # Where a piece's first sample is: among all samples, and on its recording's timeline.
-    base = np.cumsum([0, *(len(p.stretch.samples) for p in pieces[:-1])])
-    begin = np.array([p.stretch.start for p in pieces])
+    base = np.cumsum([0, *(p.n_samples for p in pieces[:-1])])
+    begin = np.array([p.start for p in pieces])
     first = np.concatenate([p.cut.starts for p in pieces]) - lead
     on_timeline = first + np.repeat(begin, counts)
     return {
-        "samples": np.concatenate([p.stretch.samples for p in pieces]),
         "starts": first + np.repeat(base, counts),
         "labels": np.concatenate([p.cut.labels for p in pieces]),
         "purity": np.concatenate([p.cut.purity for p in pieces]),
-        "subjects": np.repeat([p.recording.subject for p in pieces], counts),
-        "recordings": np.repeat([p.recording.id for p in pieces], counts),
+        "subjects": np.repeat([p.subject for p in pieces], counts),
+        "recordings": np.repeat([p.recording for p in pieces], counts),
         "spans": np.stack([on_timeline, on_timeline + length + 2 * lead], axis=1),
     }

@@ -14,17 +14,24 @@ def _config(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _run(context: Context, writing: Writing) -> None:
+    from contextlib import closing
+
+    import numpy as np
+
     from har.ingest import recording_files
     from har.signal import window_files
     from har.signal.prepare import prepare
 
     p = context.pipeline
-    windows = prepare(
-        recording_files.read(context.outputs["ingest"].path),
-        signal=p.signal,
-        windows=p.windows,
-        activities=p.activities,
-    )
+    path = writing.path / window_files.SAMPLES
+    with closing(recording_files.ArrayFile(path, np.float32, (3,))) as file:
+        windows = prepare(
+            recording_files.read(context.outputs["ingest"].path),
+            signal=p.signal,
+            windows=p.windows,
+            activities=p.activities,
+            file=file,
+        )
     window_files.write(writing.path, windows)
     writing.note(windows=len(windows), subjects=len(set(windows.subjects)))
 

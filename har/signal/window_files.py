@@ -10,10 +10,15 @@ import pandas as pd
 from har.files import read_json, write_json
 from har.signal.windows import Windows
 
+SAMPLES = "samples.npy"
+
 
 def write(folder: Path, windows: Windows) -> None:
-    """Write windows."""
-    np.save(folder / "samples.npy", windows.samples)
+    """Write windows; their samples may be there already, mapped."""
+    samples = folder / SAMPLES
+    mapped = getattr(windows.samples, "filename", None)
+    if mapped is None or Path(mapped).resolve() != samples.resolve():
+        np.save(samples, windows.samples)
     pd.DataFrame(
         {
             "start": windows.starts,
@@ -43,7 +48,7 @@ def load(folder: Path) -> Windows:
     about = read_json(folder / "prepared.json")
     table = pd.read_parquet(folder / "windows.parquet")
     return Windows(
-        samples=np.load(folder / "samples.npy", mmap_mode="r", allow_pickle=False),
+        samples=np.load(folder / SAMPLES, mmap_mode="r", allow_pickle=False),
         starts=table["start"].to_numpy(np.int64),
         n_samples=about["n_samples"],
         taps=np.array(about["taps"], dtype=np.float64),

@@ -168,10 +168,7 @@ def cut(
         context = (starts >= lead) & (starts + length + lead <= n)
         rejected["no context for the filter"] = int((~context).sum())
         starts = starts[context]
-    # How many samples of each class a window holds, from running totals: linear in the samples.
-    one_hot = labels[:, None] == np.arange(n_classes)
-    totals = np.concatenate([np.zeros((1, n_classes), np.int64), one_hot.cumsum(axis=0)])
-    counts = totals[starts + length] - totals[starts]
+    counts = np.stack([_held(labels == k, starts, length) for k in range(n_classes)], axis=1)
     if last:
         label = labels[starts + length - 1]
         most = np.where(label < 0, 0, counts[np.arange(len(starts)), label])
@@ -179,8 +176,7 @@ def cut(
     else:
         label = counts.argmax(axis=1) if len(starts) else np.empty(0, np.int64)
         most = counts.max(axis=1, initial=0)
-        other_totals = np.concatenate([[0], (labels == OTHER).cumsum()])
-        others = other_totals[starts + length] - other_totals[starts]
+        others = _held(labels == OTHER, starts, length)
         unlabelled = length - counts.sum(axis=1) - others
         is_other = (others > most) & (others >= unlabelled)
         is_unlabelled = (unlabelled > most) & ~is_other
@@ -195,3 +191,10 @@ def cut(
         (most[kept] / length).astype(np.float32),
         dict(+rejected),  # without what is zero
     )
+
+
+def _held(mask: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
+    """How many samples of a kind each window holds, from running totals: linear in the samples."""
+    totals = np.concatenate([[0], mask.cumsum()])
+    held: np.ndarray = totals[starts + length] - totals[starts]
+    return held
