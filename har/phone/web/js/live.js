@@ -103,7 +103,7 @@ export class Live {
       if (file.size > 64e6) throw new Error("The file has more than 64 MB; use `har predict`.");
       parsed = parseCsv(await file.text());
     } catch (error) {
-      return notice(`${file.name}: ${error.message}`);
+      return this.refuse(file, error.message);
     } finally {
       $("file").value = "";
     }
@@ -113,14 +113,13 @@ export class Live {
     try {
       await this.classifier.finish();
     } catch (error) {
-      this.stop("Stopped");
-      return notice(`${file.name}: ${error.message}`);
+      return this.refuse(file, error.message);
     }
     this.bouts.finish();
     this.stop(file.name);
     $("now-sub").textContent = this.summary();
     if (!this.results.length) {
-      return notice(`${file.name}: no window of ${this.contract.nRaw / this.contract.rateHz} s without a gap.`);
+      return this.refuse(file, `no window of ${this.contract.nRaw / this.contract.rateHz} s without a gap.`);
     }
     const said = this.unlike();
     if (this.classifier.aligner?.seconds === 0) {
@@ -128,6 +127,14 @@ export class Live {
     }
     if (parsed.skipped) said.push(`${parsed.skipped} rows were left out: no number, or no later time.`);
     notice(said.join(" "));
+  }
+
+  /** A file without an answer: the answer of the one before must not stand beside it. */
+  refuse(file, why) {
+    this.stop(file.name);
+    this.reset();
+    this.idle();
+    notice(`${file.name}: ${why}`);
   }
 
   /** The bundle's recorded windows, one after the other, at the speed at which they happened. */
