@@ -11,8 +11,12 @@ from har.errors import DataError
 
 MAX_UNPACKED_BYTES = 64 << 30
 """An archive that unpacks to more than this is refused before it is read."""
+MAX_FILE_BYTES = 4 << 30
+"""So is a file in it that unpacks to more; it is read whole."""
 MAX_RATIO = 200
-MAX_MEMBERS = 200_000
+SMALL_BYTES = 256 << 20
+"""What unpacks to no more may be packed as tightly as it likes: zeros are."""
+MAX_MEMBERS = 100_000
 
 
 def check_archive(path: Path, name: str) -> None:
@@ -36,6 +40,10 @@ def check_zip(path: Path, name: str) -> list[zipfile.ZipInfo]:
             infos = archive.infolist()
     except (zipfile.BadZipFile, OSError) as e:
         raise DataError(f"{name} is not a whole zip archive ({e}). Fetch it again.") from e
+    if len(infos) > MAX_MEMBERS:
+        raise DataError(
+            f"{name}: {len(infos):,} members; the most is {MAX_MEMBERS:,}. Pack it in parts."
+        )
     total = 0
     for info in infos:
         pure = PurePosixPath(info.filename.replace("\\", "/"))
@@ -43,15 +51,25 @@ def check_zip(path: Path, name: str) -> list[zipfile.ZipInfo]:
             raise DataError(f"{name}: member {info.filename!r} would leave its folder. Refused.")
         if (info.external_attr >> 16) & 0o170000 == 0o120000:
             raise DataError(f"{name}: member {info.filename!r} is a link. Refused.")
+        if info.file_size > most_unpacked(info.compress_size):
+            raise DataError(
+                f"{name}: member {info.filename!r} is {info.file_size / 1e9:.1f} GB unpacked from "
+                f"{info.compress_size / 1e6:.1f} MB. Refused as an archive bomb."
+            )
         total += info.file_size
-    if len(infos) > MAX_MEMBERS or total > MAX_UNPACKED_BYTES or (
-        total > (256 << 20) and total > MAX_RATIO * path.stat().st_size
+    if total > MAX_UNPACKED_BYTES or (
+        total > SMALL_BYTES and total > MAX_RATIO * path.stat().st_size
     ):  # fmt: skip
         raise DataError(
             f"{name}: {len(infos)} members of {total / 1e9:.1f} GB unpacked from "
             f"{path.stat().st_size / 1e6:.1f} MB. Refused as an archive bomb."
         )
     return infos
+
+
+def most_unpacked(packed_bytes: int) -> int:
+    """What a file may be unpacked, in bytes, by its size while it is packed."""
+    return min(MAX_FILE_BYTES, max(SMALL_BYTES, MAX_RATIO * packed_bytes))
 
 
 def check_tar(path: Path, name: str) -> None:

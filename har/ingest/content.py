@@ -9,9 +9,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from har.errors import DataError
+from har.files import Stamp, stamp
+from har.ingest.archives import most_unpacked
 from har.ingest.raw import Part, Source
 
 # What zipfile raises for damaged and for encrypted archives.
@@ -26,9 +29,6 @@ GZIP = b"\x1f\x8b"
 
 LOOKED_AT = 64
 """Bytes that tell whether a file is text in UTF-16."""
-
-MAX_UNPACKED_BYTES = 4 << 30
-"""A file that unpacks to more is refused."""
 
 
 def read_bytes(source: Source) -> bytes:
@@ -48,7 +48,7 @@ def head(source: Source, size: int) -> bytes:
     """The first bytes of what `read_bytes` gives."""
     try:
         if source.member:
-            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as f:
+            with zip_archive(source.path).open(source.member) as f:
                 data = f.read(size)
         else:
             with source.path.open("rb") as f:
@@ -64,14 +64,15 @@ def _plain(data: bytes, where: str, size: int | None = None) -> bytes:
     """Unpacked and decoded; with a size, of the beginning of something."""
     if data.startswith(GZIP):
         unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        most = most_unpacked(len(data))
         try:
-            data = unpack.decompress(data, size or MAX_UNPACKED_BYTES)
+            data = unpack.decompress(data, size or most)
         except zlib.error as e:
             raise DataError(f"{where}: not a whole gzip file ({e}).") from e
         if size is None and not unpack.eof:
             raise DataError(
                 f"{where}: a gzip file that is cut short, or holds more than "
-                f"{MAX_UNPACKED_BYTES >> 30} GB."
+                f"{most / 1e9:.1f} GB, which is refused."
             )
     if (coding := _utf_16(data)) is not None:
         return data.decode(coding, "ignore" if size else "replace").encode()
@@ -101,10 +102,24 @@ def _stored(source: Source) -> bytes:
     if is_tar(source.path):
         return _from_tar(source)
     try:
-        with zipfile.ZipFile(source.path) as archive:
-            return archive.read(source.member)
+        return zip_archive(source.path).read(source.member)
     except BROKEN_ARCHIVE as e:
         raise DataError(f"{source.name}: cannot be read from the archive ({e}).") from e
+
+
+def zip_archive(path: Path) -> zipfile.ZipFile:
+    """An archive, opened once for all its members: its list of them is read when it is opened.
+
+    Raises
+    ------
+    One of BROKEN_ARCHIVE
+    """
+    return _opened(path, stamp(path))
+
+
+@lru_cache(maxsize=2)
+def _opened(path: Path, _: Stamp) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)
 
 
 def is_coded(source: Source) -> bool:
@@ -180,8 +195,7 @@ def members(path: Path, suffix: str = "") -> list[str]:
         with _tar(path) as archive:
             return sorted(m.name for m in archive if m.isfile() and m.name.endswith(suffix))
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        names = zip_archive(path).namelist()
     except (zipfile.BadZipFile, OSError) as e:
         raise DataError(
             f"{path} is not a zip archive that can be read ({e}). Delete it and fetch it again."

@@ -118,6 +118,8 @@ def read_columns(
             data = _evened(data, delimiter, uneven, skip_rows, fill=unnamed_last)
             table = parsed(wanted_as)
     except pa.ArrowInvalid as e:
+        if "straddling" in str(e):
+            raise DataError(f"{where or 'text'}: a line longer than {BLOCK_BYTES:,} bytes.") from e
         raise DataError(f"{where or 'text'}: not the table that was expected ({e}).") from e
     out = {}
     for name in table.column_names:

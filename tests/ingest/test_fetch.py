@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
 import http.server
 import os
+import random
 import threading
 import zipfile
 
@@ -13,8 +15,10 @@ import pytest
 from rich.console import Console
 
 from har.errors import DataError
-from har.ingest import archives, datasets, fetch
+from har.ingest import archives, content, datasets, discovery, fetch
 from har.ingest.datasets.dataset import Dataset, PublishedFile
+from har.ingest.raw import Source
+from har.own_recordings import Table
 
 QUIET = Console(quiet=True)
 
@@ -149,6 +153,42 @@ def test_links_and_bombs_are_refused(tmp_path, monkeypatch):
     bomb = archive(tmp_path / "bomb.zip", content=b"0" * 2000)
     with pytest.raises(DataError, match="bomb"):
         archives.check_zip(bomb, "bomb.zip")
+
+
+def test_members_are_bounded_in_number_and_each_in_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "SMALL_BYTES", 1000)
+    tight = archive(tmp_path / "tight.zip", content=b"0" * 1_000_000)
+    with zipfile.ZipFile(tight, "a", zipfile.ZIP_STORED) as z:
+        z.writestr("noise", random.Random(0).randbytes(100_000))  # hides the ratio of the whole
+    with pytest.raises(DataError, match=r"member 'a\.csv' is .* bomb"):
+        archives.check_zip(tight, "tight.zip")
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 2)
+    many = archive(tmp_path / "many.zip", ["a.csv", "b.csv", "c.csv"])
+    with pytest.raises(DataError, match="3 members; the most is 2"):
+        archives.check_zip(many, "many.zip")
+
+
+def test_what_is_compressed_unpacks_to_so_much(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress(b"0" * 1_000_000))
+    assert len(content.read_bytes(Source(path))) == 1_000_000
+    monkeypatch.setattr(archives, "SMALL_BYTES", 1000)
+    with pytest.raises(DataError, match="more than 0.0 GB, which is refused"):
+        content.read_bytes(Source(path))
+
+
+def test_an_archive_is_opened_once_for_all_its_members(tmp_path, monkeypatch):
+    opened = []
+    real = zipfile.ZipFile
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *a, **k: opened.append(a) or real(*a, **k))
+    path = archive(tmp_path / "toy.zip", [f"{i}.csv" for i in range(50)])
+    opened.clear()
+    found = discovery.find(Table(path="toy.zip"), tmp_path)
+    assert found.headers.total() == 50
+    assert {content.read_bytes(Source(path, n)) for n in content.members(path)} == {b"1,2,3\n"}
+    assert len(opened) == 2  # once to look what is in it
+    archive(path, ["c.csv"], content=b"4\n")
+    assert content.members(path) == ["c.csv"]
 
 
 def test_a_harmless_archive_passes(tmp_path):

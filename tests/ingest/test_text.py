@@ -66,3 +66,8 @@ def test_an_empty_last_field_is_no_other_number_of_fields(data, names, kept, ski
     assert lines == skipped
     assert isinstance(lines, text.Lines)
     assert len(lines.first) == skipped
+
+
+def test_a_line_without_end_is_refused_by_name():
+    with pytest.raises(DataError, match=r"a\.csv: a line longer than 1,048,576 bytes"):
+        text.read_columns(b"x,y\n1,2\n" + b"1" * (3 << 20), where="a.csv")

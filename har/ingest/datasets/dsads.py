@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import itertools
 import re
-import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from har.errors import DataError
 from har.ingest import content
 from har.ingest.datasets.dataset import UCI, Dataset, PublishedFile, columns, need
 from har.ingest.raw import Finding, Raw, Source
@@ -55,15 +54,11 @@ def read(source: Source) -> Iterator[Raw]:
     axes = names[first : first + 3]
     parts, findings = [], []
     rejected: Counter[str] = Counter()
-    with zipfile.ZipFile(source.path) as archive:
-        for _, member in x["segments"]:
-            try:
-                data = archive.read(member)
-            except (zipfile.BadZipFile, KeyError) as e:
-                raise DataError(f"{member}: cannot be read from the archive ({e}).") from e
-            part, _, lost = columns(source, axes, data=data, names=names, where=member)
-            rejected += Counter(lost)
-            parts.append(part)
+    for _, member in x["segments"]:
+        data = content.read_bytes(replace(source, member=member))
+        part, _, lost = columns(source, axes, data=data, names=names, where=member)
+        rejected += Counter(lost)
+        parts.append(part)
     numbers = [n for n, _ in x["segments"]]
     activity = ACTIVITIES[x["activity"] - 1]
     bounds = [0, *(i for i in range(1, len(numbers)) if numbers[i] != numbers[i - 1] + 1), None]

@@ -1,0 +1,61 @@
+"""Files that would take for ever, or give an answer that is none: refused in two seconds."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from har.cli.app import main
+
+ROWS = [f"{i / 50:.2f},{np.sin(i / 3):.4f},{i % 2}.9,9.81" for i in range(600)]
+
+
+def table(head: str, rows: list[str]) -> str:
+    return "\n".join([head, *rows]) + "\n"
+
+
+FILES = {
+    "overflow.csv": table(
+        "time_s,x,y,z", [f"{i / 50:.2f},{np.sin(i / 99) * 1e300},2,9.81" for i in range(600)]
+    ),
+    "beyond-float32.csv": table("time_s,x,y,z", [f"{i / 50:.2f},{i}e38,2,9" for i in range(600)]),
+    "one-nanosecond.csv": table("time_s,x,y,z", [f"{i}e-09,{i % 7},2,9.81" for i in range(600)]),
+    "one-picosecond.csv": table("time_s,x,y,z", [f"{i}e-12,{i % 7},2,9.81" for i in range(600)]),
+    **{
+        f"header-{name}.csv": table(f"time,{start}{part * (12_000 // len(part))},y,z", ROWS)
+        for name, start, part in [
+            ("signs", "acceleration", " _.-"),
+            ("words", "", "accX "),
+            ("letters", "a", "a"),
+            ("capitals", "", "aA"),
+            ("digits", "x", "1"),
+            ("brackets", "x", " (g"),
+            ("dates", "date", "2020-01-01 "),
+            ("rotation", "", "rotation_"),
+            ("user", "", "user linear "),
+            ("spaces", "acc x", "  "),
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_it_is_refused_or_read_at_once(tmp_path, name):
+    (tmp_path / name).write_text(FILES[name])
+    began = time.process_time()
+    done = CliRunner().invoke(main, ["data", "check", str(tmp_path / name)])
+    assert time.process_time() - began < 2
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    if not name.startswith("header"):
+        assert done.exit_code == 1
+        assert "rejected: " in done.output
+
+
+def test_one_bad_value_costs_its_row(tmp_path):
+    rows = [*ROWS[:300], "6.00,1e300,1.9,9.81", *ROWS[301:]]
+    (tmp_path / "a.csv").write_text(table("time_s,x,y,z", rows))
+    done = CliRunner().invoke(main, ["data", "check", str(tmp_path / "a.csv")])
+    assert "600 samples in = 599 kept + rejected: 1 too large" in done.output
