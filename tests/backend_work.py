@@ -75,9 +75,10 @@ def one_step(item, report):
 
 def augmented(_item, report):
     """A batch with every augmentation, twice from one seed and once from another; and the loss of
-    a compiled training step without and with them."""
+    a compiled training step without them, with samples that stay in their file, and with them."""
     import keras
 
+    from har.training import gather
     from har.training.augment import Augmentation
 
     kinds = dict(rotate_deg=10.0, scale=0.1, vigour=0.2, jitter=0.1, warp=0.1, turn=0.5, mirror=0.5)
@@ -86,7 +87,8 @@ def augmented(_item, report):
     windows = make_windows(subjects=3)
     batch = np.arange(24)
     losses = []
-    for of in ({}, kinds):
+    for of, held in (({}, gather.HELD_BYTES), ({}, 0), (kinds, gather.HELD_BYTES)):
+        gather.HELD_BYTES = held
         training = Training(batch_size=len(batch), augment=of)
         trainer = (
             Workshop()

@@ -54,11 +54,18 @@ def load(folder: Path) -> Windows:
         taps=np.array(about["taps"], dtype=np.float64),
         labels=table["label"].to_numpy(np.int64),
         purity=table["purity"].to_numpy(np.float32),
-        subjects=np.asarray(table["subject"].astype(str), dtype=str),
-        recordings=np.asarray(table["recording"].astype(str), dtype=str),
+        subjects=_names(table["subject"]),
+        recordings=_names(table["recording"]),
         spans=table[["span_start", "span_end"]].to_numpy(np.int64),
         activities=tuple(about["activities"]),
         rate_hz=about["rate_hz"],
         rejected=about["rejected"],
         aligned=about["aligned"],
     )
+
+
+def _names(column: pd.Series) -> np.ndarray:
+    """Text of each row, without an object for each."""
+    known = column.astype("category").cat
+    names: np.ndarray = np.asarray(known.categories.astype(str), dtype=str)[known.codes]
+    return names

@@ -79,7 +79,9 @@ class About(BaseModel):
 
     @property
     def windows_per_s(self) -> float:
-        return self.n_train * (self.epochs_run or 1) / self.train_seconds
+        """How fast it trained; a refit passes the windows as often again."""
+        passes = (self.epochs_run or 1) * (2 if self.refit else 1)
+        return self.n_train * passes / self.train_seconds
 
 
 @dataclass(frozen=True, eq=False)

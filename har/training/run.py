@@ -163,6 +163,8 @@ def estimate(tasks: Iterable[Task]) -> list[float]:
         # What is not trained by epochs passes its windows once.
         once = not registry.get(name).by_epochs
         epochs = 1 if once else task.epochs_at_most
+        if task.choosing is not None and task.choosing.find() is None:
+            epochs *= 2  # validation people choose, and train then
         out.append(len(task.train) * epochs / known[name] + 2)
     return out
 

@@ -7,9 +7,9 @@ from har.config import ModelConfig, Training
 from har.models import registry
 from har.signal import window_files
 from har.signal.features import features, names
-from har.training import job
+from har.training import gather, job
 from har.training.fit import class_weights, fit
-from har.training.job import Job, Task, run_job
+from har.training.job import WORKSHOP, Job, Task, run_job
 from har.training.run import WINDOWS_PER_S, estimate, longest_first, roughly
 from har.training.splits import make
 from tests.evaluation import made
@@ -254,3 +254,17 @@ def test_a_job_that_fails_leaves_nothing_to_the_next(prepared, tmp_path):
         run_job(one, stop)
     assert job.WORKSHOP._kept is None
     assert one.find() is None
+
+
+@pytest.mark.tensorflow
+def test_what_stays_in_its_file_trains_the_same(prepared, tmp_path, monkeypatch):
+    found = []
+    for held in (gather.HELD_BYTES, 0):
+        monkeypatch.setattr(gather, "HELD_BYTES", held)
+        store = tmp_path / str(held)
+        WORKSHOP.clear()
+        key = run_job(task(prepared, store), lambda _: None)
+        found.append(read(store, key))
+    WORKSHOP.clear()
+    for name, values in found[0].items():
+        np.testing.assert_array_equal(values, found[1][name])
