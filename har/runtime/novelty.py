@@ -1,9 +1,8 @@
 """How far a window is from the training windows of the activity that the model calls it.
 
 The model's probabilities say which of its activities a window is most like, not whether it is like
-any. The distance is Mahalanobis', to the mean of the activity that is answered, in features of the
-window itself: a network that was never asked to tell an activity from the others may map it onto
-one of them.
+any. The distance is Mahalanobis', to the mean of the activity that is answered, in the features of
+the network's last layer or in those of the window itself.
 
 References
 ----------

@@ -24,7 +24,7 @@ N_FITTED = 4000
 N_MADE = 400
 RULES = ("probability", "network", "window", "both")
 """What is asked: the largest probability; the distance in the network's last features; the same in
-features of the window itself; the rarer of probability and window."""
+features of the window itself; the rarer of probability and network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +147,7 @@ def _compare(
     for part in (validation, known, met):
         part["both"] = -np.minimum(
             novelty.tail(validation["probability"], part["probability"]),
-            novelty.tail(validation["window"], part["window"]),
+            novelty.tail(validation["network"], part["network"]),
         )
     truth = np.repeat([0, 1], [len(known["both"]), len(met["both"])])
     for rule in RULES:

@@ -71,7 +71,7 @@ def run(finished: Finished, folds: int, elsewhere: str | None = None) -> Outcome
                 r["name"]: (r["auroc"]["probability"], r["auroc"]["both"])
                 for r in rows if r["name"] != meeting.KNOWN
             },
-            ("by probability", "by probability and window"), "AUROC", ink,
+            ("by probability", "by probability and network"), "AUROC", ink,
         ),
     )  # fmt: skip
 
@@ -159,7 +159,7 @@ def _says(model: ModelConfig, means: dict[str, float], rows: list[dict[str, Any]
         f"{model.key}: met with an activity that it was trained without, AUROC is "
         f"{means['probability']:.3f} by the probability, {means['network']:.3f} by the distance in "
         f"the network's features, {means['window']:.3f} by that in the window's own and "
-        f"{means['both']:.3f} by the rarer of probability and window (means over {len(left)} "
+        f"{means['both']:.3f} by the rarer of probability and network (means over {len(left)} "
         f"activities; the target is 0.85). Hardest by both: {worst['name']}, "
         f"{worst['auroc']['both']:.3f}."
     ]
@@ -167,11 +167,11 @@ def _says(model: ModelConfig, means: dict[str, float], rows: list[dict[str, Any]
 
 def _protocol(finished: Finished, model: ModelConfig, folds: int) -> str:
     return (
-        f"{model.key}, the first {folds} folds, seed {finished.seeds[0]}: trained again without "
+        f"{model.key}, {folds} of its folds, seed {finished.seeds[0]}: trained again without "
         "one activity at a time, with the run's recipe, and asked about that activity's windows of "
         "the fold's test people beside their windows of the known activities; made windows are "
         "asked of the fold's own models. Each window is judged alone, without smoothing. Distances "
         "are fitted on training windows; thresholds let 95 % of validation people's windows pass "
         "and `let pass` is the share of what is met that they do, `right of these` by probability "
-        f"and window together; {meeting.KNOWN} are test people's, who choose nothing."
+        f"and network together; {meeting.KNOWN} are test people's, who choose nothing."
     )
