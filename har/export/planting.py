@@ -71,8 +71,6 @@ def likeness(windows: Windows, index: np.ndarray, hop: int) -> Likeness | None:
     at_least = int(np.ceil(MOVES_S * windows.rate_hz / hop))
     plain = [portrait(windows.gather(i), lag) for i in by_recording]
     levels = np.array([p.level / p.n_windows for p in plain])
-    gravity = np.sum([p.gravity for p in plain], axis=0)
-    gravity = gravity / gravity.sum()
     defects: dict[Defect, Discriminant] = {}
     not_told: dict[Defect, str] = {}
     moving = [i for i, p in enumerate(plain) if p.n_moving >= at_least]
@@ -93,12 +91,19 @@ def likeness(windows: Windows, index: np.ndarray, hop: int) -> Likeness | None:
             defects[name] = found
     return Likeness(
         level=(round(levels.min() * (1 - MARGIN), 3), round(levels.max() * (1 + MARGIN), 3)),
-        gravity={a: round(float(g), 4) for a, g in zip(AXES, gravity, strict=True)},
+        gravity=_shares([p.gravity for p in plain]),
+        worn=_shares([p.worn for p in plain]),
         at_least=at_least,
         lags=lag,
         defects=defects,
         not_told=not_told,
     )
+
+
+def _shares(counts: list[np.ndarray]) -> dict[str, float]:
+    total = np.sum(counts, axis=0)
+    shares = total / max(total.sum(), 1)
+    return {a: round(float(share), 4) for a, share in zip(AXES, shares, strict=True)}
 
 
 def groups(windows: Windows, index: np.ndarray) -> list[np.ndarray]:

@@ -71,6 +71,7 @@ class Likeness(Part):
     gravity: dict[str, Share] = Field(
         description="share of windows whose mean is longest along each axis"
     )
+    worn: dict[str, Share] = Field(description="the same of windows that move")
     at_least: int = Field(ge=1, description="windows that move, for a discriminant to be asked")
     lags: tuple[int, ...] = Field(description="of the structure function, in samples")
     defects: dict[Defect, Discriminant]
@@ -112,7 +113,7 @@ class Portrait:
         self.lags = lags
         self.n_windows = self.n_moving = 0
         self.level = 0.0
-        self.gravity = np.zeros(6)
+        self.gravity, self.worn = np.zeros(6), np.zeros(6)
         self._sum = np.zeros(3 + 6 + 3 + 2 + 4 * len(lags))
 
     def push(self, windows: np.ndarray) -> None:
@@ -126,6 +127,7 @@ class Portrait:
         self.gravity += np.bincount(which, minlength=6)
         moving = norm.std(1) >= MOVING
         self.n_moving += int(moving.sum())
+        self.worn += np.bincount(which[moving], minlength=6)
         c = x[moving] - mean[moving][:, None]
         z = norm[moving] - norm[moving].mean(1, keepdims=True)
         pairs = [(c[..., i] * c[..., j]).mean(1) for i in range(3) for j in range(i, 3)]
@@ -188,9 +190,17 @@ class Portrait:
         return out
 
     def _rare(self, like: Likeness) -> bool:
-        axis = int(self.gravity.argmax())
-        share = self.gravity[axis] / self.n_windows
-        return bool(share >= MOSTLY and like.gravity[AXES[axis]] < RARE)
+        share, axis, known, _ = self._longest(like)
+        return share >= MOSTLY and known[AXES[axis]] < RARE
+
+    def _longest(self, like: Likeness) -> tuple[float, int, dict[str, float], str]:
+        """Of windows that move, if there are enough: postures differ more than ways to wear."""
+        if self.n_moving >= like.at_least:
+            counts, known, when = self.worn, like.worn, "time that it moves"
+        else:
+            counts, known, when = self.gravity, like.gravity, "time"
+        axis = int(counts.argmax())
+        return float(counts[axis] / counts.sum()), axis, known, when
 
     def not_judged(self, like: Likeness | None) -> str | None:
         """Why the recording was not compared with training, if it was not."""
@@ -204,11 +214,11 @@ class Portrait:
         return None
 
     def _points(self, like: Likeness) -> str:
-        axis = int(self.gravity.argmax())
+        share, axis, known, when = self._longest(like)
         name = AXES[axis].replace("-", "−")
         return (
-            f"Gravity points along {name} for {self.gravity[axis] / self.n_windows:.0%} of the "
-            f"time, in training {like.gravity[AXES[axis]]:.0%}."
+            f"Gravity points along {name} for {share:.0%} of the {when}, in training "
+            f"{known[AXES[axis]]:.0%}."
         )
 
 

@@ -21,6 +21,7 @@ export class Portrait {
   constructor(lags) {
     Object.assign(this, { lags, nWindows: 0, nMoving: 0, level: 0 });
     this.gravity = new Array(6).fill(0);
+    this.worn = new Array(6).fill(0);
     this.sum = new Array(14 + 4 * lags.length).fill(0);
   }
 
@@ -31,11 +32,13 @@ export class Portrait {
     this.nWindows += 1;
     this.level += Math.hypot(...means);
     const longest = [0, 1, 2].reduce((a, b) => (Math.abs(means[b]) > Math.abs(means[a]) ? b : a), 0);
-    this.gravity[2 * longest + (means[longest] < 0 ? 1 : 0)] += 1;
+    const points = 2 * longest + (means[longest] < 0 ? 1 : 0);
+    this.gravity[points] += 1;
     const z = centred(axes[0].map((_, i) => Math.hypot(axes[0][i], axes[1][i], axes[2][i])));
     const variance = mean(z.map((v) => v * v));
     if (Math.sqrt(variance) < MOVING) return;
     this.nMoving += 1;
+    this.worn[points] += 1;
     const c = axes.map((values, a) => centred(values, means[a]));
     const found = [
       ...means,
@@ -102,18 +105,29 @@ export class Portrait {
   }
 
   #rare(like) {
-    const most = Math.max(...this.gravity);
-    const known = like.gravity[AXES[this.gravity.indexOf(most)]];
-    return most / this.nWindows >= MOSTLY && known < RARE;
+    const { share, axis, known } = this.#longest(like);
+    return share >= MOSTLY && known[axis] < RARE;
+  }
+
+  /** Of windows that move, if there are enough: postures differ more than ways to wear. */
+  #longest(like) {
+    const moves = this.nMoving >= like.at_least;
+    const counts = moves ? this.worn : this.gravity;
+    const most = Math.max(...counts);
+    return {
+      share: most / (moves ? this.nMoving : this.nWindows),
+      axis: AXES[counts.indexOf(most)],
+      known: moves ? like.worn : like.gravity,
+      when: moves ? "time that it moves" : "time",
+    };
   }
 
   #points(like) {
-    const axis = this.gravity.indexOf(Math.max(...this.gravity));
-    const share = (v) => `${Math.round(100 * v)} %`;
+    const { share, axis, known, when } = this.#longest(like);
+    const percent = (v) => `${Math.round(100 * v)} %`;
     return (
-      `Gravity points along ${AXES[axis].replace("-", "−")} for ` +
-      `${share(this.gravity[axis] / this.nWindows)} of the time, in training ` +
-      `${share(like.gravity[AXES[axis]])}.`
+      `Gravity points along ${axis.replace("-", "−")} for ${percent(share)} of the ${when}, ` +
+      `in training ${percent(known[axis])}.`
     );
   }
 }
