@@ -2,7 +2,7 @@
 # make quick         the tests that need neither TensorFlow nor a browser: a minute
 # make test          all tests: eight minutes on two cores
 # make install-test  the tests that build an environment or a wheel
-# make check         ruff and mypy
+# make check         ruff, mypy and bandit
 # make bench         the benchmarks
 PYTHON ?= python3
 WORKERS ?= 2
@@ -34,6 +34,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive har -ll
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -o addopts="--strict-markers --import-mode=importlib" --benchmark-only

@@ -69,7 +69,7 @@ class Bundle:
         BundleError
             If it is no bundle, or not what its `model.json` says.
         """
-        return cls(bundle_files.Bundle.open(Path(folder)))
+        return cls(bundle_files.Bundle.open(Path(folder)).check())
 
     @property
     def manifest(self) -> Manifest:

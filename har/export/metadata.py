@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-NAME = "HAR_MODEL"
+from har.runtime.interpreter import METADATA
 
 
 def embed(content: bytes, manifest: dict[str, Any]) -> bytes:
@@ -20,10 +20,10 @@ def embed(content: bytes, manifest: dict[str, Any]) -> bytes:
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     text = json.dumps(manifest, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
     entries = model.metadata or []
-    entry = next((m for m in entries if _text(m.name) == NAME), None)
+    entry = next((m for m in entries if _text(m.name) == METADATA), None)
     if entry is None:
         entry = schema.MetadataT()
-        entry.name = NAME
+        entry.name = METADATA
         entry.buffer = len(model.buffers)
         model.buffers.append(schema.BufferT())
         model.metadata = [*entries, entry]

@@ -80,7 +80,7 @@ def build_site(bundle: Path, *, web: Path = WEB, authority: Path | None = None) 
                 f"{bundle} is not a bundle: it has no {name}. `har export PIPELINE` makes one, at "
                 "reports/PIPELINE/bundle/MODEL."
             )
-    opened = Bundle.open(bundle)
+    opened = Bundle.open(bundle).check()
     site = Site()
     for path in sorted(web.rglob("*")):
         name = path.relative_to(web).as_posix()

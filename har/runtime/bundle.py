@@ -16,11 +16,16 @@ import numpy as np
 
 from har.errors import BundleError
 from har.files import sha256_file
-from har.runtime.interpreter import LiteModel
+from har.runtime.interpreter import LiteModel, carried
 from har.runtime.manifest import File, Golden, Manifest, Variant
 from har.runtime.streaming import Aligner, Windower
 
 MANIFEST = "model.json"
+FIXED = (
+    "activities", "input", "output", "rate_hz", "window", "lead_in_samples", "filter", "resampler",
+    "calibration",
+)  # fmt: skip
+"""What belongs to the graph. Smoothing, abstention and alignment are around it, and a user's."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,37 @@ class Bundle:
                 f"{path} takes {found[0]} and gives {found[1]}, but {MANIFEST} has input.shape "
                 f"{expected[0]} and output.shape {expected[1]}. Export again."
             )
+        self._agrees(path.name, model.content)
         return model
+
+    def check(self) -> Bundle:
+        """Every file that the manifest describes is there, unchanged, and made with it.
+
+        Raises
+        ------
+        BundleError
+            Naming the file.
+        """
+        about = self.manifest
+        models = (*about.variants.values(), about.step_file)
+        for entry in (*models, about.c_array, about.golden):
+            if entry is not None:
+                path = self._checked(entry)
+                if entry in models:
+                    self._agrees(entry.file, path.read_bytes())
+        return self
+
+    def _agrees(self, name: str, content: bytes) -> None:
+        """What a file says inside of how it is to be run, if it does, is what the manifest says."""
+        inside, outside = carried(content), self.manifest.as_json()
+        if inside is None:
+            return
+        wrong = [key for key in FIXED if inside.get(key) != outside.get(key)]
+        if wrong:
+            raise BundleError(
+                f"{MANIFEST} is not that of {name}: they differ in "
+                f"{', '.join(wrong)}. Export again."
+            )
 
     def set_threshold(self, level: float) -> float:
         """The least smoothed probability of an activity in a prediction set.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,9 @@ import numpy as np
 
 from har.errors import BundleError, PredictionError
 from har.quiet import quiet
+
+METADATA = "HAR_MODEL"
+"""The entry of a `.tflite` file that says what `model.json` does."""
 
 
 class LiteModel:
@@ -127,11 +131,22 @@ def min_runtime(content: bytes) -> str | None:
     (`lite/tools/versioning/runtime_version.cc`) and leaves the answer in the file. None where
     another program made it.
     """
+    found = _entry(content, b"min_runtime_version")
+    return (found or b"").rstrip(b"\0").decode() or None
+
+
+def carried(content: bytes) -> dict[str, Any] | None:
+    """The part of `model.json` that a file carries inside (`har.export.metadata`), if it does."""
+    found = _entry(content, METADATA.encode())
+    return None if found is None else dict(json.loads(found))
+
+
+def _entry(content: bytes, name: bytes) -> bytes | None:
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    for entry in model.metadata or ():
-        if entry.name in (b"min_runtime_version", "min_runtime_version"):
-            found = bytes(model.buffers[entry.buffer].data).rstrip(b"\0").decode()
-            return found or None
+    model = schema.Model.GetRootAs(content, 0)
+    for i in range(model.MetadataLength()):
+        entry = model.Metadata(i)
+        if entry.Name() == name:
+            return bytes(model.Buffers(entry.Buffer()).DataAsNumpy())
     return None

@@ -44,14 +44,14 @@ def settle(file: Path, artifacts: Path) -> int:
             if table not in tables:
                 continue
             rows = db.execute(
-                f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE ?",
+                f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE ?",  # nosec B608
                 (f"file:///%/{ARTIFACTS}/%",),
             ).fetchall()
             for (old,) in rows:
                 new = f"{here}/{old.rpartition(f'/{ARTIFACTS}/')[2]}"
                 if new != old:
                     db.execute(
-                        f"UPDATE {table} SET {column} = ? WHERE {column} = ?",
+                        f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # nosec B608
                         (new, old),
                     )
                     changed += 1

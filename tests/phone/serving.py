@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import http.client
 import json
 import threading
@@ -12,10 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from har.files import sha256_file, write_json
 from har.phone.server import Server
 from har.phone.site import build_site
 from har.phone.uploads import Uploads
 from tests import manifests
+
+EMPTY_MODEL = bytes.fromhex("0c000000 54464c33 04000400 04000000")
+"""A `.tflite` file with nothing in it."""
 
 
 def write_page(folder: Path) -> Path:
@@ -36,16 +41,19 @@ def write_page(folder: Path) -> Path:
     return folder
 
 
-def write_bundle(folder: Path) -> Path:
+def write_bundle(folder: Path, model: bytes = EMPTY_MODEL) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.tflite").write_bytes(b"\x00tflite")
-    manifests.manifest().write(folder / "model.json")
     np.savez(
         folder / "golden.npz",
         windows=np.ones((2, 4, 3), np.float32),
         probabilities=np.full((2, 2), 0.5, np.float32),
         labels=np.array([0, 1]),
     )
+    (folder / "model.tflite").write_bytes(model)
+    about = copy.deepcopy(manifests.MODEL_JSON)
+    for entry in (about["variants"]["float32"], about["golden"]):
+        entry["sha256"] = sha256_file(folder / entry["file"])
+    write_json(folder / "model.json", about)
     return folder
 
 

@@ -17,7 +17,14 @@ from har.phone import serve
 from har.phone.site import WEB, build_site, content_policy
 from har.runtime.bundle import find_bundle
 from har.workspace import Workspace
-from tests.phone.serving import request, running, small_server, write_bundle, write_page
+from tests.phone.serving import (
+    EMPTY_MODEL,
+    request,
+    running,
+    small_server,
+    write_bundle,
+    write_page,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +38,7 @@ def test_page_bundle_and_runtime_are_served(server):
         "/": b"<script",
         "/js/app.js": b"export",
         "/vendor/litert/index.js": b"export",
-        "/bundle/model.tflite": b"\x00tflite",
+        "/bundle/model.tflite": EMPTY_MODEL,
     }.items():
         status, body, headers = request(server, "GET", path)
         assert (status, body[: len(start)]) == (200, start), path
@@ -72,7 +79,7 @@ def test_every_answer_keeps_the_page_to_its_own_origin(
 
 def test_head_says_the_length_and_sends_nothing(server):
     status, body, headers = request(server, "HEAD", "/bundle/model.tflite")
-    assert (status, body, headers["Content-Length"]) == (200, b"", "7")
+    assert (status, body, headers["Content-Length"]) == (200, b"", "16")
 
 
 def test_unchanged_files_are_not_sent_again(server):
@@ -144,7 +151,7 @@ def test_the_worker_lists_every_module_of_the_page(tmp_path):
     assert "__" not in text
     for path in ("/", "/js/app.js", "/bundle/model.tflite", "/bundle/sample.json"):
         assert f'"{path}"' in text
-    (tmp_path / "b" / "model.tflite").write_bytes(b"another")
+    write_bundle(tmp_path / "b", EMPTY_MODEL + b"another")
     other = build_site(tmp_path / "b", web=tmp_path / "w")
     assert other.assets["/sw.js"].data != site.assets["/sw.js"].data  # so browsers fetch it anew
 
@@ -160,6 +167,13 @@ def test_a_folder_that_is_no_bundle(tmp_path):
     (tmp_path / "b").mkdir()
     with pytest.raises(HarError, match=r"no model\.json"):
         build_site(tmp_path / "b", web=write_page(tmp_path / "w"))
+
+
+def test_a_bundle_whose_model_was_exchanged_is_not_served(tmp_path):
+    bundle = write_bundle(tmp_path / "b")
+    (bundle / "model.tflite").write_bytes(EMPTY_MODEL + b"another")
+    with pytest.raises(HarError, match=r"model\.tflite is missing or not the file"):
+        build_site(bundle, web=write_page(tmp_path / "w"))
 
 
 def test_a_bundle_is_found_by_its_pipelines_name(tmp_path):

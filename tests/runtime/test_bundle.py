@@ -20,6 +20,7 @@ from har.errors import BundleError
 from har.export import c_array, metadata, readme, writer
 from har.runtime.bundle import Bundle
 from har.runtime.chain import Alignment
+from har.runtime.interpreter import METADATA
 from har.signal.align import shortest, unit
 from tests import manifests
 
@@ -84,7 +85,7 @@ def inside_of(content: bytes) -> dict[str, Any]:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(content, 0)
-    (entry,) = [m for m in model.metadata if m.name == metadata.NAME.encode()]
+    (entry,) = [m for m in model.metadata if m.name == METADATA.encode()]
     return json.loads(bytes(model.buffers[entry.buffer].data))
 
 
@@ -130,6 +131,31 @@ def test_a_model_of_another_shape_is_refused(
     change(folder, edit)
     with pytest.raises(BundleError, match=message):
         Bundle.open(folder).model()
+
+
+@pytest.mark.parametrize(
+    ("key", "edit"),
+    [
+        ("activities", lambda m: m["activities"].reverse()),
+        ("rate_hz", lambda m: m.update(rate_hz=100.0)),
+        ("filter", lambda m: m["filter"]["taps"].reverse() or m["filter"].update(cutoff_hz=5.0)),
+        ("input", lambda m: m["input"].update(gravity="removed")),
+    ],
+)
+def test_a_manifest_of_another_model_is_refused(folder: Path, key: str, edit: Any) -> None:
+    Bundle.open(folder).check()
+    change(folder, edit)
+    for asks in (Bundle.check, Bundle.model):
+        with pytest.raises(BundleError, match=f"model.json is not that of model.tflite: .*{key}"):
+            asks(Bundle.open(folder))
+
+
+@pytest.mark.parametrize("name", ["model.float16.tflite", "golden.npz"])
+def test_a_bundle_is_whole_or_refused(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(BundleError, match=f"{name} is missing or not the file"):
+        Bundle.open(folder).check()
 
 
 def test_a_withheld_variant_gives_its_reason(folder: Path) -> None:
