@@ -12,7 +12,7 @@ def render(name: str, **values: Any) -> str:
     """A template with its values; a name that it uses and is not given is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    templates = Environment(  # nosec B701: Markdown and C, no HTML
+    templates = Environment(  # nosec B701  # Markdown and C, no HTML
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -25,7 +25,7 @@ def main() -> None:
         pickle.dump((kind, value), out)
         out.flush()
 
-    function, item = pickle.load(sys.stdin.buffer)  # nosec B301: from the parent process
+    function, item = pickle.load(sys.stdin.buffer)  # nosec B301  # from the parent process
     send("result", attempt(function, item, lambda message: send("report", message)))
 
 

@@ -127,7 +127,7 @@ def run(
                     )
                 if kind == "report":
                     if on_report and index in left:
-                        on_report(index, pickle.loads(value))  # nosec B301: from a worker
+                        on_report(index, pickle.loads(value))  # nosec B301  # from a worker
                     continue
                 left.discard(index)
                 yield index, _outcome(value)
@@ -170,7 +170,7 @@ def _in_a_process(work: bytes, env: dict[str, str], topic: str, index: int) -> D
                 process.stdin.write(work)
             while result is None:
                 try:
-                    kind, value = pickle.load(process.stdout)  # nosec B301: from a child
+                    kind, value = pickle.load(process.stdout)  # nosec B301  # from a child
                 except (EOFError, pickle.UnpicklingError):  # it died, perhaps in mid-word
                     break
                 if kind == "result":

@@ -15,7 +15,7 @@ from har.phone.uploads import Uploads
 from har.runtime.bundle import find_bundle
 from har.workspace import Workspace
 
-LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # nosec B104: only where --host says so
+LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # nosec B104  # only where --host says so
 
 
 def make(
