@@ -200,7 +200,8 @@ def test_data_set_and_pictures_and_report(sent):
         "index.html", "results.json", "figures",
     }  # fmt: skip
     assert [a.path for a in c.list_artifacts(parent.info.run_id, "figures")] == [
-        "figures/learning-curves.png", "figures/people.png",
+        "figures/activities.png", "figures/learning-curves.png", "figures/people.png",
+        "figures/reliability.png",
     ]  # fmt: skip
     for run in of_kind(sent, "model"):
         (data,) = run.inputs.dataset_inputs

@@ -81,6 +81,19 @@ class FailedJob(Part):
     reason: str
 
 
+class Reliability(Part):
+    """Whether the confidence of answers on held-out people is their chance of being right."""
+
+    ece: Share = Field(description="expected calibration error, over 15 bins of equal size")
+    brier: Annotated[float, Field(ge=0, le=2)] = Field(description="0 is best, 2 is worst")
+    ece_before: Share = Field(description="without the temperature")
+    brier_before: Annotated[float, Field(ge=0, le=2)]
+    per_subject: dict[str, Share] = Field(description="ece of people with 50 windows or more")
+    bins: list[tuple[Share, Share, Count]] = Field(
+        description="mean confidence, share that is right, windows"
+    )
+
+
 class Estimate(Part):
     """Scores with their interval over people."""
 
@@ -156,6 +169,7 @@ class ModelScores(Part):
     confusion: list[list[Count]] | None = Field(
         description="counts summed over seeds; rows are true activities"
     )
+    reliability: Reliability | None = Field(None, description="null where nothing is scored")
     seed_ensemble: Estimate | None = Field(
         description="the probabilities of all seeds averaged; null with one seed"
     )

@@ -10,6 +10,7 @@ import numpy as np
 from har.errors import TrainingError
 from har.evaluation import metrics
 from har.evaluation.collect import ModelJobs
+from har.evaluation.reliability import reliability
 from har.evaluation.results import Estimate, FailedJob, ModelScores, PerClass, SeedScore
 from har.evaluation.statistics import Scored
 from har.signal.windows import Windows
@@ -95,6 +96,7 @@ def score(
             p: float(f) for p, f in zip(people, subject_f1, strict=True) if not np.isnan(f)
         },
         confusion=pooled.sum(axis=0).tolist(),
+        reliability=reliability([j for jobs in seeds.values() for j in jobs], windows),
         seed_ensemble=Estimate(**estimate(together)) if len(seeds) > 1 else None,
     )
 

@@ -12,13 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from har.evaluation.results import Results
-from har.report import figures, gap, rendering
+from har.report import class_figures, figures, gap, rendering
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 History = Mapping[str, Sequence[float]]
 Draw = Callable[..., "Figure"]
+
+
+FIGURES = {
+    "people": "people",
+    "classes": "activities",
+    "reliability": "reliability",
+    "curves": "learning-curves",
+    "ranks": "critical-difference",
+}
+"""What is drawn, and the names of its files."""
 
 
 def render(results: Results, curves: Mapping[str, Sequence[History]]) -> str:
@@ -31,7 +41,7 @@ def render(results: Results, curves: Mapping[str, Sequence[History]]) -> str:
     """
     drawn = drawings(results, curves)
     shown = {name: _both(drawn[name]) if name in drawn else None
-             for name in ("people", "curves", "ranks")}  # fmt: skip
+             for name in FIGURES}  # fmt: skip
     by_selected = sorted(results.ranked, key=lambda name: name != results.selected)
     by_model = matrices(results)
     return rendering.page(
@@ -52,9 +62,8 @@ def write(folder: Path, results: Results, curves: Mapping[str, Sequence[History]
     The pictures are for those who cannot take the page: other programs, and MLflow.
     """
     (folder / "index.html").write_text(render(results, curves), encoding="utf-8")
-    names = {"people": "people", "curves": "learning-curves", "ranks": "critical-difference"}
     found = drawings(results, curves).items()
-    drawn = {f"figures/{names[name]}.png": draw() for name, draw in found}
+    drawn = {f"figures/{FIGURES[name]}.png": draw() for name, draw in found}
     for name, draw in matrices(results).items():
         drawn[f"confusion/{name}.png"] = draw(title=name)
     for name, figure in drawn.items():
@@ -70,6 +79,11 @@ def drawings(results: Results, curves: Mapping[str, Sequence[History]]) -> dict[
         out["people"] = lambda **how: figures.per_subject(people, results.selected, **how)
     if any(h.get("loss") for hs in curves.values() for h in hs):
         out["curves"] = lambda **how: figures.learning_curves(curves, **how)
+    scored = {name: results.models[name] for name in results.ranked}
+    if f1 := {name: m.per_class.f1 for name, m in scored.items() if m.per_class}:
+        out["classes"] = lambda **how: class_figures.heat_map(f1, results.activities, **how)
+    if sure := {name: m.reliability for name, m in scored.items() if m.reliability}:
+        out["reliability"] = lambda **how: class_figures.diagram(sure, results.selected, **how)
     if diagram := results.critical_difference:
         out["ranks"] = lambda **how: figures.critical_difference(diagram, **how)
     return out

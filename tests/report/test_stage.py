@@ -127,8 +127,8 @@ def test_the_page_shows_what_the_results_hold(done, page):
 
 
 def test_every_figure_is_there_for_light_and_dark(page):
-    assert page.count("<img ") == page.count('prefers-color-scheme: dark)" srcset') == 5
-    assert len(set(re.findall(r'(?:src|srcset)="(data:[^"]+)"', page))) == 10
+    assert page.count("<img ") == page.count('prefers-color-scheme: dark)" srcset') == 7
+    assert len(set(re.findall(r'(?:src|srcset)="(data:[^"]+)"', page))) == 14
 
 
 MEASURED = Variant(
