@@ -1,4 +1,4 @@
-"""`har study robustness`: what a model does when the sensor sits, scales or ticks otherwise."""
+"""`har study robustness`: what a model does when the sensor is worn, calibrated or clocked differently."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def run(finished: Finished) -> Outcome:
     rows = _rows(wanted, by_change)
     return finished.outcome(
         "robustness",
-        "what if the sensor sits, scales or ticks otherwise?",
+        "what if the sensor is worn, calibrated or clocked differently?",
         model,
         says=_says(model.key, rows),
         head=("windows", "macro-F1", "change", "95 % over people", "worst axis", "accuracy"),
