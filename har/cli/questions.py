@@ -180,7 +180,9 @@ def people(ctx: click.Context, numbers: tuple[int, ...] | None, draws: int, **as
 @one_model
 @click.pass_context
 def robustness(ctx: click.Context, **asked: Any) -> None:
-    """What if the sensor is worn, calibrated or clocked differently? Asks the stored models; trains nothing.
+    """What if the sensor is worn, calibrated or clocked differently?
+
+    Asks the stored models; trains nothing.
 
     Each fold's network gets the windows of its own test people turned, scaled, with noise, at a
     rate that is off, with axes flipped, without gravity.

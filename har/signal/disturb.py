@@ -1,4 +1,4 @@
-"""What a sensor that is worn, calibrated or clocked differently would have measured, from what one did.
+"""What a sensor that is worn, calibrated or clocked differently would have measured.
 
 Each takes raw windows, m/s², shape (n, n_raw, 3), and gives as many. Strength 0 (or factor 1)
 gives them back bit by bit.

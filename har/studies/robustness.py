@@ -1,4 +1,4 @@
-"""`har study robustness`: what a model does when the sensor is worn, calibrated or clocked differently."""
+"""`har study robustness`: a sensor that is worn, calibrated or clocked differently."""
 
 from __future__ import annotations
 
