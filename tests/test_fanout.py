@@ -190,6 +190,29 @@ def test_a_cluster_does_the_same_as_processes_here(cluster):
     assert fanout.Crew(1, QUIET, cluster.scheduler_address).slots() == 2
 
 
+def test_a_cluster_over_tls_by_dasks_own_settings():
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    import dask
+
+    made = distributed.Security.temporary()
+    settings = {
+        "distributed.comm.require-encryption": True,
+        "distributed.comm.tls.ca-file": made.tls_ca_file,
+        "distributed.comm.tls.client.cert": made.tls_client_cert,
+        "distributed.comm.tls.client.key": made.tls_client_key,
+    }
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=None, security=made
+        ) as cluster,
+        dask.config.set(settings),
+    ):
+        assert cluster.scheduler_address.startswith("tls://")
+        address = cluster.scheduler_address
+        out = dict(fanout.run(fanout_work.square, [3], jobs=1, dask=address))
+    assert out == {0: fanout.Done(9)}
+
+
 def test_a_cluster_that_is_not_there_is_said(monkeypatch):
     pytest.importorskip("distributed", reason="distributed is not installed")
     monkeypatch.setattr("har.fanout.cluster.CONNECT_S", 0.5)
