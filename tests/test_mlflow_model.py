@@ -73,6 +73,14 @@ def test_a_table_gives_bouts(model, logged):
     assert bouts["end_s"].max() <= 30
 
 
+def test_who_loads_it_still_has_the_whole_package(model):
+    """MLflow puts the model's code first on the path, which processes inherit."""
+    assert model is not None
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    script = "import importlib.util; assert importlib.util.find_spec('har.models')"
+    subprocess.run([sys.executable, "-c", script], env=env, check=True)
+
+
 def test_what_goes_in_is_said(logged):
     bundle, *_ = logged
     said = packed.note(bundle)
@@ -84,7 +92,7 @@ def test_what_goes_in_is_said(logged):
 def test_the_package_that_travels_is_what_a_bundle_needs(tmp_path, logged):
     """In a process that has nothing else of this package, and no TensorFlow."""
     folder = packed.package(tmp_path)
-    names = {p.relative_to(folder).as_posix() for p in folder.rglob("*.py")}
+    names = {p.relative_to(folder / "har").as_posix() for p in folder.rglob("*.py")}
     assert "runtime/bundle.py" in names
     assert not any(n.startswith(("cli/", "export/", "report/", "lectures/")) for n in names)
     bundle, *_ = logged
@@ -94,10 +102,10 @@ def test_the_package_that_travels_is_what_a_bundle_needs(tmp_path, logged):
         f"bouts = har.Bundle.open({str(bundle.folder)!r}).predict('a.csv')\n"
         "print(har.__file__, 'tensorflow' in sys.modules, len(bouts) > 0)\n"
     )
-    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    env = {**os.environ, "PYTHONPATH": str(folder)}
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True,
                           check=True, cwd=tmp_path)  # fmt: skip
-    assert done.stdout.split() == [str(folder / "__init__.py"), "False", "True"]
+    assert done.stdout.split() == [str(folder / "har" / "__init__.py"), "False", "True"]
 
 
 @pytest.mark.install

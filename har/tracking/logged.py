@@ -12,6 +12,7 @@ from har.code import source, versions
 from har.runtime.bundle import Bundle
 
 ASKED_BY = "har.api.bundles"
+BESIDE = "har_runtime"
 SERVED = Path(__file__).with_name("served.py")
 NEEDS = ("numpy", "scipy", "pandas", "pyarrow", "pydantic", "PyYAML", "ai-edge-litert")
 MODEL_NOTE = (
@@ -23,7 +24,11 @@ LEAD_IN = "; the first {n} rows are the lead-in of the filter inside the model, 
 
 
 def package(folder: Path) -> Path:
-    """Copy those of this package's modules that a bundle is asked by; the copy's folder."""
+    """Copy those of this package's modules that a bundle is asked by; the folder of the copy.
+
+    MLflow has processes look first where its models' code lies, and those that they start. So the
+    copy lies a folder deeper, where it stands in nobody's way.
+    """
     seen: set[str] = set()
     formats = Path(har.__file__).parent / "ingest" / "formats"  # imported by their names
     todo = [ASKED_BY, *(f"har.ingest.formats.{path.stem}" for path in formats.glob("[a-z]*.py"))]
@@ -37,10 +42,10 @@ def package(folder: Path) -> Path:
     for module in seen:
         path = root.parent.joinpath(*module.split("."))
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        target = folder / path.relative_to(root.parent)
+        target = folder / BESIDE / path.relative_to(root.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    return folder / root.name
+    return folder / BESIDE
 
 
 def requirements() -> list[str]:

@@ -1,11 +1,17 @@
 """An MLflow model around a bundle. MLflow runs this file where the model is logged and loaded; with
-it travels the part of this package that it needs."""
+it travels the part of this package that it needs, for where the package is not installed."""
 
+import importlib.util
+import sys
+from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
+
+if importlib.util.find_spec("har") is None:
+    sys.path.append(str(Path(__file__).parent / "code" / "har_runtime"))
 
 import har
 

@@ -104,7 +104,7 @@ def test_it_is_counted_as_its_module_says(outside):
 def test_it_is_trained_on_jax(outside, prepared, tmp_path, monkeypatch):
     for name, value in backend_work.QUICK_TO_COMPILE.items():
         monkeypatch.setenv(name, value)
-    assert backend.choose("auto", "outside") == "jax"
+    assert backend.choose("auto", "outside") == backend.Backend("jax")
     pipeline = parse({**PIPELINE, "training": {**PIPELINE["training"], "backend": "jax"}})
     folds = splits.make(window_files.load(prepared.path), pipeline.split)[:1]
     tasks = TaskMaker(prepared, Store(tmp_path), pipeline.training).folds(pipeline.models, folds)
