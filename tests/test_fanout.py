@@ -203,7 +203,7 @@ def test_a_cluster_over_tls_by_dasks_own_settings():
     }
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, dashboard_address=None, security=made
+            n_workers=1, threads_per_worker=1, dashboard_address=":0", security=made
         ) as cluster,
         dask.config.set(settings),
     ):
