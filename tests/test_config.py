@@ -16,7 +16,7 @@ def test_watch_is_as_documented():
     p = pipeline_file.load("watch")
     assert [m.name for m in p.models] == ["lstm", "bilstm", "gru", "cnn", "rocket", "extra_trees"]
     assert (p.signal.rate_hz, p.signal.filter.cutoff_hz, p.windows.length_s) == (50, 20, 2.56)
-    assert (p.training.steps, p.training.epochs) == (500, None)
+    assert (p.training.steps, p.training.epochs) == (300, None)
     assert p.training.seeds == (0,)
 
 
