@@ -94,10 +94,13 @@ def write(
         figures = {}
         for variant, path in final.files.items():
             answers = LiteModel(path)(windows.gather(golden))
-            compared = parity.compare(final.keras, answers, labels[golden])
+            compared = parity.compare(final.keras.probabilities, answers, labels[golden])
             figures[variant] = proof.figures(path, compared)
-        about = description.describe(of, of.models[0], trained_on, final.withheld, windows, None)
-        kept = {"windows": windows.gather(golden), "probabilities": final.keras}
+        about = description.describe(
+            of, of.models[0], trained_on, final.withheld, windows, None,
+            n_features=final.keras.features.shape[1],
+        )  # fmt: skip
+        kept = {"windows": windows.gather(golden), **final.keras._asdict()}
         writer.write(
             folder, about, final.files, figures, {**kept, "labels": labels[golden]},
             step=final.step,

@@ -15,6 +15,7 @@
 {% if about.align %}
 // The samples must be turned first: README.md says how.
 {% endif %}
+// Out, float32: {{ "output(HAR_PROBABILITIES) and output(HAR_FEATURES)" if about.features else "probabilities" }}.
 // Operators to register: {{ operators | join(", ") }}.
 #ifndef HAR_MODEL_H
 #define HAR_MODEL_H
@@ -23,6 +24,11 @@
 #define HAR_N_RAW {{ about.n_raw }}
 #define HAR_HOP {{ about.window.hop_samples }}
 #define HAR_N_ACTIVITIES {{ activities | length }}
+{% if about.features %}
+#define HAR_PROBABILITIES 0
+#define HAR_FEATURES 1
+#define HAR_N_FEATURES {{ about.features.shape[1] }}
+{% endif %}
 #define HAR_N_GOLDEN {{ windows | length }}
 #define HAR_MODEL_LENGTH {{ content | length }}u
 

@@ -20,11 +20,11 @@ import numpy as np
 
 from har import fanout
 from har.errors import ExportError
-from har.export import ensemble, step
+from har.export import outputs, step
 from har.models.saved import load_model
 from har.models.spec import INPUT_NAME
 from har.quiet import quiet
-from har.runtime.interpreter import operators
+from har.runtime.interpreter import Answers, operators
 from har.runtime.manifest import STEP, Step, file_name
 
 VARIANTS = {"none": "float32", "dynamic": "dynamic", "float16": "float16", "int8": "int8"}
@@ -70,13 +70,13 @@ class Request:
 class Converted:
     """What came of a request.
 
-    `files` has the variants that exist, `failed` the reasons of those that do not, `keras` the
-    probabilities (m, k) of the probe windows, `step` how the step file is run.
+    `files` has the variants that exist, `failed` the reasons of those that do not, `keras` Keras's
+    answers for the probe windows, `step` how the step file is run.
     """
 
     files: dict[str, Path]
     failed: dict[str, str]
-    keras: np.ndarray | None = None
+    keras: Answers | None = None
     step: Step | None = None
 
 
@@ -159,8 +159,9 @@ def _convert(request: Request, _report: Any) -> Converted:
     keras.backend.clear_session()
     paths = request.model if isinstance(request.model, tuple) else (request.model,)
     members = [load_model(path) for path in paths]
-    model = members[0] if len(members) == 1 else ensemble.average(members)
-    refuse_unnamed(model)
+    for member in members:
+        refuse_unnamed(member)
+    model = outputs.both(members)
     made = Converted({}, {})
     with tempfile.TemporaryDirectory() as saved, contextlib.redirect_stdout(io.StringIO()):
         archive = keras.export.ExportArchive()
@@ -178,9 +179,10 @@ def _convert(request: Request, _report: Any) -> Converted:
                 if variant == STEP:
                     if len(members) > 1:
                         raise ExportError(SEVERAL)
-                    content, about = step.convert(model)
+                    content, about = step.convert(members[0])
                 else:
                     content = _tflite(saved, variant, request.representative, coarse=coarse)
+                    content = outputs.arrange(content)
                 refuse_custom(content, f"The {variant} model")
             except ExportError as e:
                 made.failed[variant] = str(e)
@@ -194,8 +196,8 @@ def _convert(request: Request, _report: Any) -> Converted:
             made.files[variant].write_bytes(content)
             made.step = made.step or about
     if request.probe is not None:
-        answers = model.predict(request.probe, batch_size=256, verbose=0)
-        made.keras = np.asarray(answers, np.float32)
+        found = model.predict(request.probe, batch_size=256, verbose=0)
+        made.keras = Answers(**{k: np.asarray(v, np.float32) for k, v in found.items()})
     return made
 
 

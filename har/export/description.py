@@ -15,6 +15,7 @@ from har.models import registry
 from har.models.spec import INPUT_NAME
 from har.own_recordings import Table
 from har.runtime import chain, manifest, smoothing
+from har.runtime.interpreter import FEATURES, PROBABILITIES
 from har.runtime.likeness import Likeness
 from har.signal import align, resampling
 from har.signal.windows import Windows
@@ -31,6 +32,7 @@ def describe(
     windows: Windows,
     results: Results | None,
     *,
+    n_features: int = 0,
     calibration: chain.Calibration | None = None,
     abstention: chain.Abstention | None = None,
     raw_parity: manifest.RawParity | None = None,
@@ -45,6 +47,8 @@ def describe(
         Reasons by variant.
     results : Results, optional
         None of a model that nobody was held out for.
+    n_features : int
+        Of the files' second output; 0 if they have none.
     """
     score = results and results.models[model.key]
     k, rate = len(windows.activities), windows.rate_hz
@@ -73,10 +77,12 @@ def describe(
             ),
         ),
         output=chain.Output(
+            name=PROBABILITIES,
             shape=(1, k),
             dtype="float32",
             meaning="probability of each activity, in the order of `activities`",
         ),
+        features=_features(n_features),
         rate_hz=rate,
         window=chain.Window(
             n_samples=windows.n_samples,
@@ -119,6 +125,13 @@ def describe(
         likeness=likeness,
         sets=sets,
     )
+
+
+def _features(n: int) -> chain.Features | None:
+    if not n:
+        return None
+    meaning = "what the last layer makes the probabilities of: input of har adapt's correction"
+    return chain.Features(name=FEATURES, shape=(1, n), dtype="float32", meaning=meaning)
 
 
 def hop_of(pipeline: Pipeline, windows: Windows) -> int:

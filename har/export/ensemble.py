@@ -5,14 +5,11 @@ Seeds differ in what they get wrong; their mean is right more often, at n times 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from har.models.spec import INPUT_NAME
 from har.training.job_files import MODEL, JobRecord, Predictions, read_about
 
 
@@ -47,20 +44,3 @@ class Fold:
             for name in ("validation_probabilities", "test_probabilities")
         }
         return replace(each[0], **means)
-
-
-def average(models: Sequence[Any]) -> Any:
-    """A Keras model whose probabilities are the mean of those of models of one shape.
-
-    Parameters
-    ----------
-    models : sequence of keras.Model
-        Their layers are used as they are.
-    """
-    import keras
-
-    inputs = keras.Input(shape=models[0].input_shape[1:], dtype="float32", name=INPUT_NAME)
-    for i, model in enumerate(models):
-        model.name = f"member_{i}"
-    outputs = keras.layers.Average(name="mean")([model(inputs) for model in models])
-    return keras.Model(inputs, outputs, name="ensemble")

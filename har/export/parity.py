@@ -106,6 +106,27 @@ def why_not(variant: str, parity: Parity) -> str | None:
     return None
 
 
+def gate_features(keras: np.ndarray, converted: np.ndarray, *, what: str) -> None:
+    """Stop a float32 model whose features are not those of the model that was scored.
+
+    Parameters
+    ----------
+    keras, converted : ndarray of float32, shape (n, d)
+
+    Raises
+    ------
+    ExportError
+        If they differ by more than `MAX_ABS_DIFF` of the largest.
+    """
+    worst = float(np.abs(keras.astype(np.float64) - converted).max(initial=0))
+    largest = max(1.0, float(np.abs(keras).max(initial=0)))
+    if not worst <= MAX_ABS_DIFF * largest:  # nor where it is no number
+        raise ExportError(
+            f"The exported model's features are not those of the model that was scored ({what}): "
+            f"one differs by {worst:.2g}, where the largest is {largest:.2g}. Nothing is shipped."
+        )
+
+
 def gate(variant: str, parity: Parity, *, what: str) -> str | None:
     """Stop a float32 model that is not the one that was scored; say why another stays behind.
 

@@ -16,7 +16,7 @@ from har.export import convert, parity, raw_parity
 from har.export.measure import measure
 from har.export.shipping import Shipped
 from har.ingest import recording_files
-from har.runtime.interpreter import LiteModel
+from har.runtime.interpreter import Answers, LiteModel
 from har.runtime.manifest import STEP, Figures, ProvenStep, RawParity, Step
 from har.runtime.stepper import Stepper
 from har.signal import window_files
@@ -36,14 +36,14 @@ N_REPRESENTATIVE = 200
 class Final:
     """A shipped model's files that do what its own Keras model does.
 
-    `keras` are that model's probabilities of the golden windows, `withheld` the reasons of the
+    `keras` are that model's answers for the golden windows, `withheld` the reasons of the
     files that are not there.
     """
 
     files: dict[str, Path]
     step: tuple[Path, ProvenStep] | None
     withheld: dict[str, str]
-    keras: np.ndarray
+    keras: Answers
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,8 @@ class Prover:
         files, withheld, step = dict(made.files), dict(made.failed), None
         if path := files.pop(STEP, None):
             assert made.step is not None
-            found = _stepped(path, made.step, probe[:N_STEPPED], made.keras[:N_STEPPED])
+            keras = made.keras.probabilities[:N_STEPPED]
+            found = _stepped(path, made.step, probe[:N_STEPPED], keras)
             if isinstance(found, str):
                 withheld[STEP] = found
             else:
@@ -152,11 +153,15 @@ class Prover:
         for variant, path in made.files.items():
             if variant == STEP:
                 continue
-            compared = parity.compare(made.keras, LiteModel(path)(probe))
-            if reason := parity.gate(variant, compared, what=f"{model.name}, the file that ships"):
+            answers, what = LiteModel(path).ask(probe), f"{model.name}, the file that ships"
+            compared = parity.compare(made.keras.probabilities, answers.probabilities)
+            if variant == "float32":
+                parity.gate_features(made.keras.features, answers.features, what=what)
+            if reason := parity.gate(variant, compared, what=what):
                 withheld[variant] = reason
                 del files[variant]
-        return Final(files, step, withheld, made.keras[: len(self.golden)])
+        golden = Answers(*(part[: len(self.golden)] for part in made.keras))
+        return Final(files, step, withheld, golden)
 
     def _on_folds(self, shipped: Sequence[Shipped], finals: dict[str, Final]) -> list[Row]:
         """Each variant of each fold's model, on that fold's unseen people."""

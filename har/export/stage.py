@@ -136,6 +136,7 @@ def _bundles(
                     n_windows=description.SMOOTHED_WINDOWS,
                 ),
                 sets=conformal.choose(windows, predictions, n_windows=description.SMOOTHED_WINDOWS),
+                n_features=proven.keras.features.shape[1],
                 raw_parity=proven.raw_parity,
                 likeness=like(tuple(model.trained_on.subjects)),
             )
@@ -146,7 +147,7 @@ def _bundles(
                 proven.figures,
                 {
                     "windows": windows.gather(golden),
-                    "probabilities": proven.keras,
+                    **proven.keras._asdict(),
                     "labels": windows.labels[golden],
                 },
                 step=proven.step,

@@ -52,7 +52,8 @@ def write(
     figures : mapping
         What was measured of each variant.
     golden : mapping
-        windows (n, n_raw, 3) float32, probabilities (n, k) float32 by Keras, labels (n,) int64.
+        windows (n, n_raw, 3) float32, probabilities (n, k) and features (n, d) float32 by Keras,
+        labels (n,) int64.
     step : (Path, ProvenStep), optional
         The step file of a recurrent model.
     results : Results, optional
@@ -68,12 +69,8 @@ def write(
     step_file = None
     if step is not None:
         step_file = StepFile(**_add(folder, STEP, step[0], about), **step[1].model_dump())
-    np.savez(
-        folder / "golden.npz",
-        windows=golden["windows"],
-        probabilities=golden["probabilities"],
-        labels=golden["labels"],
-    )
+    arrays: dict[str, Any] = dict(golden)
+    np.savez_compressed(folder / "golden.npz", **arrays)
     # Of the quantized files, TensorFlow Lite for Microcontrollers runs int8 only.
     small: Literal["float32", "int8"] = "int8" if "int8" in variants else "float32"
     header = folder / "model.h"

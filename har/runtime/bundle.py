@@ -22,8 +22,8 @@ from har.runtime.streaming import Aligner, Windower
 
 MANIFEST = "model.json"
 FIXED = (
-    "activities", "input", "output", "rate_hz", "window", "lead_in_samples", "filter", "resampler",
-    "calibration",
+    "activities", "input", "output", "features", "rate_hz", "window", "lead_in_samples", "filter",
+    "resampler", "calibration",
 )  # fmt: skip
 """What belongs to the graph. Smoothing, abstention and alignment are around it, and a user's."""
 
@@ -96,12 +96,17 @@ class Bundle:
             )
         path = self._checked(known[variant])
         model = LiteModel(path)
+        about = self.manifest
         found = (1, *model.input_shape), (1, model.n_classes)
-        expected = self.manifest.input.shape, self.manifest.output.shape
-        if found != expected:
+        if found != (expected := (about.input.shape, about.output.shape)):
             raise BundleError(
                 f"{path} takes {found[0]} and gives {found[1]}, but {MANIFEST} has input.shape "
                 f"{expected[0]} and output.shape {expected[1]}. Export again."
+            )
+        if about.features and about.features.shape != (1, model.n_features):
+            raise BundleError(
+                f"{path} gives {model.n_features} features, but {MANIFEST} has features.shape "
+                f"{about.features.shape}. Export again."
             )
         self._agrees(path.name, model.content)
         return model
@@ -155,9 +160,11 @@ class Bundle:
         return 1 - found.threshold
 
     def golden(self) -> dict[str, np.ndarray]:
-        """windows (n, n_raw, 3), probabilities (n, k), labels (n,)."""
+        """windows (n, n_raw, 3), probabilities (n, k), labels (n,); features (n, d) if it has
+        them."""
         with np.load(self._checked(self.manifest.golden)) as f:
-            return {k: f[k] for k in ("windows", "probabilities", "labels")}
+            parts = ["windows", "probabilities", "labels"]
+            return {k: f[k] for k in [*parts, *({"features"} & set(f.files))]}
 
     def _checked(self, entry: File | Golden) -> Path:
         path = self.folder / entry.file

@@ -30,6 +30,16 @@ class Input(Part):
 
 
 class Output(Part):
+    name: str | None = absent("of the output, in files that have several")
+    shape: tuple[Literal[1], Positive]
+    dtype: Literal["float32"]
+    meaning: str
+
+
+class Features(Part):
+    """What the last layer makes the probabilities of: the second output of every file."""
+
+    name: Literal["features"]
     shape: tuple[Literal[1], Positive]
     dtype: Literal["float32"]
     meaning: str

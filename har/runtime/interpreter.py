@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,18 @@ from har.quiet import quiet
 
 METADATA = "HAR_MODEL"
 """The entry of a `.tflite` file that says what `model.json` does."""
+
+
+PROBABILITIES: Final = "probabilities"
+FEATURES: Final = "features"
+"""What a file's outputs are called. Files made before features were given have one, of any name."""
+
+
+class Answers(NamedTuple):
+    """Of n windows: probabilities (n, k), and what the last layer made them of, (n, d)."""
+
+    probabilities: np.ndarray
+    features: np.ndarray
 
 
 class LiteModel:
@@ -42,7 +54,12 @@ class LiteModel:
         except (ValueError, RuntimeError) as e:
             raise BundleError(f"{self.name} does not load in the LiteRT interpreter: {e}") from e
         (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
+        self._outputs = _outputs(self.content, self._interpreter.get_output_details())
+        if PROBABILITIES not in self._outputs:
+            raise BundleError(
+                f"{self.name} has the outputs {', '.join(self._outputs) or '(none)'}, not "
+                f"{PROBABILITIES}."
+            )
 
     @property
     def input_shape(self) -> tuple[int, int]:
@@ -51,14 +68,24 @@ class LiteModel:
 
     @property
     def n_classes(self) -> int:
-        return int(self._output["shape"][-1])
+        return int(self._outputs[PROBABILITIES]["shape"][-1])
+
+    @property
+    def n_features(self) -> int:
+        """0 of a file that gives none."""
+        found = self._outputs.get(FEATURES)
+        return 0 if found is None else int(found["shape"][-1])
 
     @cached_property
     def operators(self) -> dict[str, int]:
         return operators(self.content)
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
-        """Probabilities of windows.
+        """Probabilities of windows, shape (n, k); takes and raises what `ask` does."""
+        return self.ask(windows).probabilities
+
+    def ask(self, windows: np.ndarray) -> Answers:
+        """Probabilities and features of windows.
 
         Parameters
         ----------
@@ -67,7 +94,8 @@ class LiteModel:
 
         Returns
         -------
-        ndarray of float32, shape (n, k)
+        Answers
+            Both float32; features of shape (n, 0) where the file gives none.
 
         Raises
         ------
@@ -80,13 +108,33 @@ class LiteModel:
                 f"{self.input_shape[1]}), got {windows.shape}. Resample to the model's rate first."
             )
         windows = np.ascontiguousarray(windows, np.float32)
-        out = np.empty((len(windows), self.n_classes), np.float32)
-        run, where, answer = self._interpreter, self._input["index"], self._output["index"]
+        sizes = {PROBABILITIES: self.n_classes, FEATURES: self.n_features}
+        out = {name: np.empty((len(windows), n), np.float32) for name, n in sizes.items()}
+        run, where = self._interpreter, self._input["index"]
+        into = [(out[name], found["index"]) for name, found in self._outputs.items()]
         for i in range(len(windows)):
             run.set_tensor(where, windows[i : i + 1])
             run.invoke()
-            out[i] = run.get_tensor(answer)[0]
-        return out
+            for array, output in into:
+                array[i] = run.get_tensor(output)[0]
+        return Answers(**out)
+
+
+def _outputs(content: bytes, details: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The outputs that are known, by the names that the file's signature gives them."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    if len(details) == 1:
+        return {PROBABILITIES: details[0]}
+    model = schema.Model.GetRootAs(content, 0)
+    by_tensor = {int(d["index"]): d for d in details}
+    found: dict[str, dict[str, Any]] = {}
+    for i in range(model.SignatureDefsLength()):
+        signature = model.SignatureDefs(i)
+        for j in range(signature.OutputsLength()):
+            entry = signature.Outputs(j)
+            found[entry.Name().decode()] = by_tensor[entry.TensorIndex()]
+    return {name: found[name] for name in (PROBABILITIES, FEATURES) if name in found}
 
 
 def interpreter(content: bytes) -> Any:

@@ -72,6 +72,6 @@ def write(folder: Path, name: str) -> Path:
         ),
         {"float32": path},
         {"float32": manifests.figures(operators=LiteModel(path).operators)},
-        {"windows": probe, "probabilities": made.keras, "labels": windows.labels},
+        {"windows": probe, **made.keras._asdict(), "labels": windows.labels},
     )
     return folder / "bundle"

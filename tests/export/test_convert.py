@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from scipy.special import softmax
 
 from har.errors import BundleError, ExportError, PredictionError
 from har.export import convert
 from har.export.convert import refuse_custom
 from har.export.measure import measure
 from har.models import registry
+from har.models.saved import load_model
 from har.runtime.interpreter import LiteModel, operators
 from tests import in_process
 
@@ -25,8 +27,55 @@ ARCHITECTURES = [n for n in registry.names() if registry.get(n).exportable]
 def test_float32_equals_keras(converted_all: dict[str, Any], name: str) -> None:
     request, result = converted_all[name]
     answers = LiteModel(result.files["float32"])(request.probe)
-    assert np.abs(answers - result.keras).max() < 3e-5  # the gate lets 1e-4 pass
-    assert len(set(result.keras.argmax(1))) > 1, "a model that says one thing proves nothing"
+    assert np.abs(answers - result.keras.probabilities).max() < 3e-5  # the gate lets 1e-4 pass
+    said = set(result.keras.probabilities.argmax(1))
+    assert len(said) > 1, "a model that says one thing proves nothing"
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_features_are_what_the_last_layer_is_given(
+    converted_all: dict[str, Any], name: str
+) -> None:
+    request, result = converted_all[name]
+    last = load_model(request.model).layers[-1]
+    kernel, bias = last.get_weights()
+    for variant in ("float32", "dynamic", "float16"):
+        answers = LiteModel(result.files[variant]).ask(request.probe)
+        assert answers.features.shape == (len(request.probe), len(kernel))
+        if variant == "float32":
+            found = softmax(answers.features.astype(float) @ kernel + bias, axis=1)
+            np.testing.assert_allclose(found, answers.probabilities, atol=1e-5)
+            np.testing.assert_allclose(answers.features, result.keras.features, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["gru", "cnn"])
+def test_probabilities_are_the_first_output(converted: dict[str, Any], name: str) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    for path in (p for v, p in converted[name][1].files.items() if v != "stream"):
+        details = Interpreter(str(path)).get_output_details()
+        assert [d["name"] for d in details] == ["probabilities", "features"]
+        signature = schema.Model.GetRootAs(path.read_bytes(), 0).SignatureDefs(0)
+        named = [signature.Outputs(i).Name() for i in range(signature.OutputsLength())]
+        assert named == [b"probabilities", b"features"]
+
+
+def test_features_cost_no_space(converted: dict[str, Any], tmp_path: Path) -> None:
+    """The converter's own file of the model alone is no smaller."""
+    import keras
+    import tensorflow as tf
+
+    request, result = converted["gru"]
+    model = load_model(request.model)
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    spec = keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32", name="acceleration")
+    archive.add_endpoint("serve", lambda x: model(x, training=False), [spec])
+    archive.write_out(tmp_path, verbose=False)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path))
+    converter.experimental_enable_resource_variables = True
+    alone = len(converter.convert())
+    assert result.files["float32"].stat().st_size <= 1.01 * alone
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -134,8 +183,8 @@ def test_several_models_become_one_whose_answers_are_their_mean(
     request = convert.Request(files, tmp_path, ("float32", "stream"), probe=probe)
     with in_process.instead():
         (found,) = convert.convert([request])
-    mean = np.mean([result.keras for _, result in members], axis=0)
-    np.testing.assert_allclose(found.keras, mean, atol=1e-6)
+    mean = np.mean([result.keras.probabilities for _, result in members], axis=0)
+    np.testing.assert_allclose(found.keras.probabilities, mean, atol=1e-6)
     np.testing.assert_allclose(LiteModel(found.files["float32"])(probe), mean, atol=1e-5)
     assert set(found.failed) == {"stream"}
     assert "the mean of several models" in found.failed["stream"]

@@ -101,11 +101,12 @@ def make(folder: Path, shoulder: list[Recording]) -> dict[str, Path]:
         about = small.description_of(
             name,
             small.windows_of(small.walk(6000)),
+            n_features=result.keras.features.shape[1],
             abstention=Abstention(threshold=0.5, answer="unknown", how="for this test"),
         )
         golden = {
             "windows": probe,
-            "probabilities": result.keras,
+            **result.keras._asdict(),
             "labels": np.arange(len(probe)) % 4,
         }
         found = {"float32": manifests.figures(n_windows=len(probe))}

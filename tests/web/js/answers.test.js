@@ -37,7 +37,7 @@ test("answers come in order of time, whatever the model takes", async () => {
   const run = async () => {
     const mine = calls++;
     await new Promise((r) => setTimeout(r, mine % 2 ? 0 : 5));
-    return Float32Array.from([0.2, 0.8]);
+    return { probabilities: Float32Array.from([0.2, 0.8]), features: null };
   };
   const classifier = new Classifier(contract, run, (a) => answers.push(a));
   for (let i = 0; i < 600; i++) classifier.push(i / contract.rateHz, 0, 0, 9.81);

@@ -81,7 +81,7 @@ async function selfCheck(run, sample) {
   let worst = 0;
   const began = performance.now();
   for (const [i, window] of sample.windows.entries()) {
-    const got = await run(Float32Array.from(window.flat()));
+    const { probabilities: got } = await run(Float32Array.from(window.flat()));
     sample.probabilities[i].forEach((p, k) => (worst = Math.max(worst, Math.abs(p - got[k]))));
   }
   const each = (performance.now() - began) / sample.windows.length;

@@ -52,7 +52,7 @@ export function readManifest(m) {
 
 export class Classifier {
   /**
-   * run(rows): a promise of the model's probabilities. onAnswer: called in order of time.
+   * run(rows): a promise of {probabilities, features}. onAnswer: called in order of time.
    * `hold`: how many samples may wait for the walking by which they are turned.
    */
   constructor(contract, run, onAnswer, { hold = Infinity } = {}) {
@@ -113,13 +113,14 @@ export class Classifier {
     this.portrait?.push(window.rows);
     const { rateHz, leadIn, nSamples, activities } = this.contract;
     this.last = this.last.then(async () => {
-      const probabilities = await this.run(window.rows);
+      const { probabilities, features } = await this.run(window.rows);
       if (window.fresh) this.smoother.interrupt();
       const answer = this.smoother.push(probabilities);
       const startS = (window.start + leadIn / 2) / rateHz;
       this.onAnswer({
         ...answer,
         probabilities,
+        features,
         activity: answer.answer === UNKNOWN ? "unknown" : activities[answer.answer],
         fresh: window.fresh,
         startS,

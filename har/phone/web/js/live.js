@@ -158,7 +158,7 @@ export class Live {
         if (t > (performance.now() - began) / 1000) break;
         this.log.push([t, ...windows[w][i]]);
         if (i < nRaw - 1) continue;
-        const probabilities = await this.run(Float32Array.from(windows[w].flat()));
+        const { probabilities } = await this.run(Float32Array.from(windows[w].flat()));
         if (this.source !== "sample") return;
         const best = probabilities.indexOf(Math.max(...probabilities));
         const answer = { activity: activities[best], confidence: probabilities[best] };

@@ -2,6 +2,7 @@
 
 import { loadAndCompile, loadLiteRt, Tensor } from "@litertjs/core";
 
+/** `run(rows)` promises {probabilities, features} of a window; features are null in old bundles. */
 export async function loadModel(url, shape) {
   await loadLiteRt("/vendor/litert/wasm/");
   const response = await fetch(url);
@@ -21,10 +22,13 @@ export async function loadModel(url, shape) {
 async function runOnce(compiled, rows, shape) {
   const input = new Tensor(rows, shape);
   try {
-    const outputs = await compiled.run([input]);
-    const probabilities = Float32Array.from(outputs[0].toTypedArray());
-    for (const tensor of outputs) tensor.delete();
-    return probabilities;
+    const outputs = Object.entries(await compiled.run({ acceleration: input }));
+    const answer = Object.fromEntries(
+      outputs.map(([name, tensor]) => [name, Float32Array.from(tensor.toTypedArray())]),
+    );
+    for (const [, tensor] of outputs) tensor.delete();
+    // A file made before features were given has one output, of another name.
+    return outputs.length > 1 ? answer : { probabilities: answer[outputs[0][0]], features: null };
   } finally {
     input.delete();
   }
