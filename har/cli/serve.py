@@ -40,7 +40,7 @@ def serve(workspace: Workspace, bundle: str, host: str | None, port: int, https:
     """Serve the phone page: live activity from the phone's own sensor, and recording.
 
     BUNDLE is the folder of an exported model, or the name (or file) of the pipeline that
-    exported it.
+    exported it: of several models the page opens the selected one and offers the others.
 
     \b
     Example:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
-from har.files import replace_file
+from har.files import read_json, replace_file
 from har.phone import certificates
 from har.phone.guards import is_address
 from har.phone.server import Server
 from har.phone.site import build_site
 from har.phone.uploads import Uploads
-from har.runtime.bundle import find_bundle
+from har.runtime.bundle import find_bundles
 from har.workspace import Workspace
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # nosec B104  # only where --host says so
@@ -32,7 +33,8 @@ def make(
     Parameters
     ----------
     bundle : str
-        Its folder, or the name of a pipeline.
+        Its folder, or the name of a pipeline, of whose bundles the page opens the selected one and
+        offers the others.
     workspace : Workspace
         Recordings land in its `data/raw/recorded`.
     authority_folder : Path
@@ -49,7 +51,7 @@ def make(
     HarError
         If there is no bundle, the page's runtime was not installed, or the port is taken.
     """
-    folder = find_bundle(bundle, workspace.reports)
+    folders = _selected_first(find_bundles(bundle, workspace.reports))
     host = host or (EVERYWHERE if https else LOOPBACK)
     own_name = [] if is_address(host) else [host.lower()]
     names = tuple(dict.fromkeys([*certificates.local_names(), *own_name]))
@@ -59,12 +61,19 @@ def make(
         if is_address(host) and host not in {EVERYWHERE, "::", *addresses}:
             addresses.append(host)
         tls = certificates.make(authority_folder, addresses=addresses, names=list(names))
-    site = build_site(folder, authority=tls.authority if tls else None)
+    site = build_site(*folders, authority=tls.authority if tls else None)
     context = tls.context() if tls else None
     # Others on the network may look at the page; what was recorded is not theirs to read or add to.
     key = None if host in {LOOPBACK, "::1", "localhost"} else access_key(authority_folder)
     uploads = Uploads(workspace.raw)
     return Server((host, port), site, uploads, tls=context, key=key, names=names), tls
+
+
+def _selected_first(bundles: Sequence[Path]) -> list[Path]:
+    """Bundles of one run, the model that it selected first, where its results are beside them."""
+    results = bundles[0].resolve().parents[1] / "results.json"
+    selected = read_json(results).get("selected") if results.is_file() else None
+    return sorted(bundles, key=lambda folder: folder.name != selected)
 
 
 def access_key(folder: Path) -> str:

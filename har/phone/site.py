@@ -60,13 +60,13 @@ class Site:
         return hashlib.sha256(repr(every).encode()).hexdigest()[:12]
 
 
-def build_site(bundle: Path, *, web: Path = WEB, authority: Path | None = None) -> Site:
-    """Read the page, the LiteRT runtime and a bundle.
+def build_site(bundle: Path, *others: Path, web: Path = WEB, authority: Path | None = None) -> Site:
+    """Read the page, the LiteRT runtime and bundles, of which the page opens the first.
 
     Raises
     ------
     HarError
-        If the runtime was not installed (`make web`), or the folder is not a bundle.
+        If the runtime was not installed (`make web`), or a folder is not a bundle.
     """
     vendor = web / "vendor"
     if not (vendor / "litert" / "index.js").is_file():
@@ -74,25 +74,15 @@ def build_site(bundle: Path, *, web: Path = WEB, authority: Path | None = None) 
             f"The page's LiteRT runtime is not at {vendor}. Run `make web` in a checkout (it needs "
             "npm), or install a wheel, which carries it."
         )
-    for name in ("model.json", "model.tflite"):
-        if not (bundle / name).is_file():
-            raise HarError(
-                f"{bundle} is not a bundle: it has no {name}. `har export PIPELINE` makes one, at "
-                "reports/PIPELINE/bundle/MODEL."
-            )
-    opened = Bundle.open(bundle).check()
     site = Site()
     for path in sorted(web.rglob("*")):
         name = path.relative_to(web).as_posix()
         own = name.startswith(("js/", "vendor/")) or "/" not in name
         if path.is_file() and own and not name.startswith(("package", "node_modules", ".")):
             site.add(f"/{name}", path.read_bytes())
-    for path in sorted(bundle.iterdir()):
-        if path.is_file() and path.suffix in {".json", ".tflite", ".npz"}:
-            site.add(f"/bundle/{path.name}", path.read_bytes())
-    sample = sample_of(opened)
-    if sample is not None:
-        site.add("/bundle/sample.json", json.dumps(sample).encode())
+    places = {"/bundle": bundle, **{f"/bundle/{i}": b for i, b in enumerate(others, start=1)}}
+    names = [{"at": at, "name": _add_bundle(site, at, of)} for at, of in places.items()]
+    site.add("/bundles.json", json.dumps(names).encode())
     if authority is not None:
         site.add("/har-ca.crt", authority.read_bytes())
     site.assets["/"] = site.assets.pop("/index.html")
@@ -104,9 +94,28 @@ def build_site(bundle: Path, *, web: Path = WEB, authority: Path | None = None) 
     offline = [p for p in offline if "_internal" not in p and not p.endswith(".tflite")]
     text = worker.data.decode()
     text = text.replace('"__VERSION__"', json.dumps(site.version))
-    text = text.replace('["__ASSETS__"]', json.dumps([*sorted(offline), "/bundle/model.tflite"]))
+    models = [f"{at}/model.tflite" for at in places]
+    text = text.replace('["__ASSETS__"]', json.dumps([*sorted(offline), *models]))
     site.add("/sw.js", text.encode())
     return site
+
+
+def _add_bundle(site: Site, at: str, bundle: Path) -> str:
+    """Put a bundle's files under a path; the name of its model."""
+    for name in ("model.json", "model.tflite"):
+        if not (bundle / name).is_file():
+            raise HarError(
+                f"{bundle} is not a bundle: it has no {name}. `har export PIPELINE` makes one, at "
+                "reports/PIPELINE/bundle/MODEL."
+            )
+    opened = Bundle.open(bundle).check()
+    for path in sorted(bundle.iterdir()):
+        if path.is_file() and path.suffix in {".json", ".tflite", ".npz"}:
+            site.add(f"{at}/{path.name}", path.read_bytes())
+    sample = sample_of(opened)
+    if sample is not None:
+        site.add(f"{at}/sample.json", json.dumps(sample).encode())
+    return opened.manifest.model
 
 
 def sample_of(bundle: Bundle) -> dict[str, Any] | None:

@@ -176,7 +176,7 @@ class Bundle:
 
 
 def find_bundle(name: str, reports: Path) -> Path:
-    """A bundle's folder: as it is, by its pipeline or its file, or `watch/cnn` of several.
+    """The one bundle's folder that a name means; see `find_bundles`.
 
     Raises
     ------
@@ -185,9 +185,28 @@ def find_bundle(name: str, reports: Path) -> Path:
     ConfigError
         If it is a pipeline file that cannot be read.
     """
+    found = find_bundles(name, reports)
+    if len(found) == 1:
+        return found[0]
+    named = not Path(name).is_dir() and found[0].is_relative_to(reports)
+    pipeline = found[0].relative_to(reports).parts[0] if named else ""
+    each = [f"{pipeline}/{f.name}" if named else str(f) for f in found]
+    raise BundleError(f"{name} holds {len(found)} bundles; name one: {', '.join(each)}.")
+
+
+def find_bundles(name: str, reports: Path) -> list[Path]:
+    """Folders of bundles: as named, by their pipeline or its file, or `watch/cnn` of several.
+
+    Raises
+    ------
+    BundleError
+        If there is none.
+    ConfigError
+        If it is a pipeline file that cannot be read.
+    """
     path = Path(name)
     if (path / MANIFEST).is_file():
-        return path
+        return [path]
     if path.suffix in {".yaml", ".yml"}:
         from har import pipeline_file
 
@@ -195,15 +214,10 @@ def find_bundle(name: str, reports: Path) -> Path:
         path = Path(name)
     pipeline, _, model = name.partition("/")
     if model and (reports / pipeline / "bundle" / model / MANIFEST).is_file():
-        return reports / pipeline / "bundle" / model
+        return [reports / pipeline / "bundle" / model]
     roots = [path, path / "bundle", *([reports / name / "bundle"] if path.name == name else [])]
-    found = sorted({p.parent for root in roots for p in root.glob(f"*/{MANIFEST}")})
-    if len(found) == 1:
-        return found[0]
-    if found:
-        short = path.name == name and found[0].is_relative_to(reports / name)
-        each = [f"{name}/{f.name}" if short else str(f) for f in found]
-        raise BundleError(f"{name} holds {len(found)} bundles; name one: {', '.join(each)}.")
+    if found := sorted({p.parent for root in roots for p in root.glob(f"*/{MANIFEST}")}):
+        return found
     raise BundleError(
         f"No bundle at {name}. A bundle is a folder such as reports/watch/bundle/cnn; "
         "`har export watch` makes it."

@@ -13,6 +13,7 @@ import pytest
 
 from har.cli.serve import announcement, qr_code
 from har.errors import HarError
+from har.files import read_json, write_json
 from har.phone import serve
 from har.phone.site import WEB, build_site, content_policy
 from har.runtime.bundle import find_bundle
@@ -189,6 +190,9 @@ def test_a_bundle_is_found_by_its_pipelines_name(tmp_path):
     write_bundle(reports / "watch" / "bundle" / "gru")
     with pytest.raises(HarError, match=r"2 bundles; name one: watch/cnn, watch/gru"):
         find_bundle("watch", reports)
+    (tmp_path / "mine.yaml").write_text("name: watch\ndataset: watch\nmodels: [cnn]\n")
+    with pytest.raises(HarError, match=r"name one: watch/cnn, watch/gru"):
+        find_bundle(str(tmp_path / "mine.yaml"), reports)
     assert find_bundle("watch/cnn", reports) == one
     with pytest.raises(HarError, match=re.escape(f"name one: {one}, ")):
         find_bundle(str(reports / "watch"), reports)
@@ -196,6 +200,34 @@ def test_a_bundle_is_found_by_its_pipelines_name(tmp_path):
         find_bundle("nowhere", reports)
     with pytest.raises(HarError, match=r"No pipeline file at nowhere\.yaml"):
         find_bundle("nowhere.yaml", reports)
+
+
+def test_of_a_pipelines_bundles_the_selected_one_comes_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        serve, "build_site", lambda *b, authority=None: build_site(*b, web=tmp_path / "w")
+    )
+    write_page(tmp_path / "w")
+    watch, keys = tmp_path / "reports" / "watch", tmp_path / "keys"
+    for name in ("cnn", "gru", "rocket"):
+        folder = write_bundle(watch / "bundle" / name)
+        about = {**read_json(folder / "model.json"), "model": name}
+        write_json(folder / "model.json", about)
+    for selected, order in (
+        (None, ["cnn", "gru", "rocket"]),
+        ("gru", ["gru", "cnn", "rocket"]),
+    ):
+        if selected:
+            write_json(watch / "results.json", {"selected": selected})
+        server, _ = serve.make("watch", Workspace(tmp_path), port=0, authority_folder=keys)
+        with running(server):
+            bundles = request(server, "GET", "/bundles.json")[1]
+            assert [b["name"] for b in bundles] == order
+            for bundle in bundles:
+                about = request(server, "GET", bundle["at"] + "/model.json")[1]
+                assert about["model"] == bundle["name"]
+                assert request(server, "GET", bundle["at"] + "/model.tflite")[0] == 200
+            worker = request(server, "GET", "/sw.js")[1].decode()
+            assert all(f'"{b["at"]}/model.tflite"' in worker for b in bundles)  # kept offline
 
 
 def test_a_port_that_is_taken(server, tmp_path, monkeypatch):

@@ -349,6 +349,26 @@ def test_another_model_shows_at_once(serving, phone, bundles, runtime):
     )
 
 
+def test_one_of_several_models_is_chosen(serving, phone, bundles, runtime):
+    server = serving("gru")
+    alone = phone(server).open()
+    assert not alone.is_visible("#model")
+    server.site = build_site(bundles["gru"], bundles["cnn"], web=runtime)
+    page = phone(server, viewport={"width": 320, "height": 700}).open()
+    assert page.inner_text("#model-line").startswith("gru")
+    assert page.locator("#model option").all_inner_texts() == ["gru", "cnn"]
+    page.select_option("#model", "cnn")
+    page.wait_for_function(
+        "() => document.getElementById('model-line').textContent.startsWith('cnn')"
+    )
+    page.wait_for_selector("html[data-state=ready]")
+    # It is that bundle's model that answers: its own recorded windows agree.
+    assert page.evaluate("har.checked.worst") <= 1e-4
+    assert page.input_value("#model") == "cnn"
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
+    assert page.evaluate(CONTRAST) == []
+
+
 def test_a_browser_that_trusts_the_authority(chromium, bundles, runtime, tmp_path):
     """It takes the constrained authority, and then keeps the page for offline."""
     certutil = shutil.which("certutil")

@@ -117,15 +117,30 @@ async function keepOffline(busy) {
   }
 }
 
+/** The bundle that the address names (`?model=gru`), or the first; a list of them if there are more. */
+function chosen(bundles) {
+  const name = new URLSearchParams(location.search).get("model");
+  const bundle = bundles.find((b) => b.name === name) ?? bundles[0];
+  const list = $("model");
+  list.replaceChildren(...bundles.map((b) => new Option(b.name, b.name, false, b === bundle)));
+  $("models").hidden = bundles.length < 2;
+  list.addEventListener("change", () => {
+    if (!globalThis.har?.record.recorder) location.search = new URLSearchParams({ model: list.value });
+    else list.value = bundle.name; // loading another model would end the recording
+  });
+  return bundle;
+}
+
 async function main() {
   takeKey({ location, history, storage: memory });
   wireTabs();
-  const manifest = await json("/bundle/model.json");
+  const { at } = chosen(await json("/bundles.json"));
+  const manifest = await json(`${at}/model.json`);
   const contract = readManifest(manifest);
   showFacts(manifest);
   const [run, sample] = await Promise.all([
-    loadModel("/bundle/model.tflite", manifest.input.shape),
-    json("/bundle/sample.json"),
+    loadModel(`${at}/model.tflite`, manifest.input.shape),
+    json(`${at}/sample.json`),
   ]);
   const stored = memory.getItem("har.negate");
   const motion = new Motion({ negate: stored === null ? isApple() : stored === "true" });
