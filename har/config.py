@@ -29,7 +29,9 @@ Variant = Literal["none", "dynamic", "float16", "int8"]
 class Filter(Section):
     """A linear-phase FIR low-pass, part of the model (a `valid` depthwise convolution)."""
 
-    kind: Literal["lowpass", "none"] = "lowpass"
+    kind: Literal["lowpass", "none"] = Field(
+        "lowpass", description="none: samples are used as they were recorded"
+    )
     cutoff_hz: float = Field(20.0, gt=0, description="half-amplitude (−6 dB) frequency")
     transition_hz: float = Field(
         8.0, ge=0.01, description="width of the transition band; the narrower, the more taps"
@@ -57,8 +59,8 @@ class Signal(Section):
     max_gap_s: float = Field(
         0.25, gt=0, le=3600, description="a longer gap between samples is never bridged: it cuts"
     )
-    filter: Filter = Filter(kind="none")
-    align: Align = Align()
+    filter: Filter = Field(Filter(kind="none"), description="a low-pass filter inside the model")
+    align: Align = Field(Align(), description="recordings aligned with gravity")
 
     @model_validator(mode="after")
     def _cutoff_below_nyquist(self) -> Signal:
@@ -72,9 +74,13 @@ class Signal(Section):
 
 
 class WindowsConfig(Section):
-    length_s: float = Field(2.56, gt=0, le=3600)
+    length_s: float = Field(2.56, gt=0, le=3600, description="of a window")
     overlap: float = Field(0.5, ge=0, lt=1, description="of the window's length")
-    within: Literal["recording", "annotation"] = "recording"
+    within: Literal["recording", "annotation"] = Field(
+        "recording",
+        description="recording: windows slide over the whole recording; annotation: they are cut "
+        "inside each labelled interval",
+    )
     label: Literal["majority", "last"] = Field(
         "majority", description="the activity of most of a window's samples, or of its last one"
     )
@@ -89,17 +95,20 @@ class WindowsConfig(Section):
 class SplitConfig(Section):
     """Who is tested on, who validates."""
 
-    scheme: Literal["subject-folds", "leave-one-subject-out", "sessions", "subjects"] = (
-        "subject-folds"
+    scheme: Literal["subject-folds", "leave-one-subject-out", "sessions", "subjects"] = Field(
+        "subject-folds",
+        description="subject-folds: each fold tests other people; leave-one-subject-out: a fold "
+        "for each person; sessions: whole recordings apart, for fewer than 3 people, which says "
+        "nothing about other people; subjects: the people in test are tested once",
     )
-    folds: int = Field(5, ge=2, le=10_000)
+    folds: int = Field(5, ge=2, le=10_000, description="of subject-folds and sessions")
     test: tuple[str, ...] = Field((), description="the test subjects of scheme: subjects")
     validation: Annotated[float, Field(gt=0, lt=1)] | Literal["next-fold"] = Field(
         0.2,
         description="share of each fold's training people who validate; next-fold: those whom the "
         "next fold tests, so that everybody validates once",
     )
-    seed: Seed = 0
+    seed: Seed = Field(0, description="of the draw of folds and validation people")
     exclude: tuple[str, ...] = Field(
         (), description="people who take no part, such as test people while a recipe is developed"
     )
@@ -138,8 +147,10 @@ class SplitConfig(Section):
 class ModelConfig(Section):
     """A model of the registry, with the parameters that differ from its defaults."""
 
-    name: FileName
-    params: dict[str, Any] = Field({})
+    name: FileName = Field(description="as har models lists it")
+    params: dict[str, Any] = Field(
+        {}, description="parameters that differ from the defaults; har models NAME lists them"
+    )
     label: FileName | None = Field(
         None, description="its name in the results, if not the registry's"
     )
@@ -250,12 +261,19 @@ class Training(Section):
 
 
 class Export(Section):
-    models: Literal["best", "all"] | tuple[str, ...] = "best"
-    fit: Literal["final", "fold"] = "final"
+    models: Literal["best", "all"] | tuple[str, ...] = Field(
+        "best", description="best: the selected model; all: every model that can be exported"
+    )
+    fit: Literal["final", "fold"] = Field(
+        "final", description="final: trained on everybody; fold: the first fold's model as scored"
+    )
     seeds: Literal["first", "all"] = Field(
         "first", description="ship the first seed's fit, or the mean of all seeds' in one file"
     )
-    quantization: tuple[Variant, ...] = ("none", "dynamic", "float16")
+    quantization: tuple[Variant, ...] = Field(
+        ("none", "dynamic", "float16"),
+        description="files to write, each checked against Keras; none: float32, always written",
+    )
 
     @field_validator("quantization")
     @classmethod
@@ -271,19 +289,26 @@ Activities = Literal["all"] | tuple[str, ...] | dict[str, tuple[str, ...]]
 class Pipeline(Section):
     """A whole pipeline file."""
 
-    name: FileName
-    dataset: str | Table
-    placement: str | None = Field(None, description="of a data set with several")
+    name: FileName = Field(description="of the folder in reports/; the file's name if left out")
+    dataset: str | Table = Field(
+        description="a name that har data list shows, or a section that describes own recordings"
+    )
+    placement: str | None = Field(
+        None, description="where the sensor is worn, for a data set with several placements"
+    )
     activities: Activities = Field(
         "all", description="all, a list, or {new name: [published names]}"
     )
-    signal: Signal = Signal()
-    windows: WindowsConfig = WindowsConfig()
-    split: SplitConfig = SplitConfig()
-    models: tuple[ModelConfig, ...] = Field(min_length=1)
-    training: Training = Training()
-    export: Export = Export()
-    about: Annotated[str, Field(description="a sentence for reports; changes no result")] = ""
+    signal: Signal = Field(Signal(), description="sampling rate, gaps, filter, alignment")
+    windows: WindowsConfig = Field(WindowsConfig(), description="how recordings are cut")
+    split: SplitConfig = Field(SplitConfig(), description="who trains, validates and is tested")
+    models: tuple[ModelConfig, ...] = Field(
+        min_length=1,
+        description="to compare: each a name, {name: {parameter: value}}, or {name, label, params}",
+    )
+    training: Training = Field(Training(), description="of the networks")
+    export: Export = Field(Export(), description="which models ship, and in which files")
+    about: str = Field("", description="a sentence for reports; changes no result")
 
     @field_validator("models", mode="before")
     @classmethod

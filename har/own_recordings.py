@@ -23,12 +23,12 @@ class Section(BaseModel):
 class Columns(Section):
     """Names of the columns in a user's own table."""
 
-    time: str | None = None
-    x: str
-    y: str
-    z: str
-    label: str | None = None
-    subject: str | None = None
+    time: str | None = Field(None, description="left out: rate_hz says how far samples are apart")
+    x: str = Field(description="acceleration along the sensor's x axis")
+    y: str = Field(description="along its y axis")
+    z: str = Field(description="along its z axis")
+    label: str | None = Field(None, description="the activity at each sample")
+    subject: str | None = Field(None, description="the person at each sample")
 
 
 TimeUnit = Literal["s", "ms", "us", "ns", "10ms", "10us", "100ns"]
@@ -38,12 +38,12 @@ TimeUnit = Literal["s", "ms", "us", "ns", "10ms", "10us", "100ns"]
 class LabelColumns(Section):
     """Names of the columns in a file of labelled intervals, where they do not tell."""
 
-    start: str | None = None
+    start: str | None = Field(None, description="when an interval begins")
     end: str | None = Field(None, description="without it, an interval lasts until the next one")
     duration: str | None = Field(None, description="in place of the end")
-    label: str | None = None
+    label: str | None = Field(None, description="the activity")
     recording: str | None = Field(None, description="a recording's file, or the end of its path")
-    subject: str | None = None
+    subject: str | None = Field(None, description="whose it is, with or in place of recording")
 
 
 class Labels(Section):
@@ -53,8 +53,10 @@ class Labels(Section):
         description="one file for all recordings, or {folder}/{name}_labels.csv: a file for each, "
         "by the recording's folder, the name of its file without the suffix, or a field of pattern"
     )
-    columns: LabelColumns = LabelColumns()
-    time_unit: TimeUnit | None = None
+    columns: LabelColumns = Field(LabelColumns(), description="where their names do not tell")
+    time_unit: TimeUnit | None = Field(
+        None, description="where the size of the times does not tell"
+    )
     since: Literal["start", "clock"] | None = Field(
         None,
         description="what small numbers count from: the recording's first sample, or its time "
@@ -80,15 +82,21 @@ class Table(Section):
     """A user's own recordings, in place of the name of a data set."""
 
     path: str = Field(description="files, with * and ** as in a shell; relative to the workspace")
-    name: str = Field("own", pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)
+    name: str = Field(
+        "own", pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100, description="of this data set"
+    )
     columns: Columns | None = Field(None, description="not needed for a recognised phone logger")
     pattern: str | None = Field(
         None, description="where in the path a field stands: {subject}/{activity}_{session}.csv"
     )
     sidecar: str | None = Field(None, description="a CSV of file, subject, placement, activity")
-    time_unit: TimeUnit | None = None
+    time_unit: TimeUnit | None = Field(
+        None, description="of the time column, where the size of its values does not tell"
+    )
     rate_hz: float | None = Field(None, gt=0, description="for tables without a time column")
-    unit: Literal["m/s2", "g", "mg"] | None = None
+    unit: Literal["m/s2", "g", "mg"] | None = Field(
+        None, description="of acceleration; found from gravity where it can be"
+    )
     counts_per_g: float | None = Field(None, gt=0, description="for raw counts, in place of unit")
     zero: float | tuple[float, float, float] | None = Field(
         None, description="counts that 0 g reads, where it is not 0: one number, or for x, y and z"
@@ -102,9 +110,14 @@ class Table(Section):
         False,
         description="find a recording's offset and gain by gravity at rest (hours of a wearable)",
     )
-    gravity: Literal["present", "removed"] | None = None
-    convention: Literal["android", "ios"] | None = None
-    placement: str | None = None
+    gravity: Literal["present", "removed"] | None = Field(
+        None, description="removed: linear acceleration, from which the phone took gravity away"
+    )
+    convention: Literal["android", "ios"] | None = Field(
+        None,
+        description="the sign: flat on a table, screen up, z reads +9.8 (android) or −9.8 (ios)",
+    )
+    placement: str | None = Field(None, description="where the sensor is worn: wrist, pocket, …")
     subject: str | None = Field(None, description="who, when all files are of one person")
     activity: str | None = Field(None, description="what, when all files are of one activity")
     labels: Labels | None = Field(None, description="in place of labels beside the samples")
