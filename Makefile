@@ -1,8 +1,9 @@
 # make demo          the whole pipeline on the built-in recordings
 # make quick         the tests that need neither TensorFlow nor a browser: a minute
 # make test          all tests: eight minutes on two cores
-# make install-test  the tests that build an environment or a wheel
+# make install-test  the tests that build an environment, the documentation or a wheel
 # make check         ruff, mypy and bandit
+# make docs         the documentation site, into build/docs
 # make bench         the benchmarks
 PYTHON ?= python3
 WORKERS ?= 2
@@ -14,7 +15,7 @@ PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Compiled tests are kept for the next time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo quick test install-test check bench web clean
+.PHONY: demo quick test install-test check docs bench web clean
 
 demo: $(VENV)/.run
 	$(BIN)/har run watch
@@ -35,6 +36,11 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --recursive har -ll
+
+# A warning, a dead link and a tutorial that fails are errors. Nothing is fetched.
+docs: $(VENV)/.dev
+	$(BIN)/python -m sphinx -W --keep-going -n -q -c docs . build/docs
+	@echo "build/docs/index.html"
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -o addopts="--strict-markers --import-mode=importlib" --benchmark-only
