@@ -25,6 +25,7 @@ from har.ingest.raw import (
     Finding,
     Raw,
     finite_rows,
+    on_all_axes,
     runs,
 )
 from har.recording import Annotation, Recording
@@ -138,7 +139,7 @@ def _finite(raw: Raw, account: Account) -> np.ndarray:
 
 def too_large(acceleration: np.ndarray, finite: np.ndarray) -> np.ndarray:
     """Which of the rows that `finite_rows` leaves out are too large rather than not finite."""
-    return ~finite & np.isfinite(acceleration).all(axis=1)
+    return ~finite & on_all_axes(np.isfinite(acceleration))
 
 
 def converted(acceleration: np.ndarray, like: Raw) -> np.ndarray:

@@ -188,16 +188,18 @@ def _learn(
             notes.append(note)
         clock = Clock(origin, OF_SPREADSHEETS[unit])
         turns_s = tuple(c * clock.unit_s for c in COUNTERS if _may_count(known, c))
-    _, limit_s = _step(clock.seconds(known))
+    limit_s = _step(clock.seconds(known))[1] if turns_s else 0.0  # of use where it may turn
     return values, replace(clock, turns_s=turns_s, limit_s=limit_s), notes
 
 
 def _may_count(values: np.ndarray, size: float) -> bool:
     """Whether all are values of a counter of that many, without a sign or with one."""
-    if not len(values) or (values % 1 != 0).any():
+    if not len(values):
         return False
     low, high = values.min(), values.max()
-    return bool(low >= 0 and high < size) or bool(-size / 2 <= low and high < size / 2)
+    if not (low >= 0 and high < size) and not (-size / 2 <= low and high < size / 2):
+        return False
+    return not (values % 1).any()
 
 
 def _step(time: np.ndarray) -> tuple[float, float]:

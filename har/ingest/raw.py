@@ -161,8 +161,13 @@ LARGEST = 1e12
 
 def finite_rows(acceleration: np.ndarray) -> np.ndarray:
     """Which rows have three values that a sensor can give: finite, and none beyond `LARGEST`."""
-    x, y, z = np.abs(acceleration).T  # by columns: numpy reduces short rows slowly
-    return (x <= LARGEST) & (y <= LARGEST) & (z <= LARGEST)
+    return on_all_axes(np.abs(acceleration) <= LARGEST)
+
+
+def on_all_axes(mask: np.ndarray) -> np.ndarray:
+    """Which rows of a mask, shape (n, 3), hold throughout: numpy reduces short rows slowly."""
+    x, y, z = mask.T
+    return x & y & z
 
 
 def runs(codes: np.ndarray) -> list[tuple[int, int]]:

@@ -69,7 +69,7 @@ def read_columns(
     if delimiter == " ":  # however many of them
         data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
         data = re.sub(rb"[ \t]+", b" ", data)
-    if delimiter != ";" and data.rstrip().endswith(b";"):
+    if delimiter != ";" and _last_sign(data) == b";":
         data = re.sub(rb"(?m);[ \t]*(?=\r?$)", b"", data)
     unnamed_last = bool(names and names[0] != "_0" and names[-1] == f"_{len(names) - 1}")
     skipped: list[str] = []
@@ -134,6 +134,14 @@ def read_columns(
     lines = Lines(len(skipped))
     lines.first = tuple(skipped[:SHOWN_LINES])
     return out, lines
+
+
+def _last_sign(data: bytes) -> bytes:
+    """The last character that is no space, without a copy of the text."""
+    end = len(data)
+    while end and data[end - 1 : end].isspace():
+        end -= 1
+    return data[max(end - 1, 0) : end]
 
 
 def _evened(data: bytes, delimiter: str, width: int, skip_rows: int, *, fill: bool) -> bytes:

@@ -77,6 +77,24 @@ def cpu_seconds(function: Callable[[], object], repeats: int) -> float:
     return float(best)
 
 
+def check_seconds(files: int, n: int = 500) -> tuple[float, float]:
+    """Processor seconds of a check of a folder of so many small files, and of pandas alone."""
+    import pandas as pd
+
+    from har.ingest.check import check
+
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        paths = [write(folder / f"p{i % 20}_{i}.csv", n, seed=i) for i in range(files)]
+
+        def read() -> None:
+            for path in paths:
+                pd.read_csv(path)
+
+        checked = cpu_seconds(lambda: check(folder, root=folder), 3)
+        return checked, cpu_seconds(read, 3)
+
+
 GROWTH = """
 import json, sys, time
 from pathlib import Path

@@ -27,6 +27,14 @@ def test_reading_costs_at_most_half_as_much_again_as_pyarrow(benchmark, table):
     assert ours < 1.5 * base
 
 
+def test_a_check_of_many_small_files_costs_some_readings_of_each(benchmark):
+    benchmark.pedantic(lambda: None, rounds=1)
+    few_s, _ = ingest_speed.check_seconds(100)
+    many_s, read_s = ingest_speed.check_seconds(400)
+    assert many_s < 5 * few_s
+    assert many_s < 15 * read_s
+
+
 def test_ten_times_the_files_cost_ten_times_the_time_and_the_same_memory(benchmark):
     benchmark.pedantic(lambda: None, rounds=1)
     few_s, few_mb = ingest_speed.growth(4, 40_000)

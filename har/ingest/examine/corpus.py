@@ -55,11 +55,11 @@ class Corpus:
     def findings(self) -> list[Finding]:
         """What all of them together tell."""
         short, self.window_s = labels.short_bouts(self._filled_s, self.windows)
-        equal = {frozenset((a, b)) for g in self._hashes.values() for a in g for b in g}
+        content = {name: digest for digest, g in self._hashes.items() for name in g}
         near = {
-            (self._names[i], self._names[j]): n
+            (a, b): n
             for (i, j), n in fingerprints.copies(self._prints).items()
-            if frozenset((self._names[i], self._names[j])) not in equal
+            if content[a := self._names[i]] != content[b := self._names[j]]
         }
         return [
             *labels.names(self.people),

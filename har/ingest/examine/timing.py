@@ -7,7 +7,7 @@ import numpy as np
 from har.ingest.clean import plausible, rate_of_steps
 from har.ingest.clock import RATES_HZ
 from har.ingest.order import INSTANT_S, RESTART_S, ordered
-from har.ingest.raw import Finding, Raw
+from har.ingest.raw import Finding, Raw, on_all_axes
 
 RATE_TOLERANCE = 0.05
 JITTER = 0.08  # standard deviation of the steps, as a share of the period
@@ -28,13 +28,16 @@ def rate_hz(raw: Raw) -> float | None:
 
 def _times(raw: Raw) -> list[np.ndarray]:
     """The times of each recording, strictly increasing."""
+    return [time_s for _, time_s in ordered(*_timed(raw)).pieces]
+
+
+def _timed(raw: Raw) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that have a time: times and values."""
     assert raw.time_s is not None
     timed = np.isfinite(raw.time_s)
-    if timed.all():
-        found = ordered(raw.time_s, raw.acceleration)
-    else:
-        found = ordered(raw.time_s[timed], raw.acceleration[timed])
-    return [time_s for _, time_s in found.pieces]
+    if timed.all():  # no copy
+        return raw.time_s, raw.acceleration
+    return raw.time_s[timed], raw.acceleration[timed]
 
 
 def spread(raw: Raw) -> Finding | None:
@@ -50,10 +53,12 @@ def spread(raw: Raw) -> Finding | None:
     timed = np.flatnonzero(np.isfinite(raw.time_s))
     t = raw.time_s[timed]
     steps = np.diff(t)
-    same_values = (raw.acceleration[timed[1:]] == raw.acceleration[timed[:-1]]).all(axis=1)
     unordered = ((steps < 0) & (steps >= -RESTART_S)).any()
     tied = (steps >= 0) & (steps < BURST_S)
-    if unordered or (tied & ~same_values).mean() <= COARSE_SHARE:
+    if unordered or tied.mean() <= COARSE_SHARE:
+        return None
+    same_values = on_all_axes(raw.acceleration[timed[1:]] == raw.acceleration[timed[:-1]])
+    if (tied & ~same_values).mean() <= COARSE_SHARE:
         return None
     starts = np.flatnonzero(np.r_[True, ~tied])
     counts = np.diff(np.r_[starts, len(t)])
@@ -101,11 +106,11 @@ def implausible(raw: Raw, rate: float) -> Finding | None:
     )
     said_slow = raw.rate_hz and rate < RATES_HZ[0] and abs(rate / raw.rate_hz - 1) < 0.2
     if raw.time_s is not None and len(raw.time_s) > 1:
-        t = raw.time_s[np.isfinite(raw.time_s)]
+        t, values = _timed(raw)
         if len(t) and (t == t[0]).all():
             message = f"All timestamps are the same: no clock. {advice}"
             return Finding("clock", "error", "none", message, raw.source, len(t))
-        found = ordered(t, raw.acceleration[np.isfinite(raw.time_s)])
+        found = ordered(t, values)
         apart = len(found.shared) - int((np.abs(np.diff(t)) <= INSTANT_S).sum())
         if apart > COARSE_SHARE * len(t):
             message = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from har.ingest.raw import TO_MS2, Finding, Raw, finite_rows
+from har.ingest.raw import TO_MS2, Finding, Raw, finite_rows, on_all_axes
 from har.recording import STANDARD_GRAVITY
 
 WINDOW_S = 2.0
@@ -127,7 +127,8 @@ def guess_gravity(m: Measure, unit: str) -> str | None:
 
 def working(raw: Raw) -> np.ndarray:
     """The values of a stretch that a sensor at work gave."""
-    return _finite(raw.acceleration[~dropped_out(raw.acceleration, raw.gravity)])
+    dropped = dropped_out(raw.acceleration, raw.gravity)
+    return _finite(raw.acceleration[~dropped] if dropped.any() else raw.acceleration)
 
 
 def examine(raw: Raw, a: np.ndarray, rate_hz: float) -> list[Finding]:
@@ -209,9 +210,11 @@ def dropped_out(acceleration: np.ndarray, gravity: str | None) -> np.ndarray:
 
     No accelerometer at work reads that: a recorder writes it where the sensor gave nothing.
     """
-    zero = (acceleration == 0).all(axis=1)
-    others = _finite(acceleration[~zero]) if zero.any() else ()
-    if gravity == "removed" or zero.sum() < MIN_DROPOUT or not len(others):
+    zero = on_all_axes(acceleration == 0)
+    if gravity == "removed" or np.count_nonzero(zero) < MIN_DROPOUT:
+        return np.zeros(len(zero), bool)
+    others = _finite(acceleration[~zero])
+    if not len(others):
         return np.zeros(len(zero), bool)
     low, median = np.percentile(np.linalg.norm(others, axis=1), [5, 50])
     return zero if low > NEAR_ZERO * median else np.zeros(len(zero), bool)

@@ -43,9 +43,16 @@ def delimited(
     if columns.time is not None:
         types |= {columns.time: "string" if days else "", **({days: "string"} if days else {})}
     known = {name: kind for name, kind in types.items() if name in head.names}
-    data, repeated = _without_headers(content.read_bytes(source), head.header)
+    data = content.read_bytes(source)
     table, rejected = columns_of(source, head, known, data)
-    return table, {**rejected, **({REPEATED_HEADER: repeated} if repeated else {})}
+    axes = [a for a in (columns.x, columns.y, columns.z) if a in table]
+    if not rejected and not any(np.isnan(table[a]).any() for a in axes):
+        return table, rejected
+    data, repeated = _without_headers(data, head.header)
+    if not repeated:
+        return table, rejected
+    table, rejected = columns_of(source, head, known, data)
+    return table, {**rejected, REPEATED_HEADER: repeated}
 
 
 def texts(source: Source, head: Head) -> tuple[dict[str, np.ndarray], int]:

@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -54,7 +55,7 @@ class Head:
     def suffix(self) -> str:
         return PurePosixPath(self.name).suffix.lower()
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """A name for every field of a data line, unique, so that pyarrow takes them."""
         out: list[str] = []

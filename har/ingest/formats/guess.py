@@ -89,8 +89,11 @@ def sensor_column(head: Head, named: Columns) -> str | None:
     """The column that may say which sensor a row is of."""
     if not {named.x, named.y, named.z} <= {*head.names}:
         return None
-    rows = [row for row in head.header.rows if len(row) >= len(head.names)]
     used = named.model_dump().values()
-    first = {c: [row[i] for row in rows] for i, c in enumerate(head.names) if c not in used}
+    others = [(i, c) for i, c in enumerate(head.names) if c not in used]
+    if not others:
+        return None
+    rows = [row for row in head.header.rows if len(row) >= len(head.names)]
+    first = {c: [row[i] for row in rows] for i, c in others}
     whole = replace(head, header=replace(head.header, rows=tuple(rows)))
     return long_form.sensor_column(first, beginning(whole, (named.x, named.y, named.z)))

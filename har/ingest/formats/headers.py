@@ -94,7 +94,7 @@ def read(lines: Sequence[str]) -> Header:
     rows = [_fields(line, delimiter) for line in lines[start:] if line.strip()]
     columns, units, line = _names(lines[:start], delimiter, width)
     decimal = _DECIMAL_COMMA if delimiter != "," else _SURE_COMMA
-    comma = any(decimal.fullmatch(f) for row in rows for f in row)
+    comma = any(decimal.fullmatch(f) for row in rows for f in row if "," in f)
     return Header(
         columns, units, delimiter, "," if comma else ".", start, max(width, len(columns)),
         tuple(rows), line,
@@ -104,6 +104,8 @@ def read(lines: Sequence[str]) -> Header:
 def _fields(line: str, delimiter: str) -> tuple[str, ...]:
     if delimiter == " ":
         return tuple(line.split())
+    if '"' not in line:
+        return tuple(map(str.strip, line.split(delimiter)))
     return tuple(f.strip() for f in next(csv.reader([line], delimiter=delimiter), []))
 
 
@@ -114,8 +116,8 @@ def _stripped(fields: tuple[str, ...]) -> tuple[str, ...]:
 
 def _numeric(fields: Sequence[str]) -> tuple[int, int]:
     """How many fields are numbers or dates, and how many are words."""
-    given = [f.rstrip(";") for f in fields if f.rstrip(";")]
-    numbers = sum(is_number(f) or bool(_DATE.fullmatch(f)) for f in given)
+    given = [g for f in fields if (g := f.rstrip(";"))]
+    numbers = sum(bool(_NUMBER.fullmatch(f.strip()) or _DATE.fullmatch(f)) for f in given)
     return numbers, len(given) - numbers
 
 
