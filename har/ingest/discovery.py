@@ -6,7 +6,7 @@ import glob
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +15,7 @@ from har.errors import ConfigError, DataError
 from har.ingest import content, fields, formats, label_files, views
 from har.ingest.archives import check_zip
 from har.ingest.formats import tables
-from har.ingest.formats.format import HEAD_BYTES, Head, look
+from har.ingest.formats.format import HEAD_BYTES, Format, Head, look
 from har.ingest.formats.headers import listed
 from har.ingest.raw import Source
 from har.own_recordings import Table
@@ -86,7 +86,7 @@ def find(table: Table, root: Path) -> Found:
     labels = label_files.paths(table.labels, root) if table.labels else None
     of_labels: list[Path] = []
     found = Found()
-    sessions: dict[str, list[tuple[Source, Head]]] = defaultdict(list)
+    folders: dict[str, list[Source]] = defaultdict(list)
     for path in files:
         if not path.exists():
             found.not_used.append((_shown(Source(path), root), "a link that leads nowhere"))
@@ -97,31 +97,39 @@ def find(table: Table, root: Path) -> Found:
             of_labels.append(path)
             continue
         try:
-            for source, head in _heads(path):
-                folder = str(path) if source.member else str(path.parent)
-                if source.member:
-                    folder += "/" + str(PurePosixPath(source.member).parent)
-                sessions[folder].append((source, head))
+            for source in _members(path):
+                inside = f"/{PurePosixPath(source.member).parent}" if source.member else ""
+                folders[f"{path}{inside}" if inside else str(path.parent)].append(source)
         except (DataError, OSError) as e:
             found.rejected.append((_shown(Source(path), root), str(e)))
-    for folder in sorted(sessions):
-        _one_folder(sessions[folder], table, root, pattern, sidecar, found)
+    for folder in sorted(folders):
+        chosen = _chosen(_heads(folders[folder], root, found), table, root, found)
+        _name(chosen, table, root, pattern, sidecar, found)
     used = {s.extra["labels"].path for s in found.sources if "labels" in s.extra}
     orphans = [p for p in of_labels if p.resolve() not in used]
     found.not_used += [(_shown(Source(p), root), "labels of no recording here") for p in orphans]
     return found
 
 
-def _one_folder(
-    entries: list[tuple[Source, Head]],
-    table: Table,
-    root: Path,
-    pattern: re.Pattern[str] | None,
-    sidecar: dict[str, dict[str, str]],
-    found: Found,
-) -> None:
-    """The recordings of one folder: of several views of one movement, the best."""
-    ranked: dict[str, list[views.Entry]] = defaultdict(list)
+def _heads(sources: list[Source], root: Path, found: Found) -> Iterator[tuple[Source, Head]]:
+    """The beginnings of files, one after the other: those of thousands would fill the memory."""
+    for source in sources:
+        try:
+            head = head_of(source)
+        except (DataError, OSError) as e:
+            found.rejected.append((_shown(source, root), str(e)))
+        else:
+            yield source, head
+
+
+def _chosen(
+    entries: Iterable[tuple[Source, Head]], table: Table, root: Path, found: Found
+) -> list[tuple[str, Source]]:
+    """The recordings of one folder, with their formats: of several views of one movement, the best.
+
+    What is not read is added to `found`.
+    """
+    ranked: dict[str, list[views.View]] = defaultdict(list)
     chosen: list[tuple[str, Source]] = []
     for source, head in entries:
         form = formats.recognise(head)
@@ -129,37 +137,48 @@ def _one_folder(
             form = tables.FORMAT
         if form is None or (form is tables.FORMAT and not table.columns
                             and formats.is_companion(head)):  # fmt: skip
-            if form is None and label_files.holds(head):
-                found.not_used.append((_shown(source, root), "labelled intervals"))
-                found.intervals.append(source.path)
-            elif form is not None or formats.is_companion(head):
-                found.not_used.append((_shown(source, root), "no acceleration in it"))
-            elif _is_table(head) or table.columns:
-                found.rejected.append((_shown(source, root), _unknown(head)))
-                found.add_table(head)
-            else:
-                found.not_used.append((_shown(source, root), _no_table(head)))
+            _not_read(source, head, form, table, root, found)
         elif form.rank is None:
             chosen.append((form.name, source))
         else:
             if form is tables.FORMAT:
                 found.add_table(head)
-            ranked[form.name].append((source, head))
+            ranked[form.name].append(views.view(source, head, form.rank(head)))
     for name, group in ranked.items():
-        rank = formats.get(name).rank
-        assert rank is not None
         for movement in views.movements(group):
-            if name == tables.FORMAT.name and len({rank(head) for _, head in movement}) == 1:
-                chosen += [(name, source) for source, _ in movement]  # nothing tells them apart
+            if name == tables.FORMAT.name and len({view.rank for view in movement}) == 1:
+                chosen += [(name, view.source) for view in movement]  # nothing tells them apart
                 continue
-            best, *others = sorted(
-                movement,
-                key=lambda v: (rank(v[1]), v[0].name),
-                reverse=table.gravity == "removed",
-            )
-            chosen.append((name, best[0]))
-            reason = f"another view of the same movement; {best[1].name} is read"
-            found.not_used += [(_shown(source, root), reason) for source, _ in others]
+            movement.sort(key=lambda view: (view.rank, view.source.name))
+            best, *others = movement[:: -1 if table.gravity == "removed" else 1]
+            chosen.append((name, best.source))
+            reason = f"another view of the same movement; {best.name} is read"
+            found.not_used += [(_shown(view.source, root), reason) for view in others]
+    return chosen
+
+
+def _not_read(
+    source: Source, head: Head, form: Format | None, table: Table, root: Path, found: Found
+) -> None:
+    """Say of a file why it is not read."""
+    shown = _shown(source, root)
+    if form is None and label_files.holds(head):
+        found.not_used.append((shown, "labelled intervals"))
+        found.intervals.append(source.path)
+    elif form is not None or formats.is_companion(head):
+        found.not_used.append((shown, "no acceleration in it"))
+    elif _is_table(head) or table.columns:
+        found.rejected.append((shown, _unknown(head)))
+        found.add_table(head)
+    else:
+        found.not_used.append((shown, _no_table(head)))
+
+
+def _name(
+    chosen: list[tuple[str, Source]], table: Table, root: Path, pattern: re.Pattern[str] | None,
+    sidecar: dict[str, dict[str, str]], found: Found,
+) -> None:  # fmt: skip
+    """Who, what and where the recordings of one folder are: as sources that are ready to read."""
     alone = len(chosen) == 1
     for name, source in chosen:
         shown = _shown(source, root)
@@ -243,15 +262,15 @@ def _walked(folder: Path) -> Iterator[Path]:
         yield from (p for f in files if (p := Path(here, f)).is_file() or not p.exists())
 
 
-def _heads(path: Path) -> Iterator[tuple[Source, Head]]:
-    if path.suffix.lower() == ".zip":
-        check_zip(path, path.name)
-        for member in content.members(path):
-            if not PurePosixPath(member).name.startswith("."):
-                source = Source(path, member)
-                yield source, head_of(source)
-    else:
-        yield Source(path), head_of(Source(path))
+def _members(path: Path) -> Iterator[Source]:
+    """A file, or the files in an archive."""
+    if path.suffix.lower() != ".zip":
+        yield Source(path)
+        return
+    check_zip(path, path.name)
+    for member in content.members(path):
+        if not PurePosixPath(member).name.startswith("."):
+            yield Source(path, member)
 
 
 def head_of(source: Source) -> Head:

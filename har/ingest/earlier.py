@@ -42,6 +42,7 @@ def key_of(
     beside: dict[Path, list[str]] = {}
     for path in sorted(hashes.keys() - {s.path.resolve() for s in sources}):
         beside.setdefault(path.parent, []).append(f"{path.name} {hashes[path]}")
+    of_folder = {folder: digest(names) for folder, names in beside.items()}
     of_all = digest([resolved.table.model_dump(mode="json"), sorted(resolved.by_format.items())])
 
     def key(source: Source) -> str:
@@ -49,7 +50,7 @@ def key_of(
         labels = source.extra.get("labels")
         return digest(
             [
-                of_all, hashes[path], source.member, source.placement, beside.get(path.parent),
+                of_all, hashes[path], source.member, source.placement, of_folder.get(path.parent),
                 hashes.get(labels.path) if labels else None,
                 {name: value for name, value in source.extra.items() if name != "labels"},
                 labels.shown if labels else None,

@@ -39,7 +39,7 @@ def inputs(context: Context) -> dict[str, Any]:
         found = discovery.find(dataset, root)
         files = {source.path for source in found.sources}
         # Sidecars and metadata beside a recording count too.
-        files |= {p for f in files for p in f.parent.glob("*.csv") if p.is_file()}
+        files |= {p for d in {f.parent for f in files} for p in d.glob("*.csv") if p.is_file()}
         if dataset.sidecar:
             files.add(root / dataset.sidecar)
         files |= {p for s in found.sources if "labels" in s.extra

@@ -11,6 +11,7 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from har.ingest import content, time_columns
 from har.ingest.formats.format import Head, decode
@@ -26,29 +27,59 @@ _OF_SENSORS = {
     "without", "no", "g", "sensor", "motion", "device",
 }  # fmt: skip
 
-Entry = tuple[Source, Head]
+
+class View(NamedTuple):
+    """What of a file tells whether it shows a movement that others of its folder show.
+
+    Parameters
+    ----------
+    source : Source
+    name, stem : str
+        Inside its folder or archive, with and without the suffix.
+    rank : int
+        Of the views of one movement, the lowest is read.
+    column : int or None
+        The place of the times in a line.
+    first : float or None
+        The first of them, in their own unit.
+    """
+
+    source: Source
+    name: str
+    stem: str
+    rank: int
+    column: int | None
+    first: float | None
 
 
-def movements(entries: Iterable[Entry]) -> list[list[Entry]]:
+def view(source: Source, head: Head, rank: int) -> View:
+    """A file as a view of some movement."""
+    name = time_columns.column(head.names)
+    column = None if name is None else head.names.index(name)
+    first = None if column is None else _time(decode(head.data).splitlines(), column)
+    return View(source, head.name, head.stem, rank, column, first)
+
+
+def movements(views: Iterable[View]) -> list[list[View]]:
     """Files of one format and folder, those of one movement together."""
-    named: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
-    for source, head in entries:
-        named[_name(head.stem)].append((source, head))
-    groups: list[list[Entry]] = []
+    named: dict[tuple[str, ...], list[View]] = defaultdict(list)
+    for one in views:
+        named[_name(one.stem)].append(one)
+    groups: list[list[View]] = []
     for same in named.values():
         if len(same) == 1:
             groups.append(same)
             continue
         spans: list[tuple[float, float] | None] = []
-        mine: list[list[Entry]] = []
-        for entry in same:
-            span = _span(*entry)
+        mine: list[list[View]] = []
+        for one in same:
+            span = _span(one)
             near = next((i for i, other in enumerate(spans) if _coincide(span, other)), None)
             if near is None:
                 spans.append(span)
-                mine.append([entry])
+                mine.append([one])
             else:
-                mine[near].append(entry)
+                mine[near].append(one)
         groups += mine
     return groups
 
@@ -59,16 +90,12 @@ def _name(stem: str) -> tuple[str, ...]:
     return tuple(w for w in words if w not in _OF_SENSORS)
 
 
-def _span(source: Source, head: Head) -> tuple[float, float] | None:
+def _span(one: View) -> tuple[float, float] | None:
     """The first and the last value of the time column, in its own unit."""
-    name = time_columns.column(head.names)
-    if name is None:
+    if one.column is None or one.first is None:
         return None
-    at = head.names.index(name)
-    lines = decode(head.data).splitlines()
-    first = _time(lines, at)
-    last = _time(reversed(decode(content.tail(source)).splitlines()), at)
-    return None if first is None or last is None else (first, last)
+    last = _time(reversed(decode(content.tail(one.source)).splitlines()), one.column)
+    return None if last is None else (one.first, last)
 
 
 def _time(lines: Iterable[str], at: int) -> float | None:
