@@ -1,8 +1,9 @@
 """The first lines of a text: its delimiter, decimal sign, header and where its data begin.
 
 The data are found first: lines of one number of fields, mostly numbers. The names are in the line
-above them, past a line of units (`s,g,g,g`) or one that says the same of every column (`CAL,CAL`).
-What else comes before, such as `sep=;`, comments and a preamble, is skipped.
+above them, past a line of units (`s,g,g,g`) or one that says the same of every column (`CAL,CAL`);
+units may also stand above the names. What else comes before, such as `sep=;`, comments and a
+preamble, is skipped: also one of numbers, where names part it from the data.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from dataclasses import dataclass
 
 LOOKED_AT = 200
 """Lines at the beginning of a file among which its data must begin."""
+
+PREAMBLE = 40
+"""Lines of numbers that may stand above the names."""
 
 SHOWN_NAMES, LONG_NAME = 12, 40
 
@@ -91,6 +95,7 @@ def read(lines: Sequence[str]) -> Header:
         return names_alone(lines)
     while start and _is_torn(_fields(lines[start - 1], delimiter), width):
         start -= 1
+    start = _past_numbers(lines, start, delimiter, width)
     rows = [_fields(line, delimiter) for line in lines[start:] if line.strip()]
     columns, units, line = _names(lines[:start], delimiter, width)
     decimal = _DECIMAL_COMMA if delimiter != "," else _SURE_COMMA
@@ -155,6 +160,7 @@ def _names(
 ) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     """The names, units and names line above the data; empty where there are none."""
     units: tuple[str, ...] = ()
+    named: tuple[tuple[str, ...], str] | None = None
     for line in reversed(lines):
         comment = line.startswith(_COMMENT)
         bare = line.lstrip("#%/ \t").strip() if comment else line.strip()
@@ -166,9 +172,27 @@ def _names(
         given = [f.strip("()[]*") for f in fields if f]
         if all(_UNIT.fullmatch(f.replace(" ", "")) for f in given):
             units = tuple(f.strip("*") for f in fields)
-        elif len(set(given)) > 1 or width == 2:
-            return fields, units if len(units) == len(fields) else (), line.strip()
-    return (), (), ""
+        elif named is None and (len(set(given)) > 1 or width == 2):
+            named = fields, line.strip()
+        if named and (units or fields != named[0]):
+            break  # units may be in the line above the names
+    if named is None:
+        return (), (), ""
+    return named[0], units if len(units) == len(named[0]) else (), named[1]
+
+
+def _past_numbers(lines: Sequence[str], start: int, delimiter: str, width: int) -> int:
+    """Where the data begin if what looked like them is a preamble of numbers, above names."""
+    if _names(lines[:start], delimiter, width)[0]:
+        return start
+    named = False
+    for number, line in enumerate(lines[start + 1 : start + 1 + PREAMBLE], start + 1):
+        fields = _stripped(_fields(line, delimiter))
+        numbers, words = _numeric(fields)
+        if named and numbers and len(fields) == width:
+            return number
+        named = named or words == width == len(set(fields))
+    return start
 
 
 def names_alone(lines: Sequence[str]) -> Header:
