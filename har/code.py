@@ -87,9 +87,11 @@ def _base(top: str) -> Path | None:
     if top == "har":  # these sources, whatever else is installed
         return Path(__file__).parent
     spec = importlib.util.find_spec(top)
-    if spec is None or spec.origin is None:
+    if spec is None:
         return None
-    return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+    if spec.submodule_search_locations:  # a package, also one without an __init__.py
+        return Path(next(iter(spec.submodule_search_locations)))
+    return Path(spec.origin) if spec.origin else None
 
 
 def _imported(tree: ast.Module, package: str) -> Iterator[str]:

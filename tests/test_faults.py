@@ -52,10 +52,10 @@ def prepare_workspace(folder):
     return folder
 
 
-def run(folder, **which):
+def run(folder, *, jobs=1, **which):
     """The steps of a run, by stage."""
     steps = []
-    context = session.open_context(folder, str(folder / "own.yaml"), jobs=1)
+    context = session.open_context(folder, str(folder / "own.yaml"), jobs=jobs)
     with in_process.instead():
         pipeline.run(context, without=("export",), on_step=steps.append, **which)
     return {step.stage.name: step for step in steps}

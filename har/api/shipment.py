@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from har import pipeline_file
+from har import fanout, pipeline_file
 from har.api.arrays import as_windows
 from har.errors import ExportError
 from har.export import description, parity, proof, writer
@@ -87,8 +87,7 @@ def write(
             prepared=Path(scratch),
             ingested=Path(scratch),
             scratch=Path(scratch),
-            jobs=1,
-            say=lambda _line: None,
+            crew=fanout.alone(),
         )
         final = prover.alone(Shipped(of.models[0], (network,), (), trained_on, ()))
         figures = {}

@@ -22,8 +22,8 @@ jobs = click.option(
 dask = click.option(
     "--dask",
     metavar="ADDRESS",
-    help="Train on a Dask cluster whose workers see this workspace, such as "
-    "tcp://10.0.0.1:8786; a process for each job.",
+    help="Read, prepare, train and convert on a Dask cluster whose workers see this workspace, "
+    "such as tcp://10.0.0.1:8786; a process for each piece of work.",
 )
 
 

@@ -21,6 +21,8 @@ import numpy as np
 from har import fanout
 from har.errors import ExportError
 from har.export import outputs, step
+from har.fanout import Crew
+from har.files import replace_file
 from har.models.saved import load_model
 from har.models.spec import INPUT_NAME
 from har.quiet import quiet
@@ -80,8 +82,8 @@ class Converted:
     step: Step | None = None
 
 
-def convert(requests: Sequence[Request], *, jobs: int = 1) -> list[Converted]:
-    """Convert models, each in a child process.
+def convert(requests: Sequence[Request], crew: Crew | None = None) -> list[Converted]:
+    """Convert models, each in a child process, of a crew or one after the other.
 
     int8 is known to crash the converter and goes alone; another crash is found by trying the
     variants of that model one by one.
@@ -96,11 +98,13 @@ def convert(requests: Sequence[Request], *, jobs: int = 1) -> list[Converted]:
     ExportError
         If a model cannot be read, or has layers without names of their own.
     """
+    crew = crew or fanout.alone()
     results = [Converted({}, {}) for _ in requests]
     todo = [(i, part) for i, r in enumerate(requests) for part in _parts(r)]
     while todo:
         again = []
-        for n, outcome in fanout.run(_convert, [r for _, r in todo], jobs=jobs):
+        items = [r for _, r in todo]
+        for n, outcome in crew.run(_convert, items, shared=items[0].folder):
             i, request = todo[n]
             result = results[i]
             if isinstance(outcome, fanout.Done):
@@ -109,7 +113,7 @@ def convert(requests: Sequence[Request], *, jobs: int = 1) -> list[Converted]:
                 result.failed |= made.failed
                 result.keras = made.keras if made.keras is not None else result.keras
                 result.step = made.step or result.step
-            elif not outcome.reason.startswith("its process"):
+            elif not outcome.died:
                 raise ExportError(f"{request.model} cannot be exported: {outcome.reason}")
             elif len(request.variants) > 1:
                 again += [
@@ -193,7 +197,7 @@ def _convert(request: Request, _report: Any) -> Converted:
                 made.failed[variant] = f"the converter refused: {reason}"
                 continue
             made.files[variant] = request.folder / file_name(variant)
-            made.files[variant].write_bytes(content)
+            replace_file(made.files[variant], content)
             made.step = made.step or about
     if request.probe is not None:
         found = model.predict(request.probe, batch_size=256, verbose=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from har.errors import ExportError
 from har.export import convert, parity, raw_parity
 from har.export.measure import measure
 from har.export.shipping import Shipped
-from har.ingest import recording_files
+from har.fanout import Crew
+from har.fanout.outcome import Work
 from har.runtime.interpreter import Answers, LiteModel
 from har.runtime.manifest import STEP, Figures, ProvenStep, RawParity, Step
 from har.runtime.stepper import Stepper
@@ -93,9 +94,7 @@ class Prover:
     prepared, ingested : Path
         Where the windows and the recordings are stored.
     scratch : Path
-        An empty folder, where the files are left.
-    say : callable
-        Takes lines about progress.
+        An empty folder, where the files are left; all of the crew see it.
     """
 
     windows: Windows
@@ -106,8 +105,7 @@ class Prover:
     prepared: Path
     ingested: Path
     scratch: Path
-    jobs: int
-    say: Callable[[str], None]
+    crew: Crew
 
     def prove(self, shipped: Sequence[Shipped]) -> list[Proof]:
         """What may ship of each model.
@@ -117,7 +115,7 @@ class Prover:
         ExportError
             If a float32 file is not the model that was scored.
         """
-        self.say(f"  converting {', '.join(m.name for m in shipped)}")
+        self.crew.console.print(f"  converting {', '.join(m.name for m in shipped)}")
         finals = {m.name: self.alone(m) for m in shipped}
         rows = self._on_folds(shipped, finals)
         return [
@@ -138,7 +136,7 @@ class Prover:
             probe=probe,
         )
         # Alone, in a process that has built nothing else: the same file every time.
-        (made,) = convert.convert([request], jobs=1)
+        (made,) = convert.convert([request], self.crew)
         convert.required(made)
         assert made.keras is not None
         files, withheld, step = dict(made.files), dict(made.failed), None
@@ -173,11 +171,9 @@ class Prover:
             train = self._of_people(fold.train)
             variants = tuple(finals[name].files)
             requests.append(convert.Request(fold.files, folder, variants, representative=train))
-        self.say(f"  holding them to Keras on unseen people, {len(requests)} folds")
+        self.crew.console.print(f"  holding them to Keras on unseen people, {len(requests)} folds")
         rows = []
-        for (name, fold), made in zip(
-            cases, convert.convert(requests, jobs=self.jobs), strict=True
-        ):
+        for (name, fold), made in zip(cases, convert.convert(requests, self.crew), strict=True):
             convert.required(made)
             index, keras = fold.predictions().of("test")
             for v in finals[name].files:
@@ -185,15 +181,22 @@ class Prover:
                 rows.append(Row(name, fold.number, v, made.files.get(v), why_not, index, keras))
         asked = [r for r in rows if r.file]
         items = [(r.file, self.prepared, r.index) for r in asked]
-        for i, outcome in fanout.run(_answers, items, jobs=self.jobs):
-            row = asked[i]
-            if isinstance(outcome, fanout.Failed):
-                raise ExportError(
-                    f"The {row.variant} file of {row.model}, fold {row.fold}, cannot be run: "
-                    f"{outcome.reason}"
-                )
-            row.answers = outcome.value
+        for row, answers in zip(asked, self._each(_answers, asked, items), strict=True):
+            row.answers = answers
         return rows
+
+    def _each(self, ask: Work, rows: Sequence[Row], items: Sequence[Any]) -> list[Any]:
+        """What a process of its own finds for each row."""
+        found: list[Any] = [None] * len(rows)
+        for i, outcome in self.crew.run(ask, items, shared=self.scratch):
+            if isinstance(outcome, fanout.Failed):
+                row = rows[i]
+                raise ExportError(
+                    f"The {row.variant} file of {row.model}, fold {row.fold}, cannot be held to "
+                    f"Keras: {outcome.reason}"
+                )
+            found[i] = outcome.value
+        return found
 
     def _proof(self, name: str, final: Final, rows: Sequence[Row]) -> Proof:
         """What the rows of a model say of its files."""
@@ -217,19 +220,10 @@ class Prover:
 
     def _from_raw_recordings(self, rows: Sequence[Row]) -> RawParity:
         """Each fold's float32 file on recordings as ingested, resampled as a phone does."""
-        phone, keras, tried = [], [], []
-        for row in rows:
-            assert row.file is not None
-            recordings = raw_parity.pick(
-                recording_files.iterate(self.ingested), self.windows.recordings[row.index]
-            )
-            answers, reference = raw_parity.check(
-                row.file, recordings, self.windows, row.index, row.keras, signal=self.signal
-            )
-            phone.append(answers)
-            keras.append(reference)
-            tried += recordings
-        return raw_parity.gate(phone, keras, tried)
+        items = [
+            (r.file, self.prepared, self.ingested, r.index, r.keras, self.signal) for r in rows
+        ]
+        return raw_parity.gate(self._each(raw_parity.of_fold, rows, items))
 
     def _of_people(self, subjects: Sequence[str]) -> np.ndarray:
         """Windows of some people, from which int8 takes its ranges."""

@@ -8,22 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from har.config import Signal
 from har.errors import ExportError
 from har.export import parity
+from har.ingest import recording_files
 from har.ingest.chunks import of_recording
 from har.recording import Recording
 from har.runtime.interpreter import LiteModel
 from har.runtime.manifest import RawParity
 from har.runtime.streaming import Aligner, uniform
+from har.signal import window_files
 from har.signal.resampling import joined
-from har.signal.windows import Windows
 
 AT_MOST = 3
 """Recordings of each fold's unseen people, those with irregular timestamps first."""
+
+
+class Asked(NamedTuple):
+    """What the phone says, and what Keras said, of the windows of some recordings: float32, shape
+    (m, k). `irregular`: for each recording, whether it has timestamps of its own."""
+
+    phone: np.ndarray
+    keras: np.ndarray
+    irregular: list[bool]
 
 
 def pick(recordings: Iterable[Recording], wanted: Sequence[str]) -> list[Recording]:
@@ -76,44 +87,32 @@ def phone_windows(recording: Recording, spans: np.ndarray, signal: Signal) -> np
     return np.stack(out)
 
 
-def check(
-    model: Path,
-    recordings: Sequence[Recording],
-    windows: Windows,
-    index: np.ndarray,
-    reference: np.ndarray,
-    *,
-    signal: Signal,
-) -> tuple[np.ndarray, np.ndarray]:
-    """What the phone says, and what Keras said, of the windows of some recordings.
+def of_fold(
+    item: tuple[Path, Path, Path, np.ndarray, np.ndarray, Signal], _report: Any = None
+) -> Asked:
+    """One fold's float32 file on recordings of that fold's unseen people.
 
     Parameters
     ----------
-    model : Path
-        A fold's float32 file.
-    recordings : sequence of Recording
-        As ingested, with their own timestamps.
-    index, reference : ndarray, shapes (m,) and (m, k)
-        The fold's unseen windows, and Keras's stored probabilities of them.
+    item : tuple
+        The file; where the windows and the recordings as ingested are stored; the fold's unseen
+        windows, shape (m,), and Keras's stored probabilities of them, shape (m, k); what makes
+        samples uniform.
     """
-    lite = LiteModel(model)
-    phone, keras = [], []
+    model, prepared, ingested, index, reference, signal = item
+    windows, lite = window_files.load(prepared), LiteModel(model)
+    recordings = pick(recording_files.iterate(ingested), windows.recordings[index])
+    nothing = np.empty((0, reference.shape[1]), np.float32)
+    phone, keras = [nothing], [nothing]
     for recording in recordings:
         mine = np.flatnonzero(windows.recordings[index] == recording.id)
-        if not len(mine):
-            continue
-        cut = phone_windows(recording, windows.spans[index[mine]], signal)
-        phone.append(lite(cut))
+        phone.append(lite(phone_windows(recording, windows.spans[index[mine]], signal)))
         keras.append(reference[mine])
-    if not phone:
-        k = reference.shape[1]
-        return np.empty((0, k), np.float32), np.empty((0, k), np.float32)
-    return np.concatenate(phone), np.concatenate(keras)
+    irregular = [r.time_s is not None for r in recordings]
+    return Asked(np.concatenate(phone), np.concatenate(keras), irregular)
 
 
-def gate(
-    phone: Sequence[np.ndarray], keras: Sequence[np.ndarray], recordings: Sequence[Recording]
-) -> RawParity:
+def gate(folds: Sequence[Asked]) -> RawParity:
     """`raw_parity` of `model.json`.
 
     Raises
@@ -121,11 +120,13 @@ def gate(
     ExportError
         If the two ways differ by more than float32 may.
     """
-    compared = parity.compare(np.concatenate(keras), np.concatenate(phone))
+    compared = parity.compare(
+        np.concatenate([f.keras for f in folds]), np.concatenate([f.phone for f in folds])
+    )
     parity.gate("float32", compared, what="from raw recordings, the phone's way")
     return RawParity(
-        recordings=len(recordings),
-        irregular=sum(r.time_s is not None for r in recordings),
+        recordings=sum(len(f.irregular) for f in folds),
+        irregular=sum(sum(f.irregular) for f in folds),
         n_windows=compared.n_windows,
         max_abs_diff=compared.max_abs_diff,
     )

@@ -106,7 +106,8 @@ def _bundles(
         return planting.likeness(windows, theirs, description.hop_of(pipeline, windows))
 
     manifests = {}
-    with tempfile.TemporaryDirectory(prefix="har-export-") as scratch:
+    # Beside the bundle, and not where temporary files go: a cluster's machines share this.
+    with tempfile.TemporaryDirectory(prefix="converting-", dir=folder.parent) as scratch:
         prover = proof.Prover(
             windows,
             variants=[convert.VARIANTS[q] for q in pipeline.export.quantization],
@@ -116,8 +117,7 @@ def _bundles(
             prepared=context.outputs["prepare"].path,
             ingested=ingested,
             scratch=Path(scratch),
-            jobs=context.jobs,
-            say=context.console.print,
+            crew=context.crew,
         )
         for model, proven in zip(shipped, prover.prove(shipped), strict=True):
             predictions = [fold.predictions() for fold in model.folds]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from har.fanout import gpus
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 CHANGES_NO_RESULT = True
 
-__all__ = ["ONE_THREAD", "ON_A_GPU", "Crew", "Done", "Failed", "cores", "gpus", "run"]
+__all__ = ["ONE_THREAD", "ON_A_GPU", "Crew", "Done", "Failed", "alone", "cores", "gpus", "run"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Crew:
     console : Console
         Writes to stderr.
     dask : str, optional
-        Address of a Dask scheduler whose workers train in place of this machine; they see the same
+        Address of a Dask scheduler whose workers work in place of this machine; they see the same
         workspace.
     """
 
@@ -46,12 +47,25 @@ class Crew:
     dask: str | None = None
 
     def slots(self) -> int:
-        """How many jobs are trained at a time; waits for a cluster's first worker."""
+        """How many items are worked on at a time; waits for a cluster's first worker."""
         if self.dask is None:
             return self.jobs
         from har.fanout import cluster
 
         return cluster.threads(self.dask, self.console.print)
+
+    def run(
+        self, function: Work, items: Sequence[Any], *, shared: Path, **how: Any
+    ) -> Iterator[tuple[int, Done | Failed]]:
+        """`run` by this crew; what is read and written is below `shared`, which all of it sees."""
+        return run(function, items, jobs=self.jobs, dask=self.dask, shared=shared, **how)
+
+
+def alone() -> Crew:
+    """One process of this machine at a time, and nothing is shown."""
+    from rich.console import Console
+
+    return Crew(1, Console(quiet=True))
 
 
 def run(
@@ -64,6 +78,7 @@ def run(
     kind: Kind = lambda _item: None,
     per_gpu: int = 1,
     dask: str | None = None,
+    shared: Path | None = None,
 ) -> Iterator[tuple[int, Done | Failed]]:
     """Call `function(item, report)` for each item, each in a process.
 
@@ -87,7 +102,10 @@ def run(
     per_gpu : int
         How many processes share a GPU.
     dask : str, optional
-        Address of a Dask scheduler: its workers start the processes.
+        Address of a Dask scheduler: its workers start the processes. One that dies, its item is
+        given to another: what an item writes must not depend on how far it came before.
+    shared : Path, optional
+        A folder that the workers of a cluster must see.
 
     Yields
     ------
@@ -97,7 +115,8 @@ def run(
     Raises
     ------
     ClusterError
-        If no scheduler answers at the address, or `distributed` is not installed.
+        If no scheduler answers at the address, or `distributed` is not installed; if a worker does
+        not see `shared`, or has other code.
 
     Notes
     -----
@@ -107,7 +126,9 @@ def run(
     if dask is not None:
         from har.fanout import cluster
 
-        return cluster.run(function, items, address=dask, env=env, on_report=on_report)
+        return cluster.run(
+            function, items, address=dask, env=env, on_report=on_report, shared=shared
+        )
     from har.fanout import local
 
     return local.run(

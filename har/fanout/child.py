@@ -1,7 +1,8 @@
 """`python -m har.fanout.child PID`: one item of work, for a worker of a cluster, which is PID.
 
-A pickled (function, item) comes on stdin. What goes to stdout is pickled too: ("report", message)
-any number of times, then ("result", Done or Failed). What libraries print goes to stderr.
+A pickled (function, item, terms) comes on stdin. What goes to stdout is pickled too:
+("report", message) any number of times, then ("result", Done or Failed), or ("unfit", why) if this
+machine does not meet the terms. What libraries print goes to stderr.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import pickle
 import sys
 from typing import Any
 
-from har.fanout.outcome import attempt, end_with_parent
+from har.fanout.outcome import Terms, attempt, end_with_parent
 
 CHANGES_NO_RESULT = True
 
@@ -25,7 +26,11 @@ def main() -> None:
         pickle.dump((kind, value), out)
         out.flush()
 
-    function, item = pickle.load(sys.stdin.buffer)  # nosec B301  # from the parent process
+    terms: Terms
+    function, item, terms = pickle.load(sys.stdin.buffer)  # nosec B301  # from the parent process
+    if (why := terms.unmet()) is not None:
+        send("unfit", why)
+        return
     send("result", attempt(function, item, lambda message: send("report", message)))
 
 

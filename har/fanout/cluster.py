@@ -2,7 +2,8 @@
 
 A Dask worker is one process with many threads, and stays: what trains in it would share its
 interpreter, its TensorFlow and its Keras backend with whatever else runs there, and could take it
-down. So a task of the cluster starts a process, passes on what it reports, and waits for it.
+down. So a task of the cluster starts a process, passes on what it reports, and waits for it. Dask
+gives the task of a worker that dies to another.
 """
 
 from __future__ import annotations
@@ -16,11 +17,20 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from har.errors import ClusterError
 from har.fanout import gpus
-from har.fanout.outcome import Done, Environment, Failed, Work, environment_of, obituary
+from har.fanout.outcome import (
+    Done,
+    Environment,
+    Failed,
+    Terms,
+    Work,
+    environment_of,
+    obituary,
+)
 
 CHANGES_NO_RESULT = True
 
@@ -30,6 +40,9 @@ WORKERS_S = 60.0
 LOST = {"lost", "cancelled"}
 SILENT_S = 5.0
 """After so long without a word it is asked whether the scheduler is still there."""
+
+_announced: set[str] = set()
+"""Addresses of which this process has said where their dashboard is."""
 
 
 @contextlib.contextmanager
@@ -53,7 +66,8 @@ def _client(address: str) -> Iterator[Any]:
 
 
 def threads(address: str, say: Callable[[str], None]) -> int:
-    """Threads of the cluster's workers: so many items run at a time.
+    """Threads of the cluster's workers: so many items run at a time. Says first where the
+    cluster can be watched.
 
     Raises
     ------
@@ -61,10 +75,22 @@ def threads(address: str, say: Callable[[str], None]) -> int:
         If it has no worker, and none comes within `WORKERS_S`.
     """
     with _client(address) as client:
+        if address not in _announced:
+            _announced.add(address)
+            at = _dashboard(client)
+            say(f"  {address}: " + (f"its dashboard is {at}" if at else "it has no dashboard"))
         if not client.nthreads():
             say(f"  {address} has no worker yet: waiting up to {WORKERS_S:g} s for one")
             _wait_for_a_worker(client, address)
         return sum(client.nthreads().values())
+
+
+def _dashboard(client: Any) -> str | None:
+    """Its address by Dask's own settings (`distributed.dashboard.link`)."""
+    if "dashboard" not in client.scheduler_info()["services"]:
+        return None
+    link: str = client.dashboard_link
+    return link
 
 
 def _wait_for_a_worker(client: Any, address: str) -> None:
@@ -85,12 +111,14 @@ def run(
     address: str,
     env: Environment,
     on_report: Callable[[int, Any], None] | None,
+    shared: Path | None,
 ) -> Iterator[tuple[int, Done | Failed]]:
     """See `har.fanout.run`."""
     if not items:
         return
     inbox: queue.Queue[tuple[int, str, Any]] = queue.Queue()
     topic = f"har-{uuid.uuid4().hex}"
+    terms = Terms.of(function, shared)
     with _client(address) as client:
         _wait_for_a_worker(client, address)
 
@@ -101,7 +129,7 @@ def run(
         client.subscribe_topic(topic, heard)
         futures = []
         for i, item in enumerate(items):
-            work = pickle.dumps((function, item))
+            work = pickle.dumps((function, item, terms))
             future = client.submit(
                 _in_a_process, work, environment_of(item, env), topic, i, pure=False
             )
@@ -142,8 +170,10 @@ def _outcome(future: Any) -> Done | Failed:
         return outcome
     if future.status == "error":
         error = future.exception()
-        return Failed(f"{type(error).__name__}: {error}")
-    return Failed(f"the cluster lost it ({future.status})")
+        if isinstance(error, ClusterError):  # a machine that no item fares better on
+            raise error
+        return Failed(f"{type(error).__name__}: {error}", died=True)  # its workers did
+    return Failed(f"the cluster lost it ({future.status})", died=True)
 
 
 def _in_a_process(work: bytes, env: dict[str, str], topic: str, index: int) -> Done | Failed:
@@ -173,6 +203,8 @@ def _in_a_process(work: bytes, env: dict[str, str], topic: str, index: int) -> D
                     kind, value = pickle.load(process.stdout)  # nosec B301  # from a child
                 except (EOFError, pickle.UnpicklingError):  # it died, perhaps in mid-word
                     break
+                if kind == "unfit":
+                    raise ClusterError(value)
                 if kind == "result":
                     result = value
                 else:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import platform
 import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from har import faults
+from har.code import code_version
 from har.fanout import gpus
 
 CHANGES_NO_RESULT = True
@@ -50,10 +53,53 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """Why an item has no result; `details` is the traceback, where there was one."""
+    """Why an item has no result.
+
+    `details` is the traceback, where there was one. `died`: nothing was raised, its process ended.
+    """
 
     reason: str
     details: str = ""
+    died: bool = False
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What another machine must have in common with this one to come to the same results.
+
+    Parameters
+    ----------
+    module : str
+        Where the work is written.
+    code : str
+        Its code version here.
+    shared : Path, optional
+        A folder that it must see.
+    """
+
+    module: str
+    code: str
+    shared: Path | None
+
+    @classmethod
+    def of(cls, function: Work, shared: Path | None) -> Terms:
+        module = function.__module__
+        return cls(module, code_version(module), shared)
+
+    def unmet(self) -> str | None:
+        """Why this process cannot do the work, or None."""
+        if self.shared is not None and not self.shared.is_dir():
+            return (
+                f"There is no {self.shared} on {platform.node()}. The workspace must be at the "
+                "same path on every machine of the cluster: put it on a shared file system."
+            )
+        if code_version(self.module) != self.code:
+            return (
+                f"{self.module}, or what it imports, differs on {platform.node()}. Install the "
+                "same har with the same numpy, scipy, keras and tensorflow on every machine of the "
+                "cluster; if a source was edited since this run began, run again."
+            )
+        return None
 
 
 Report = Callable[[Any], None]
@@ -107,4 +153,4 @@ def obituary(code: int | None, printed: str) -> Failed:
         reason = f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
     else:
         reason = f"its process ended with exit code {code}"
-    return Failed(reason, "".join(printed.splitlines(keepends=True)[-20:]))
+    return Failed(reason, "".join(printed.splitlines(keepends=True)[-20:]), died=True)

@@ -71,7 +71,7 @@ class Earlier:
     """
 
     def __init__(self, store: Store, parts: Mapping[str, Any]) -> None:
-        alike = (o for o in store.newest("ingest") if _same_code(o, parts))
+        alike = (o for o in store.newest("ingest") if _alike(o, parts))
         self._folder = Path()
         self._pieces: Pieces = {}
         self._account: list[Any] = []
@@ -103,7 +103,10 @@ def write(folder: Path, pieces: Iterable[tuple[str, tuple[int, int, int, int]]])
     write_json(folder / PIECES, dict(pieces))
 
 
-def _same_code(output: Output, parts: Mapping[str, Any]) -> bool:
+def _alike(output: Output, parts: Mapping[str, Any]) -> bool:
+    """Whether it was made by the same code, and of some of the same files."""
     there = output.meta["parts"]
-    readers = [p["inputs"].get("reader") for p in (there, parts)]
-    return there["code"] == parts["code"] and readers[0] == readers[1]
+    inputs = [p["inputs"] for p in (there, parts)]
+    files = [set(of["files"].values()) for of in inputs if isinstance(of["files"], dict)]
+    same_code = there["code"] == parts["code"] and len({i.get("reader") for i in inputs}) == 1
+    return same_code and len(files) == 2 and bool(files[0] & files[1])

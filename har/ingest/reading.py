@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ Spec = str | resolution.Resolved
 
 def ingest(
     dataset: str | Table, folder: Path, *, workspace: Workspace, placement: str | None = None,
-    jobs: int = 1, console: Console, files: Mapping[str, str] | None = None,
+    crew: fanout.Crew, files: Mapping[str, str] | None = None,
     before: earlier.Earlier | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Read every source of a data set into a folder.
@@ -60,10 +61,7 @@ def ingest(
         Has the published files in its `raw`; paths of one's own start from its root.
     placement : str, optional
         The only one to be read.
-    jobs : int
-        Processes.
-    console : Console
-        For progress.
+    crew : Crew
     files : mapping of str, optional
         SHA-256 of one's own files, by path from the workspace's root.
     before : Earlier, optional
@@ -86,9 +84,10 @@ def ingest(
         keys = [*map(earlier.key_of(spec, sources, files, workspace.root), sources)]
     todo = [s for s, key in zip(sources, keys, strict=True) if before is None or key not in before]
     if len(todo) < len(sources):
-        console.print(f"  {len(sources) - len(todo)} of {len(sources)} files are read already")
-    with recording_files.Writer(folder) as writer, _progress(console, len(todo)) as advance:
-        fresh = _parts(spec, todo, jobs, folder / "parts", advance)
+        already = f"{len(sources) - len(todo)} of {len(sources)} files are read already"
+        crew.console.print(f"  {already}")
+    with recording_files.Writer(folder) as writer, _progress(crew.console, len(todo)) as advance:
+        fresh = _parts(spec, todo, crew, folder / "parts", advance)
         for key in keys:
             known = before is not None and key in before
             part = Part(*before.get(key), []) if known and before else next(fresh)
@@ -206,50 +205,67 @@ def read_source(spec: Spec, source: Source) -> Part:
 
 
 def _parts(
-    spec: Spec, sources: list[Source], jobs: int, folder: Path, advance: Callable[[int], None]
+    spec: Spec,
+    sources: list[Source],
+    crew: fanout.Crew,
+    folder: Path,
+    advance: Callable[[int], None],
 ) -> Iterator[Part]:
     """What the sources give, in their order, whatever order they finish in."""
+    if not sources:
+        return
     size = sum(p.stat().st_size for p in {s.path for s in sources})
-    if jobs == 1 or len(sources) == 1 or size < WORTH_PROCESSES_BYTES:
+    alone = crew.jobs == 1 or len(sources) == 1 or size < WORTH_PROCESSES_BYTES
+    if alone and crew.dask is None:
         for source in sources:
             yield read_source(spec, source)
             advance(1)
         return
-    batch = min(BATCH, -(-len(sources) // jobs))
+    folder.mkdir()
+    batch = min(BATCH, -(-len(sources) // crew.slots()))
     batches = [sources[i : i + batch] for i in range(0, len(sources), batch)]
-    items = [(spec, group, folder / str(i)) for i, group in enumerate(batches)]
+    items = [(spec, group, folder) for group in batches]
     ready: dict[int, fanout.Done | fanout.Failed] = {}
     following = 0
-    for index, outcome in fanout.run(read_batch, items, jobs=jobs):
+    for index, outcome in crew.run(read_batch, items, shared=folder):
         ready[index] = outcome
         advance(len(batches[index]))
         while following in ready:
             outcome = ready.pop(following)
             if isinstance(outcome, fanout.Done):
-                yield from _load(items[following][2])
+                yield from _load(outcome.value)
             else:  # a process that died takes only one source with it
-                yield from _one_by_one(spec, batches[following], folder)
+                _require_death(outcome)
+                yield from _one_by_one(spec, batches[following], crew, folder)
             following += 1
 
 
-def _one_by_one(spec: Spec, sources: list[Source], folder: Path) -> Iterator[Part]:
-    items = [(spec, [s], folder / f"again-{i}") for i, s in enumerate(sources)]
-    outcomes = dict(fanout.run(read_batch, items, jobs=1))
+def _one_by_one(
+    spec: Spec, sources: list[Source], crew: fanout.Crew, folder: Path
+) -> Iterator[Part]:
+    items = [(spec, [s], folder) for s in sources]
+    outcomes = dict(crew.run(read_batch, items, shared=folder))
     for i, source in enumerate(sources):
         outcome = outcomes[i]
         if isinstance(outcome, fanout.Done):
-            yield from _load(items[i][2])
+            yield from _load(outcome.value)
         else:
-            yield Part(
-                (),
-                [],
-                [{"file": source.extra.get("shown", source.name), "reason": outcome.reason}],
-            )
+            _require_death(outcome)
+            shown = source.extra.get("shown", source.name)
+            yield Part((), [], [{"file": shown, "reason": outcome.reason}])
 
 
-def read_batch(item: tuple[Spec, list[Source], Path], _report: Any = None) -> None:
-    """Read some sources into a folder; runs in a process of its own."""
-    spec, sources, folder = item
+def _require_death(outcome: fanout.Failed) -> None:
+    """Only a file that ends its reader is left out: a full disk, or one that a machine does not
+    see, has nothing to do with the file."""
+    if not outcome.died:
+        raise DataError(f"{outcome.reason}\n{outcome.details}".rstrip())
+
+
+def read_batch(item: tuple[Spec, list[Source], Path], _report: Any = None) -> Path:
+    """Read some sources into a new folder in a folder; runs in a process of its own."""
+    spec, sources, parent = item
+    folder = Path(tempfile.mkdtemp(prefix="batch-", dir=parent))  # an earlier try may have left one
     accounts: list[dict[str, Any]] = []
     with recording_files.Writer(folder) as writer:
         for source in sources:
@@ -260,6 +276,7 @@ def read_batch(item: tuple[Spec, list[Source], Path], _report: Any = None) -> No
             of = writer.n_recordings - before
             accounts.append({"recordings": of, "sources": part.accounts, "failed": part.failed})
         writer.finish(accounts)
+    return folder
 
 
 def _load(folder: Path) -> Iterator[Part]:

@@ -3,7 +3,8 @@
 samples.npy          (N, 3) float32 m/s², recording after recording
 time.npy             (N,) float64 seconds since a recording's first sample, NaN where the
                      sampling is uniform; only if some recording has timestamps
-recordings.parquet   one row each: who, where, rate, first row and number of rows, provenance
+recordings.parquet   one row each: who, where, rate, first row and number of rows, provenance,
+                     hashes
 annotations.parquet  recording (row of the table above), label, start, end
 account.json         per source: samples in, kept, rejected by reason, findings
 """
@@ -20,7 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from har.errors import DataError, StoreError
-from har.files import write_json
+from har.files import digest, write_json
 from har.recording import Annotation, Recording
 
 _FIELDS = ("dataset", "subject", "session", "placement", "rate_hz", "start_time")
@@ -83,6 +84,7 @@ class Writer(AbstractContextManager["Writer"]):
             "n_samples": recording.n_samples,
             "irregular": recording.time_s is not None,
             "sha256": _digest(recording.acceleration),
+            "content": _content(recording),
             "provenance": json.dumps(recording.provenance, ensure_ascii=False, sort_keys=True),
         }
         self._notes += [(len(self._rows), a.label, a.start, a.end) for a in recording.annotations]
@@ -106,6 +108,7 @@ class Writer(AbstractContextManager["Writer"]):
                 ("n_samples", pa.int64()),
                 ("irregular", pa.bool_()),
                 ("sha256", pa.string()),
+                ("content", pa.string()),
                 ("provenance", pa.string()),
             ]
         )
@@ -136,7 +139,7 @@ class ArrayFile:
     def __init__(self, path: Path, dtype: Any, tail: tuple[int, ...]) -> None:
         self._dtype, self._tail = np.dtype(dtype), tail
         self.rows = 0
-        self._path = path
+        self.path = path
         self._file: BinaryIO | None = path.open("wb")
         self._header()
         self._length = self._file.tell()
@@ -174,7 +177,7 @@ class ArrayFile:
     def mapped(self) -> np.ndarray:
         """What was written, as a memory-mapped array; nothing can be added then."""
         self.close()
-        return np.load(self._path, mmap_mode="r" if self.rows else None)
+        return np.load(self.path, mmap_mode="r" if self.rows else None)
 
 
 def write(folder: Path, recordings: Iterable[Recording], account: Any = None) -> None:
@@ -239,9 +242,25 @@ def digests(folder: Path) -> dict[str, list[str]]:
 
     table = pq.read_table(folder / "recordings.parquet", columns=["id", "sha256"]).to_pydict()
     out: dict[str, list[str]] = {}
-    for name, digest in zip(table["id"], table["sha256"], strict=True):
-        out.setdefault(digest, []).append(name)
+    for name, sha256 in zip(table["id"], table["sha256"], strict=True):
+        out.setdefault(sha256, []).append(name)
     return out
+
+
+def content_digests(folder: Path) -> list[str]:
+    """For each recording the hash of what windows are made of: its samples, their times, its rate
+    and its annotations."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(folder / "recordings.parquet", columns=["content"])
+    found: list[str] = table["content"].to_pylist()
+    return found
+
+
+def _content(recording: Recording) -> str:
+    time = None if recording.time_s is None else _digest(recording.time_s)
+    notes = [(a.label, a.start, a.end) for a in recording.annotations]
+    return digest([_digest(recording.acceleration), time, recording.rate_hz, notes], 32)
 
 
 def _digest(samples: np.ndarray) -> str:

@@ -69,7 +69,7 @@ def run(context: Context, writing: Writing) -> None:
     own = not isinstance(pipeline.dataset, str)
     summary = reading.ingest(
         pipeline.dataset, writing.path, workspace=context.workspace, placement=pipeline.placement,
-        jobs=context.jobs, console=context.console,
+        crew=context.crew,
         files=writing.parts["inputs"]["files"] if own else None,
         before=earlier.Earlier(context.store, writing.parts) if own else None,
     )  # fmt: skip

@@ -2,113 +2,194 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from har.config import Activities, Signal, WindowsConfig
-from har.errors import ConfigError, WindowError, did_you_mean
+from har.errors import ConfigError, WindowError
+from har.files import digest
 from har.ingest.recording_files import ArrayFile
 from har.recording import Recording
 from har.signal.align import require, rotation_of, turned
+from har.signal.classes import class_of, sample_labels
 from har.signal.filters import taps_of
-from har.signal.resampling import Stretch, resample
-from har.signal.windows import OTHER, UNLABELLED, Cut, Windows, cut
+from har.signal.resampling import AT_A_TIME, Piece, Stretch, in_pieces, resample
+from har.signal.windows import UNLABELLED, Cut, Windows, cut
+
+Sink = ArrayFile | list[np.ndarray]
+"""Where samples are put, one after the other."""
+
+NOTHING = np.empty((0, 3), np.float32)
 
 NULL = "null"
 """The class of unlabelled samples, where they are kept."""
 
 
-def class_of(
-    activities: Activities, published: Iterable[str]
-) -> tuple[tuple[str, ...], dict[str, int]]:
-    """The classes of a pipeline, and the class of each published label.
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What one recording gave, whatever others there are.
 
     Parameters
     ----------
-    activities : 'all', tuple of str, or mapping of new name to published names
-    published : iterable of str
-        The labels that the recordings carry.
-
-    Returns
-    -------
-    classes : tuple of str
-        In the order of the pipeline file; sorted for `all`.
-    of_label : dict
-        Published label to index; a label that is left out is not in it.
-
-    Raises
-    ------
-    ConfigError
-        For a name that no recording carries, or one that stands in two classes.
+    n_samples : int
+        Uniform samples.
+    starts : ndarray of int64, shape (n,)
+        First rows of its windows among these samples, lead-in included.
+    labels, purity, spans : ndarray
+        As of `Windows`.
+    rejected : dict
+        How many windows were not made, by reason.
+    walked_s : int, optional
+        Seconds of walking by which it was turned; None if it was not to be turned.
     """
-    known = sorted(set(published))
-    if activities == "all":
-        groups: dict[str, Sequence[str]] = {name: [name] for name in known}
-    elif isinstance(activities, Mapping):
-        groups = dict(activities)
-    else:
-        groups = {name: [name] for name in activities}
-    of_label: dict[str, int] = {}
-    for i, (new, names) in enumerate(groups.items()):
-        for name in names:
-            if name not in known:
-                raise ConfigError(
-                    f"activities: no recording is labelled {name!r}{did_you_mean(name, known)} "
-                    f"Labels: {', '.join(known) or 'none'}."
-                )
-            if name in of_label:
-                raise ConfigError(f"activities: {name!r} stands in two classes, one is {new!r}.")
-            of_label[name] = i
-    if len(groups) < 2:
-        raise ConfigError(f"A classifier needs two activities or more, got {list(groups)}.")
-    return tuple(groups), of_label
 
-
-def sample_labels(
-    recording: Recording, stretch: Stretch, rate_hz: float, of_label: Mapping[str, int], rest: int
-) -> np.ndarray:
-    """The class of each resampled sample.
-
-    A sample belongs to an annotation from the time of its first to that of the sample after its
-    last.
-
-    Parameters
-    ----------
-    rest : int
-        What samples outside every annotation get.
-
-    Returns
-    -------
-    ndarray of int64, shape (len(stretch.samples),)
-    """
-    out = np.full(len(stretch.samples), rest, dtype=np.int64)
-    times = recording.time_s
-    for note in recording.annotations:
-        if times is None:
-            begin, end = note.start / recording.rate_hz, note.end / recording.rate_hz
-        else:
-            begin = times[note.start]
-            end = times[note.end] if note.end < len(times) else np.inf
-        # The grid's first sample at or after each time; 1e-6 periods forgive rounding.
-        a = int(np.ceil(begin * rate_hz - 1e-6)) - stretch.start
-        b = len(out) if np.isinf(end) else int(np.ceil(end * rate_hz - 1e-6)) - stretch.start
-        out[max(a, 0) : max(b, 0)] = of_label.get(note.label, OTHER)
-    return out
+    n_samples: int
+    starts: np.ndarray
+    labels: np.ndarray
+    purity: np.ndarray
+    spans: np.ndarray
+    rejected: Mapping[str, int]
+    walked_s: int | None
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """The windows of one stretch without a gap; a row of the table that `prepare` makes."""
+class Recipe:
+    """How recordings become windows: slices of a pipeline file, and what labels mean.
 
-    subject: str
-    recording: str
-    start: int
-    n_samples: int
-    cut: Cut
+    Parameters
+    ----------
+    classes : tuple of str
+    of_label : mapping
+        Published label to class; see `class_of`.
+    rest : int
+        The class of unlabelled samples, or `UNLABELLED`.
+    """
+
+    signal: Signal
+    windows: WindowsConfig
+    classes: tuple[str, ...]
+    of_label: Mapping[str, int]
+    rest: int
+
+    @classmethod
+    def of(
+        cls,
+        recordings: Iterable[Recording],
+        signal: Signal,
+        windows: WindowsConfig,
+        activities: Activities,
+    ) -> Recipe:
+        """For these recordings.
+
+        Raises
+        ------
+        ConfigError
+            See `class_of`.
+        """
+        published = {note.label for r in recordings for note in r.annotations}
+        classes, of_label = class_of(activities, published)
+        if windows.null_label != "keep":
+            return cls(signal, windows, classes, of_label, UNLABELLED)
+        if NULL in classes:
+            raise ConfigError(
+                f"windows.null_label: keep needs the name {NULL!r}, which a label has."
+            )
+        return cls(signal, windows, (*classes, NULL), of_label, len(classes))
+
+    @property
+    def key(self) -> str:
+        """What a recording's windows depend on besides the recording."""
+        how = [self.signal.model_dump(mode="json"), self.windows.model_dump(mode="json")]
+        return digest([*how, self.classes, sorted(self.of_label.items()), self.rest])
+
+    @property
+    def taps(self) -> np.ndarray:
+        return taps_of(self.signal.filter, self.signal.rate_hz)
+
+    @property
+    def length(self) -> int:
+        """Samples of a window, filtered."""
+        return round(self.windows.length_s * self.signal.rate_hz)
+
+    def prepare(self, recording: Recording, samples: Sink) -> Prepared:
+        """Resample a recording into `samples`, as it comes, and cut it."""
+        lead = len(self.taps) // 2
+        pieces, walked_s = self._turned(recording)
+        columns: dict[str, list[np.ndarray]] = {"starts": [], "labels": [], "purity": []}
+        spans: list[np.ndarray] = []
+        rejected: Counter[str] = Counter()
+        done = start = n = 0
+        for piece, ended in pieces:
+            if len(piece.samples):
+                start = start if n else piece.start
+                n += len(piece.samples)
+                samples.append(piece.samples)
+            if not (ended and n):
+                continue
+            found = self._cut(recording, start, n)
+            first = found.starts - lead
+            columns["starts"].append(first + done)
+            columns["labels"].append(found.labels)
+            columns["purity"].append(found.purity)
+            spans.append(np.stack([first, first + self.length + 2 * lead], axis=1) + start)
+            rejected.update(found.rejected)
+            done, n = done + n, 0
+        return Prepared(
+            done,
+            _end_to_end(columns["starts"], np.int64),
+            _end_to_end(columns["labels"], np.int64),
+            _end_to_end(columns["purity"], np.float32),
+            _end_to_end(spans, np.int64).reshape(-1, 2),
+            dict(rejected),
+            walked_s,
+        )
+
+    def _cut(self, recording: Recording, start: int, n: int) -> Cut:
+        w = self.windows
+        return cut(
+            sample_labels(recording, start, n, self.signal.rate_hz, self.of_label, self.rest),
+            n_classes=len(self.classes),
+            length=self.length,
+            step=max(1, round(self.length * (1 - w.overlap))),
+            lead=len(self.taps) // 2,
+            within=w.within,
+            min_purity=w.min_purity,
+            last=w.label == "last",
+        )
+
+    def _turned(self, recording: Recording) -> tuple[Iterator[Piece], int | None]:
+        """A recording resampled and, if that is asked for, turned by so many seconds of walking."""
+        signal = self.signal
+        how: dict[str, Any] = {
+            "source_hz": recording.rate_hz,
+            "target_hz": signal.rate_hz,
+            "max_gap_s": signal.max_gap_s,
+            "time_s": recording.time_s,
+        }
+        if signal.align.kind == "none":
+            return in_pieces(recording.acceleration, **how), None
+        stretches = resample(recording.acceleration, **how)
+        samples = (s.samples for s in stretches)
+        rotation, walked_s = rotation_of(samples, signal.align, signal.rate_hz)
+        return _each(stretches, rotation), walked_s
+
+
+def _each(stretches: Sequence[Stretch], rotation: np.ndarray | None) -> Iterator[Piece]:
+    """Stretches a little at a time, turned if there is a rotation."""
+    for s in stretches:
+        for a in range(0, len(s.samples), AT_A_TIME):
+            part = s.samples[a : a + AT_A_TIME]
+            ended = a + len(part) == len(s.samples)
+            rows = part if rotation is None else turned(part, rotation)
+            yield Stretch(s.start + a, rows), ended
+
+
+def _end_to_end(parts: Sequence[np.ndarray], dtype: Any) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty(0, dtype)
 
 
 def prepare(
@@ -117,17 +198,13 @@ def prepare(
     signal: Signal,
     windows: WindowsConfig,
     activities: Activities = "all",
-    file: ArrayFile | None = None,
 ) -> Windows:
-    """Resample recordings and cut them into windows.
+    """Resample recordings and cut them into windows, in memory.
 
     Parameters
     ----------
     signal, windows, activities
         The slices of the pipeline file.
-    file : ArrayFile, optional
-        Where the samples are written as they come, and which the windows then map: no more than
-        one recording is in memory at a time. Without it all of them are.
 
     Returns
     -------
@@ -139,111 +216,62 @@ def prepare(
     WindowError
         If no window is left, a class has none, or recordings cannot be turned upright.
     """
-    published = {note.label for r in recordings for note in r.annotations}
-    classes, of_label = class_of(activities, published)
-    rest = UNLABELLED
-    if windows.null_label == "keep":
-        if NULL in classes:
-            raise ConfigError(
-                f"windows.null_label: keep needs the name {NULL!r}, which a label has."
-            )
-        classes, rest = (*classes, NULL), len(classes)
-    taps = taps_of(signal.filter, signal.rate_hz)
-    lead, length = len(taps) // 2, round(windows.length_s * signal.rate_hz)
-    cutter = functools.partial(
-        cut,
-        n_classes=len(classes),
-        length=length,
-        step=max(1, round(length * (1 - windows.overlap))),
-        lead=lead,
-        within=windows.within,
-        min_purity=windows.min_purity,
-        last=windows.label == "last",
-    )
-    pieces: list[_Piece] = []
-    samples: list[np.ndarray] | ArrayFile = [] if file is None else file
-    aligned: dict[str, int] = {}
-    for recording in recordings:
-        stretches, walked_s = _stretches(recording, signal)
-        if walked_s is not None:
-            aligned[recording.id] = walked_s
-        for stretch in stretches:
-            labels = sample_labels(recording, stretch, signal.rate_hz, of_label, rest)
-            pieces.append(
-                _Piece(recording.subject, recording.id, stretch.start, len(labels), cutter(labels))
-            )
-            samples.append(stretch.samples)
+    recipe = Recipe.of(recordings, signal, windows, activities)
+    samples: list[np.ndarray] = []
+    each = [recipe.prepare(r, samples) for r in recordings]
+    return together(recipe, recordings, each, np.concatenate([NOTHING, *samples]))
+
+
+def together(
+    recipe: Recipe, recordings: Sequence[Recording], each: Sequence[Prepared], samples: np.ndarray
+) -> Windows:
+    """The windows of all recordings, given what each gave and the samples of all, end to end.
+
+    Raises
+    ------
+    WindowError
+        See `prepare`.
+    """
+    aligned = {
+        r.id: p.walked_s for r, p in zip(recordings, each, strict=True) if p.walked_s is not None
+    }
     require(aligned)
-    rejected = _rejected(pieces, classes, windows.length_s)
+    rejected = _rejected(each, recipe)
+    counts = [len(p.starts) for p in each]
+    # Where each recording's first sample is among all.
+    base = np.cumsum([0, *(p.n_samples for p in each[:-1])])
     return Windows(
-        **_columns(pieces, lead, length),
-        samples=_together(samples),
-        n_samples=length,
-        taps=taps,
-        activities=classes,
-        rate_hz=signal.rate_hz,
+        samples=samples,
+        starts=np.concatenate([p.starts for p in each]) + np.repeat(base, counts),
+        n_samples=recipe.length,
+        taps=recipe.taps,
+        labels=np.concatenate([p.labels for p in each]),
+        purity=np.concatenate([p.purity for p in each]),
+        subjects=np.repeat([r.subject for r in recordings], counts),
+        recordings=np.repeat([r.id for r in recordings], counts),
+        spans=np.concatenate([p.spans for p in each]),
+        activities=recipe.classes,
+        rate_hz=recipe.signal.rate_hz,
         rejected=rejected,
         aligned=aligned,
     )
 
 
-def _stretches(recording: Recording, signal: Signal) -> tuple[list[Stretch], int | None]:
-    """A recording resampled and, if that is asked for, turned by so many seconds of walking."""
-    stretches = resample(
-        recording.acceleration,
-        source_hz=recording.rate_hz,
-        target_hz=signal.rate_hz,
-        max_gap_s=signal.max_gap_s,
-        time_s=recording.time_s,
-    )
-    if signal.align.kind == "none":
-        return stretches, None
-    samples = (s.samples for s in stretches)
-    rotation, walked_s = rotation_of(samples, signal.align, signal.rate_hz)
-    if rotation is not None:
-        stretches = [Stretch(s.start, turned(s.samples, rotation)) for s in stretches]
-    return stretches, walked_s
-
-
-def _rejected(pieces: Sequence[_Piece], classes: Sequence[str], length_s: float) -> dict[str, int]:
+def _rejected(each: Sequence[Prepared], recipe: Recipe) -> dict[str, int]:
     """How many windows were not made, by reason; refuses what leaves a class without any."""
     total: Counter[str] = Counter()
-    for piece in pieces:
-        total.update(piece.cut.rejected)
+    for prepared in each:
+        total.update(prepared.rejected)
     rejected = dict(sorted(total.items()))
-    found = {label for piece in pieces for label in np.unique(piece.cut.labels).tolist()}
+    found = {label for prepared in each for label in np.unique(prepared.labels).tolist()}
     if not found:
         raise WindowError(
-            f"No window of {length_s:g} s is left; rejected: {rejected}. "
+            f"No window of {recipe.windows.length_s:g} s is left; rejected: {rejected}. "
             "Shorten windows.length_s, lower windows.min_purity, or check the annotations."
         )
-    if missing := [c for i, c in enumerate(classes) if i not in found]:
+    if missing := [c for i, c in enumerate(recipe.classes) if i not in found]:
         raise WindowError(
             f"No window is labelled {', '.join(missing)}; rejected: {rejected}. Leave these "
             "activities out, shorten windows.length_s, or lower windows.min_purity."
         )
     return rejected
-
-
-def _together(samples: list[np.ndarray] | ArrayFile) -> np.ndarray:
-    if isinstance(samples, ArrayFile):
-        return samples.mapped()
-    return np.concatenate(samples)
-
-
-def _columns(pieces: Sequence[_Piece], lead: int, length: int) -> dict[str, np.ndarray]:
-    """A row for each window."""
-    counts = [len(p.cut.starts) for p in pieces]
-    # Where a piece's first sample is: among all samples, and on its recording's timeline.
-    base = np.cumsum([0, *(p.n_samples for p in pieces[:-1])])
-    begin = np.array([p.start for p in pieces])
-    first = np.concatenate([p.cut.starts for p in pieces]) - lead
-    on_timeline = first + np.repeat(begin, counts)
-    return {
-        "starts": first + np.repeat(base, counts),
-        "labels": np.concatenate([p.cut.labels for p in pieces]),
-        "purity": np.concatenate([p.cut.purity for p in pieces]),
-        "subjects": np.repeat([p.subject for p in pieces], counts),
-        "recordings": np.repeat([p.recording for p in pieces], counts),
-        "spans": np.stack([on_timeline, on_timeline + length + 2 * lead], axis=1),
-    }

@@ -40,6 +40,7 @@ FASTER = 1.1
 """A source up to this many times the grid's rate needs no finer grid."""
 ZERO_CROSSINGS = 8
 """Of the sinc, on each side, in periods of the target rate."""
+AT_A_TIME = 1 << 18  # samples: each takes a few hundred bytes while it is resampled
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,23 @@ def resample(
     WindowError
         If the gap limit is below the sampling period: every pair would be a gap.
     """
-    if time_s is None:
-        if math.isclose(source_hz, target_hz, rel_tol=1e-6):
-            return [Stretch(0, np.asarray(samples, np.float32))]
-        time_s = np.arange(len(samples)) / source_hz
+    return joined(in_pieces(samples, source_hz, target_hz, max_gap_s, time_s))
+
+
+def in_pieces(
+    samples: np.ndarray, source_hz: float, target_hz: float, max_gap_s: float,
+    time_s: np.ndarray | None = None,
+) -> Iterator[Piece]:  # fmt: skip
+    """`resample` a little at a time: memory does not grow with the recording."""
+    if time_s is None and math.isclose(source_hz, target_hz, rel_tol=1e-6):
+        yield Stretch(0, np.asarray(samples, np.float32)), True
+        return
     resampler = Resampler(target_hz=target_hz, max_gap_s=max_gap_s)
-    return joined([*resampler.push(Chunk(time_s, samples)), *resampler.finish()])
+    for a in range(0, len(samples), AT_A_TIME):
+        b = min(a + AT_A_TIME, len(samples))
+        time = np.arange(a, b) / source_hz if time_s is None else time_s[a:b]
+        yield from resampler.push(Chunk(time, samples[a:b]))
+    yield from resampler.finish()
 
 
 def joined(pieces: Iterable[Piece]) -> list[Stretch]:
@@ -107,7 +119,8 @@ def joined(pieces: Iterable[Piece]) -> list[Stretch]:
         if len(piece.samples):
             parts.append(piece)
         if ended and parts:
-            out.append(Stretch(parts[0].start, np.concatenate([p.samples for p in parts])))
+            rows = [p.samples for p in parts]
+            out.append(Stretch(parts[0].start, np.concatenate(rows) if rows[1:] else rows[0]))
             parts = []
     return out
 

@@ -19,20 +19,28 @@ def _run(context: Context, writing: Writing) -> None:
     import numpy as np
 
     from har.ingest import recording_files
-    from har.signal import window_files
-    from har.signal.prepare import prepare
+    from har.signal import batches, window_files
+    from har.signal.prepare import Recipe, together
 
     p = context.pipeline
+    ingested = context.outputs["ingest"].path
+    recordings = recording_files.read(ingested)
+    recipe = Recipe.of(recordings, p.signal, p.windows, p.activities)
+    keys = batches.keys_of(recipe, ingested)
     path = writing.path / window_files.SAMPLES
     with closing(recording_files.ArrayFile(path, np.float32, (3,))) as file:
-        windows = prepare(
-            recording_files.read(context.outputs["ingest"].path),
-            signal=p.signal,
-            windows=p.windows,
-            activities=p.activities,
-            file=file,
+        each = batches.prepare(
+            recipe,
+            recordings,
+            keys,
+            file,
+            ingested=ingested,
+            earlier=batches.Earlier(context.store, writing.parts, keys),
+            crew=context.crew,
         )
+        windows = together(recipe, recordings, each, file.mapped())
     window_files.write(writing.path, windows)
+    batches.keep(context.store, writing.parts, keys, each)
     writing.note(windows=len(windows), subjects=len(set(windows.subjects)))
 
 

@@ -126,15 +126,14 @@ def _outcomes(
     for wait in (False, True):
         later = []
         numbers = [n for n, _ in todo]
-        for i, outcome in fanout.run(
+        for i, outcome in crew.run(
             run_job,
             [task.sent(wait=wait) for _, task in todo],
-            jobs=crew.jobs,
+            shared=tasks[0].store,
             env=environment,
             kind=lambda task: task.job.model.key,  # compiled once for all folds and seeds
             per_gpu=tasks[0].training.jobs_per_gpu,
-            on_report=lambda i, message, of=numbers: on_report(of[i], message),  # type: ignore[misc]
-            dask=crew.dask,
+            on_report=lambda i, message, of=numbers: on_report(of[i], message),
         ):
             if isinstance(outcome, fanout.Done) and outcome.value is None:
                 later.append(todo[i])

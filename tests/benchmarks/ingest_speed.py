@@ -99,14 +99,16 @@ GROWTH = """
 import json, sys, time
 from pathlib import Path
 from rich.console import Console
+from har.fanout import Crew
 sys.path.insert(0, {root!r})
 from har.own_recordings import Table
 from har.ingest import reading
 from har.workspace import Workspace
+crew = Crew(1, Console(quiet=True))
 table, workspace = Table(**{dataset!r}), Workspace(Path({folder!r}))
 Path("/proc/self/clear_refs").write_text("5")  # forget the peak of the process that started us
 begin = time.process_time()
-reading.ingest(table, Path({folder!r}) / "out", workspace=workspace, console=Console(quiet=True))
+reading.ingest(table, Path({folder!r}) / "out", workspace=workspace, crew=crew)
 seconds = time.process_time() - begin
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
 print(json.dumps([seconds, int(status["VmHWM"].split()[0]) / 1024]))

@@ -18,6 +18,7 @@ from har import damage, pipeline
 from har.errors import ExportError
 from har.evaluation.results import Results
 from har.export import convert, shipping
+from har.fanout import Crew
 from har.files import stamp
 from har.ingest.chunks import of_recording
 from har.models.saved import load_model
@@ -63,11 +64,9 @@ class Remembered:
     def key(request: convert.Request) -> tuple[Path, bool]:
         return request.model, request.probe is not None
 
-    def convert(
-        self, requests: Sequence[convert.Request], *, jobs: int = 1
-    ) -> list[convert.Converted]:
+    def convert(self, requests: Sequence[convert.Request], crew: Crew) -> list[convert.Converted]:
         fresh = [r for r in requests if self.key(r) not in self.known]
-        for request, result in zip(fresh, self.real(fresh, jobs=jobs), strict=True):
+        for request, result in zip(fresh, self.real(fresh, crew), strict=True):
             kept = self.folder / str(len(self.known))
             shutil.copytree(request.folder, kept)
             files = {v: kept / p.name for v, p in result.files.items()}

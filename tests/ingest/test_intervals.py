@@ -17,6 +17,7 @@ from rich.console import Console
 
 from har.cli.app import main
 from har.errors import ConfigError, DataError
+from har.fanout import Crew
 from har.ingest import intervals, reading
 from har.ingest.label_files import Labelled
 from har.ingest.raw import Raw
@@ -199,7 +200,7 @@ def ingested(root: Path, said: Table):
     from har.ingest import recording_files
 
     folder = root / "out"
-    reading.ingest(said, folder, workspace=Workspace(root), console=Console(quiet=True))
+    reading.ingest(said, folder, workspace=Workspace(root), crew=Crew(1, Console(quiet=True)))
     return list(recording_files.iterate(folder))
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 
 import har
 from har.errors import DataError
+from har.fanout import Crew
 from har.ingest import check, chunks, discovery, opening, reading, recording_files, resolution
 from har.ingest.clean import clean
 from har.ingest.datasets import watch
@@ -163,7 +164,7 @@ def answer(recordings: list[Recording], rejected=None) -> Answer:
 
 def by_run(root, table, _monkeypatch):
     folder = root / "out"
-    reading.ingest(table, folder, workspace=Workspace(root), console=Console(quiet=True))
+    reading.ingest(table, folder, workspace=Workspace(root), crew=Crew(1, Console(quiet=True)))
     account = json.loads((folder / "account.json").read_text())
     rejected = sum((Counter(s["rejected"]) for s in account["sources"]), Counter())
     return answer(recording_files.read(folder), rejected)

@@ -1,7 +1,3 @@
-import dataclasses
-import tracemalloc
-from contextlib import closing
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +5,6 @@ from hypothesis import strategies as st
 
 from har.config import Filter, Signal, WindowsConfig
 from har.errors import ConfigError, WindowError
-from har.ingest.recording_files import ArrayFile
 from har.recording import Annotation, Recording
 from har.signal import window_files
 from har.signal.filters import filter_valid
@@ -95,23 +90,6 @@ def test_unlabelled_time_may_be_a_class_and_the_last_sample_may_name_a_window():
     assert len(w) == len(sliding_starts(1000, length=50, step=20))
     with pytest.raises(ConfigError, match="needs the name 'null'"):
         prepare([recording(labels=("walk", "null"))], signal=Signal(), windows=config)
-
-
-def test_memory_grows_with_a_recording_not_with_their_number(tmp_path):
-    one = recording(n=100_000)
-    recordings = [dataclasses.replace(one, session=str(i)) for i in range(30)]
-    how = {"signal": Signal(), "windows": WindowsConfig()}
-    with closing(ArrayFile(tmp_path / "samples.npy", np.float32, (3,))) as file:
-        tracemalloc.start()
-        written = prepare(recordings, **how, file=file)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert isinstance(written.samples, np.memmap)
-    assert peak < 0.5 * written.samples.nbytes
-    window_files.write(tmp_path, written)  # over the file that it maps, it would be lost
-    again, held = window_files.load(tmp_path), prepare(recordings, **how)
-    np.testing.assert_array_equal(again.samples, held.samples)
-    np.testing.assert_array_equal(again.starts, held.starts)
 
 
 def test_disk_grows_with_the_recordings_not_with_the_overlap(tmp_path):
