@@ -51,7 +51,8 @@ class Labels(Section):
 
     path: str = Field(
         description="one file for all recordings, or {folder}/{name}_labels.csv: a file for each, "
-        "by the recording's folder, the name of its file without the suffix, or a field of pattern"
+        "by the recording's folder, the name of its file without the suffix, or a field of "
+        "pattern; also in an archive, as if that were a folder: set.zip/labels.csv"
     )
     columns: LabelColumns = Field(LabelColumns(), description="where their names do not tell")
     time_unit: TimeUnit | None = Field(

@@ -210,7 +210,7 @@ def _own(
         files = [s.extra["labels"] for s in found.sources]
         report.whole.findings += intervals.left_over(files, table.labels, used)
     elif found.intervals:
-        report.labels = label_files.suggest(found.intervals, [s.path for s in found.sources])
+        report.labels = label_files.suggest(found.intervals, found.sources)
         message = (
             f"{len(found.intervals)} files hold labelled intervals, such as "
             f"{found.intervals[0].name}. To read them: --labels '{report.labels}', in a pipeline "

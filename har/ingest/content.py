@@ -122,6 +122,16 @@ def _opened(path: Path, _: Stamp) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
+def exists(source: Source) -> bool:
+    """Whether there is such a file, or such a member of an archive."""
+    if not source.member:
+        return source.path.is_file()
+    try:
+        return source.member in zip_archive(source.path).NameToInfo
+    except BROKEN_ARCHIVE:
+        return False
+
+
 def is_coded(source: Source) -> bool:
     """Whether `read_bytes` gives other bytes than there are in the file."""
     with source.path.open("rb") as f:

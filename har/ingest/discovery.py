@@ -41,7 +41,7 @@ class Found:
         files have them.
     heads : dict
         The first file with each of these.
-    intervals : list of Path
+    intervals : list of Source
         Files of labelled intervals that nothing was said of.
     """
 
@@ -50,7 +50,7 @@ class Found:
     rejected: list[tuple[str, str]] = field(default_factory=list)
     headers: Counter[tuple[str, ...] | int] = field(default_factory=Counter)
     heads: dict[tuple[str, ...] | int, Head] = field(default_factory=dict)
-    intervals: list[Path] = field(default_factory=list)
+    intervals: list[Source] = field(default_factory=list)
 
     def add_table(self, head: Head) -> None:
         columns = head.columns or head.header.n_fields
@@ -84,7 +84,7 @@ def find(table: Table, root: Path) -> Found:
     sidecar = fields.read_sidecar(root / table.sidecar) if table.sidecar else {}
     skip = {(root / table.sidecar).resolve()} if table.sidecar else set()
     labels = label_files.paths(table.labels, root) if table.labels else None
-    of_labels: list[Path] = []
+    of_labels: list[Source] = []
     found = Found()
     folders: dict[str, list[Source]] = defaultdict(list)
     for path in files:
@@ -93,11 +93,11 @@ def find(table: Table, root: Path) -> Found:
             continue
         if path.resolve() in skip:
             continue
-        if labels and labels.fullmatch(path.resolve().as_posix()):
-            of_labels.append(path)
-            continue
         try:
             for source in _members(path):
+                if labels and labels.fullmatch(label_files.full(_resolved(source)).as_posix()):
+                    of_labels.append(source)
+                    continue
                 inside = f"/{PurePosixPath(source.member).parent}" if source.member else ""
                 folders[f"{path}{inside}" if inside else str(path.parent)].append(source)
         except (DataError, OSError) as e:
@@ -105,10 +105,14 @@ def find(table: Table, root: Path) -> Found:
     for folder in sorted(folders):
         chosen = _chosen(_heads(folders[folder], root, found), table, root, found)
         _name(chosen, table, root, pattern, sidecar, found)
-    used = {s.extra["labels"].path for s in found.sources if "labels" in s.extra}
-    orphans = [p for p in of_labels if p.resolve() not in used]
-    found.not_used += [(_shown(Source(p), root), "labels of no recording here") for p in orphans]
+    used = {label_files.full(s.extra["labels"].source) for s in found.sources if table.labels}
+    orphans = [s for s in of_labels if label_files.full(_resolved(s)) not in used]
+    found.not_used += [(_shown(s, root), "labels of no recording here") for s in orphans]
     return found
+
+
+def _resolved(source: Source) -> Source:
+    return Source(source.path.resolve(), source.member)
 
 
 def _heads(sources: list[Source], root: Path, found: Found) -> Iterator[tuple[Source, Head]]:
@@ -164,7 +168,7 @@ def _not_read(
     shown = _shown(source, root)
     if form is None and label_files.holds(head):
         found.not_used.append((shown, "labelled intervals"))
-        found.intervals.append(source.path)
+        found.intervals.append(source)
     elif form is not None or formats.is_companion(head):
         found.not_used.append((shown, "no acceleration in it"))
     elif _is_table(head) or table.columns:
@@ -197,8 +201,8 @@ def _name(
         known.setdefault("session", _session(shown, folder=alone and a_logger))
         extra: dict[str, Any] = {"format": name, "fields": known, "shown": shown}
         if table.labels:
-            path = label_files.path_for(table.labels, source, known, root)
-            extra["labels"] = label_files.Labelled(path.resolve(), _shown(Source(path), root))
+            of = label_files.file_for(table.labels, source, known, root)
+            extra["labels"] = label_files.Labelled(of.path, _shown(of, root), of.member)
         found.sources.append(Source(source.path, source.member, known.get("placement", ""), extra))
 
 

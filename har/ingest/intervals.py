@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from har.errors import DataError
-from har.ingest import clock, label_files
+from har.ingest import clock, content, label_files
 from har.ingest.dates import DAY_S
 from har.ingest.label_files import Book, Kind, Labelled, time_shown
 from har.ingest.order import INSTANT_S
@@ -50,7 +50,7 @@ def join(raw: Raw, file: Labelled, said: Labels, shown: str) -> None:
         message = f"its labels take the place of {own} that the recording itself has."
         say("labels", "info", "fixed", message)
         raw.notes = []
-    if not file.path.is_file():
+    if not content.exists(file.source):
         say("no-labels", "warning", "kept", "there is no such file.")
         return
     book = label_files.read(file, said)
@@ -193,7 +193,7 @@ def left_over(
         rows[one["file"]] |= set(one["intervals"])
     found = []
     for file in sorted(set(files)):
-        if not file.path.is_file():
+        if not content.exists(file.source):
             continue
         b = label_files.read(file, said)
         if bad := int((~b.valid).sum()) + b.malformed:

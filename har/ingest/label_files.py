@@ -14,6 +14,7 @@ import numpy as np
 
 from har.errors import ConfigError, DataError
 from har.ingest import clock, content, fields, time_columns
+from har.ingest.archives import check_zip
 from har.ingest.dates import DAY_S
 from har.ingest.formats import cells, headers
 from har.ingest.formats.format import HEAD_BYTES, Head, decode, look
@@ -36,10 +37,15 @@ Kind = Literal["elapsed", "day", "date"]
 
 
 class Labelled(NamedTuple):
-    """A file of intervals, and how messages call it."""
+    """A file of intervals, or a member of an archive, and how messages call it."""
 
     path: Path
     shown: str
+    member: str = ""
+
+    @property
+    def source(self) -> Source:
+        return Source(self.path, self.member)
 
 
 @dataclass(frozen=True)
@@ -120,8 +126,8 @@ def paths(said: Labels, root: Path) -> re.Pattern[str]:
     )
 
 
-def path_for(said: Labels, source: Source, known: Mapping[str, str], root: Path) -> Path:
-    """The label file of a recording.
+def file_for(said: Labels, source: Source, known: Mapping[str, str], root: Path) -> Source:
+    """The label file of a recording; of a member of an archive, there or else beside the archive.
 
     Raises
     ------
@@ -129,7 +135,7 @@ def path_for(said: Labels, source: Source, known: Mapping[str, str], root: Path)
         If a field of its path is not known.
     """
     name = PurePosixPath(source.member or source.path.name.removesuffix(".gz")).stem
-    values = {"folder": source.path.parent.as_posix(), "name": name, **known}
+    values = {"folder": full(source).parent.as_posix(), "name": name, **known}
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in values:
@@ -139,16 +145,33 @@ def path_for(said: Labels, source: Source, known: Mapping[str, str], root: Path)
             )
         return values[match[1]]
 
-    return Path(_absolute(re.sub(r"\{(.*?)\}", value, said.path), root))
+    found = _located(Path(_absolute(re.sub(r"\{(.*?)\}", value, said.path), root)))
+    if source.member and found.member and not content.exists(found):
+        return file_for(said, Source(source.path), {"name": name, **known}, root)
+    return found
 
 
-def suggest(files: Sequence[Path], recordings: Sequence[Path]) -> str:
+def full(source: Source) -> PurePosixPath:
+    """A path as a label file's is said: of a member of an archive, as if that were a folder."""
+    return PurePosixPath(source.path.as_posix(), source.member)
+
+
+def _located(path: Path) -> Source:
+    """A path that may lead into an archive."""
+    path = path.resolve()
+    for archive in path.parents:
+        if archive.suffix.lower() == ".zip" and archive.is_file():
+            return Source(archive, path.relative_to(archive).as_posix())
+    return Source(path)
+
+
+def suggest(files: Sequence[Source], recordings: Sequence[Source]) -> str:
     """`labels.path` for files of intervals that were found beside recordings."""
-    for file in files:
-        for near in recordings:
+    for file in map(full, files):
+        for near in map(full, recordings):
             if file.parent == near.parent and file.name.startswith(near.stem):
                 return f"{{folder}}/{{name}}{file.name.removeprefix(near.stem)}"
-    return files[0].as_posix()
+    return full(files[0]).as_posix()
 
 
 def _absolute(path: str, root: Path) -> str:
@@ -156,10 +179,12 @@ def _absolute(path: str, root: Path) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _read(path: Path, said: Labels, _changed: int) -> Book:
-    source = Source(path)
+def _read(file: Labelled, said: Labels, _changed: int) -> Book:
+    source, path = file.source, file.shown
+    if file.member:
+        check_zip(file.path, file.path.name)
     data = content.head(source, HEAD_BYTES)
-    head = look(path.as_posix(), data)
+    head = look(source.name, data)
     first = headers.names_alone(decode(data).splitlines())
     if not any(map(headers.is_number, first.columns)):  # few numbers are in such a table
         head = replace(head, header=first)
@@ -232,7 +257,7 @@ def _times(
 
 def read(file: Labelled, said: Labels) -> Book:
     """The intervals of a file, which is read once."""
-    return _read(file.path, said, file.path.stat().st_mtime_ns)
+    return _read(file, said, file.path.stat().st_mtime_ns)
 
 
 def time_shown(kind: Kind, seconds: float) -> str:

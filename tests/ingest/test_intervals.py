@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -269,6 +270,64 @@ def test_a_file_for_each_recording(tmp_path):
     assert any("there is no such file" in f["first"] for f in account["findings"])
     by_subject = said.model_copy(update={"labels": Labels(path="my/{subject}_labels.csv")})
     assert [seconds(r) for r in ingested(tmp_path, by_subject)] == [TRUTH, []]
+
+
+def zipped(folder: Path, to: Path) -> Path:
+    with zipfile.ZipFile(to, "w") as archive:
+        for path in sorted(folder.rglob("*.csv")):
+            archive.write(path, path.relative_to(folder).as_posix())
+    return to
+
+
+@pytest.mark.parametrize("within", [True, False])
+@pytest.mark.parametrize(
+    "path", ["set.zip/labels.csv", "{folder}/{name}_labels.csv", "{folder}/labels.csv"]
+)
+def test_labels_in_an_archive(tmp_path, path, within):
+    """Inside one that holds the recordings, or inside one beside plain recordings."""
+    made = tmp_path / "made"
+    for who in ("ann", "bob"):
+        recording(made / who / f"{who}.csv", epoch(1000))
+        if "{" in path:
+            table(made / who / path.partition("/")[2].replace("{name}", who), epoch(1000))
+    if path == "set.zip/labels.csv":
+        lines = ["recording,start,end,label", "ann,5,20,walk", "bob,25.5,50,sit", "eve,1,2,sit"]
+        (made / "labels.csv").write_text("\n".join([*lines, ""]))
+    elif "name" in path:
+        table(made / "eve_labels.csv")
+    zipped(made, tmp_path / "set.zip")
+    said = Table(path="set.zip" if within else "made", pattern="{subject}.csv",
+                 labels=Labels(path=path), **SAID)  # fmt: skip
+    found = {r.subject: seconds(r) for r in ingested(tmp_path, said)}
+    if path == "set.zip/labels.csv":
+        assert found == {"ann": TRUTH[:1], "bob": TRUTH[1:]}
+        assert "1 of 3 intervals are in no recording" in str(summary(tmp_path, said)["findings"])
+    else:
+        assert found == {"ann": TRUTH, "bob": TRUTH}
+    if within and "name" in path:
+        assert {"file": "set.zip/eve_labels.csv", "reason": "labels of no recording here"} in (
+            summary(tmp_path, said)["not_used"]
+        )
+
+
+def test_labels_beside_the_archive_of_their_recordings(tmp_path):
+    recording(tmp_path / "made" / "ann.csv")
+    zipped(tmp_path / "made", tmp_path / "set.zip")
+    table(tmp_path / "ann_labels.csv")
+    said = {"path": "{folder}/{name}_labels.csv"}
+    assert seconds(read(tmp_path / "set.zip", said)[0]) == TRUTH
+
+
+def test_a_check_of_an_archive_finds_the_labels_in_it(tmp_path):
+    for who in ("ann", "bob"):
+        recording(tmp_path / "made" / f"{who}.csv", epoch(1000))
+        table(tmp_path / "made" / f"{who}_labels.csv", epoch(1000))
+    path = zipped(tmp_path / "made", tmp_path / "set.zip")
+    found = CliRunner().invoke(main, ["data", "check", str(path)])
+    assert "--labels '{folder}/{name}_labels.csv'" in found.stdout
+    said = ["--labels", "{folder}/{name}_labels.csv"]
+    told = CliRunner().invoke(main, ["data", "check", str(path), *said])
+    assert "2 intervals label 39.5 s of 60.0 s" in " ".join(told.stdout.split())
 
 
 def test_a_table_without_header_and_its_labels_in_a_folder_beside(tmp_path):
