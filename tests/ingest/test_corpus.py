@@ -130,6 +130,30 @@ def test_a_near_copy_is_found_and_nothing_else(tmp_path, change):
     assert "twin" not in said
 
 
+def rhythm(vary, noise, seed, minutes=5, rate_hz=50):
+    """Steps, one a second, all alike but for their lengths (relative deviation `vary`)."""
+    rng = np.random.default_rng(seed)
+    steps_s = 1 + vary * rng.normal(size=minutes * 80)
+    t = np.arange(minutes * 60 * rate_hz) / rate_hz
+    phase = 2 * np.pi * np.interp(t, [0, *np.cumsum(steps_s)], np.arange(len(steps_s) + 1))
+    size, shift = rng.normal(size=(3, 3)), rng.uniform(0, 6.28, (3, 3))
+    a = sum(4 / (k + 1) * size[k] * np.sin((k + 1) * phase[:, None] + shift[k]) for k in range(3))
+    return a + [0, 9.8, 0] + noise * rng.normal(size=(len(t), 3))
+
+
+@pytest.mark.parametrize(
+    ("vary", "noise", "known"),
+    [(0, 0, 0), (0.02, 0, 7), (0.02, 0.1, 36), (0.05, 0, 49), (0, 0.4, 60)],
+)
+def test_copies_of_a_strict_rhythm_are_found_as_often_as_said(vary, noise, known):
+    found = 0
+    for seed in range(60):
+        a = rhythm(vary, noise, seed)
+        middle = a[len(a) // 4 : 3 * len(a) // 4].round(1)
+        found += bool(copies([prints(a, 50), prints(middle, 50)]))
+    assert abs(found - known) <= 2
+
+
 def test_equal_recordings_are_twins_and_no_near_copies(tmp_path):
     for name in ("ann", "bob"):
         write(tmp_path / f"{name}.csv", *wander())
