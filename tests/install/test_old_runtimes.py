@@ -40,7 +40,7 @@ for path in sys.argv[2:]:
     try:
         model = Interpreter(path)
         model.allocate_tensors()
-        (given,), (asked,) = model.get_input_details(), model.get_output_details()
+        (given,), asked = model.get_input_details(), model.get_output_details()[0]
         out[path] = []
         for window in windows:
             model.set_tensor(given["index"], window[None])
