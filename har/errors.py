@@ -73,6 +73,10 @@ class BundleError(HarError):
     """A bundle that is missing, is not what its `model.json` says, or lacks what was asked for."""
 
 
+class AdapterError(HarError):
+    """A correction for a wearer that cannot be learnt, or does not belong to the bundle."""
+
+
 class PredictionError(HarError):
     """Windows that a model cannot be asked about."""
 

@@ -13,7 +13,7 @@ import har
 from har import session
 from har.cli import questions, summary
 from har.cli.app import main
-from har.cli.predict import TIME_UNITS
+from har.cli.options import TIME_UNITS
 from har.own_recordings import TimeUnit
 from har.pipeline import Step
 from har.session import Run

@@ -15,9 +15,11 @@ from har.errors import DataError
 from har.own_recordings import Table
 from har.recording import Chunk, Recording
 from har.runtime import bundle as bundle_files
-from har.runtime import smoothing
+from har.runtime import smoothing, teaching
+from har.runtime.adapter import Adapter
 from har.runtime.predict import predict
 from har.runtime.prediction import UNKNOWN, Prediction
+from har.runtime.teaching import Taught
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +88,7 @@ class Bundle:
         what: str | os.PathLike[str] | pd.DataFrame | Recording | Recordings,
         *,
         variant: str = "float32",
+        adapter: Adapter | str | os.PathLike[str] | None = None,
         **said: Any,
     ) -> pd.DataFrame:
         """Bouts of activity.
@@ -97,6 +100,8 @@ class Bundle:
             y, z; or what `har.read` gave.
         variant : str
             Of the bundle's files: float32, dynamic, float16, int8.
+        adapter : Adapter, str or Path, optional
+            The wearer's: of `teach`, or a file that `har adapt` wrote.
         **said
             Of a path or DataFrame, where it does not tell: as of `har.read`.
 
@@ -112,7 +117,7 @@ class Bundle:
         """
         import pandas as pd
 
-        found, left_out = self.predictions(what, variant=variant, **said)
+        found, left_out = self.predictions(what, variant=variant, adapter=adapter, **said)
         bouts = [
             {"recording": p.recording, **dataclasses.asdict(bout)}
             for p in found
@@ -129,6 +134,7 @@ class Bundle:
         *,
         variant: str = "float32",
         sets: float | None = None,
+        adapter: Adapter | str | os.PathLike[str] | None = None,
         **said: Any,
     ) -> tuple[list[Prediction], list[tuple[str, str]]]:
         """The whole answer for each recording; and what is left out, with the reason.
@@ -140,20 +146,67 @@ class Bundle:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "frame.parquet"
                 what.to_parquet(path, index=False)
-                found, left_out = self.predictions(path, variant=variant, sets=sets, **said)
+                found, left_out = self.predictions(
+                    path, variant=variant, sets=sets, adapter=adapter, **said
+                )
             named = (p.recording.replace(path.name, path.stem) for p in found)
             pairs = zip(found, named, strict=True)
             return [dataclasses.replace(p, recording=name) for p, name in pairs], left_out
+        if isinstance(adapter, (str, os.PathLike)):
+            adapter = Adapter.read(Path(adapter), again="har adapt BUNDLE RECORDING …")
         left_out = []
         found = []
         for one in self._recordings(what, said, left_out):
             try:
-                found.append(predict(self._opened, one, variant=variant, sets=sets))
+                found.append(
+                    predict(self._opened, one, variant=variant, sets=sets, adapter=adapter)
+                )
             except DataError as e:
                 left_out.append((one.name, str(e).removeprefix(f"{one.name}: ")))
         if not found:
             raise DataError("\n".join(f"{name}: {reason}" for name, reason in left_out))
         return found, left_out
+
+    def teach(
+        self,
+        *labelled: Any,
+        **said: Any,
+    ) -> Taught:
+        """Learn from labelled seconds of one wearer.
+
+        Parameters
+        ----------
+        *labelled : str, Path, Recording, Recordings or (activity, one of these)
+            Recordings that say themselves what was done when, or pairs of an activity and a
+            recording of nothing else. An activity that the model does not know is a new one.
+        **said
+            Of paths, where they do not tell: as of `har.read`.
+
+        Returns
+        -------
+        Taught
+            `adapter`, for `predict` (`adapter.write(path)` keeps it), and `contradictions`.
+
+        Raises
+        ------
+        AdapterError
+            If too little was taught, or the correction does not help on what was left out.
+        DataError
+            If a recording cannot be predicted on.
+
+        Examples
+        --------
+        >>> taught = bundle.teach(("walking", "w.csv"), ("sitting", "s.csv"))  # doctest: +SKIP
+        >>> bundle.predict("day.csv", adapter=taught.adapter)                  # doctest: +SKIP
+        """
+        pairs = [one if isinstance(one, tuple) else (None, one) for one in labelled]
+        lessons = [
+            lesson
+            for name, what in pairs
+            for recording in self._recordings(what, said, [])
+            for lesson in teaching.lessons_of(self._opened, recording, name)
+        ]
+        return teaching.learn(self._opened, lessons)
 
     def _recordings(
         self, what: Any, said: dict[str, Any], left_out: list[tuple[str, str]]

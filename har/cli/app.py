@@ -9,6 +9,7 @@ import click
 import har
 from har import fanout
 from har.cli import run
+from har.cli.adapt import adapt
 from har.cli.data import data
 from har.cli.group import Group
 from har.cli.lecture import lecture
@@ -45,5 +46,7 @@ def main(ctx: click.Context, workspace: Path) -> None:
     ctx.obj = Workspace(workspace.resolve())
 
 
-for command in (*run.COMMANDS, models, serve, track, ui, predict, lecture, search, data, study):
+for command in (
+    *run.COMMANDS, models, serve, track, ui, predict, adapt, lecture, search, data, study,
+):  # fmt: skip
     main.add_command(command)

@@ -39,6 +39,46 @@ def out(help: str, **settings: Any) -> Decorator:
 file = click.Path(dir_okay=False, path_type=Path)
 
 
+def columns_of(text: str | None) -> dict[str, str] | None:
+    """`time=t,x=ax,y=ay,z=az` as a mapping."""
+    if text is None:
+        return None
+    columns = dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair)
+    known = ("time", "x", "y", "z", "label")
+    if not {"x", "y", "z"} <= columns.keys() <= set(known):
+        raise click.BadParameter(f"takes {', '.join(known)}, such as x=ax,y=ay,z=az; got {text!r}.")
+    return columns
+
+
 def together(*options: Decorator) -> Decorator:
     """Several options as one decorator; help lists them in this order."""
     return lambda command: functools.reduce(lambda f, add: add(f), reversed(options), command)
+
+
+TIME_UNITS = ("s", "ms", "us", "ns", "10ms", "10us", "100ns")
+"""Those of `own_recordings`, whose import would cost every command a tenth of a second."""
+
+reading = together(
+    click.option(
+        "--unit", type=click.Choice(["m/s2", "g", "mg"]), help="If the file does not tell."
+    ),
+    click.option(
+        "--convention",
+        type=click.Choice(["android", "ios"]),
+        help="Sign: android (flat, screen up, z = +9.81; the default) or ios.",
+    ),
+    click.option("--time-unit", type=click.Choice(TIME_UNITS), help="Unit of a time column."),
+    click.option("--rate-hz", type=float, help="Of a table without a time column."),
+    click.option(
+        "--gravity",
+        type=click.Choice(["present", "removed"]),
+        help="Whether gravity is in the values, if the file misleads.",
+    ),
+    click.option(
+        "--columns",
+        metavar="NAME=COLUMN,…",
+        help="Of a table, such as time=t,x=ax,y=ay,z=az.",
+        callback=lambda _ctx, _param, value: columns_of(value),
+    ),
+)
+"""How a recording is to be read, where it does not tell."""

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from har.runtime.manifest import Description
     from har.runtime.prediction import Prediction
 
-TIME_UNITS = ("s", "ms", "us", "ns", "10ms", "10us", "100ns")
-"""Those of `own_recordings`, whose import would cost every command a tenth of a second."""
-
 
 @click.command()
 @click.argument("bundle")
@@ -35,30 +32,15 @@ TIME_UNITS = ("s", "ms", "us", "ns", "10ms", "10us", "100ns")
     metavar="LEVEL",
     help="Sets of activities that are right for this share of a new person's windows: 0.9.",
 )
-@click.option("--unit", type=click.Choice(["m/s2", "g", "mg"]), help="If the file does not tell.")
 @click.option(
-    "--convention",
-    type=click.Choice(["android", "ios"]),
-    help="Sign: android (flat, screen up, z = +9.81; the default) or ios.",
+    "--adapter", type=options.file, metavar="FILE", help="The wearer's, made by `har adapt`."
 )
-@click.option("--time-unit", type=click.Choice(TIME_UNITS), help="Unit of a time column.")
-@click.option("--rate-hz", type=float, help="Of a table without a time column.")
-@click.option(
-    "--gravity",
-    type=click.Choice(["present", "removed"]),
-    help="Whether gravity is in the values, if the file misleads.",
-)
-@click.option(
-    "--columns",
-    metavar="NAME=COLUMN,…",
-    help="Of a table, such as time=t,x=ax,y=ay,z=az.",
-    callback=lambda _ctx, _param, value: columns_of(value),
-)
+@options.reading
 @options.as_json
 @click.pass_obj
 def predict(
     workspace: Workspace, bundle: str, recording: Path, out: Path | None, plot: Path | None,
-    variant: str, sets: float | None, as_json: bool, **said: Any,
+    variant: str, sets: float | None, adapter: Path | None, as_json: bool, **said: Any,
 ) -> None:  # fmt: skip
     """Label a recording: bouts of activity, and minutes of each.
 
@@ -75,7 +57,9 @@ def predict(
 
     opened = Bundle.open(find_bundle(bundle, workspace.reports))
     known = {name: value for name, value in said.items() if value is not None}
-    predicted, left_out = opened.predictions(recording, variant=variant, sets=sets, **known)
+    predicted, left_out = opened.predictions(
+        recording, variant=variant, sets=sets, adapter=adapter, **known
+    )
     found = [scored(p, opened.manifest) for p in predicted]
     if out:
         write_csv(found, out)
@@ -91,17 +75,6 @@ def predict(
     else:
         lines = "\n".join(output.left_out(left_out))
         click.echo("\n\n".join([*map(describe, found), *([lines] if lines else [])]))
-
-
-def columns_of(text: str | None) -> dict[str, str] | None:
-    """`time=t,x=ax,y=ay,z=az` as a mapping."""
-    if text is None:
-        return None
-    columns = dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair)
-    known = ("time", "x", "y", "z", "label")
-    if not {"x", "y", "z"} <= columns.keys() <= set(known):
-        raise click.BadParameter(f"takes {', '.join(known)}, such as x=ax,y=ay,z=az; got {text!r}.")
-    return columns
 
 
 def scored(prediction: Prediction, about: Description) -> Prediction:

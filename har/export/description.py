@@ -14,7 +14,7 @@ from har.ingest.datasets.dataset import Dataset
 from har.models import registry
 from har.models.spec import INPUT_NAME
 from har.own_recordings import Table
-from har.runtime import chain, manifest, smoothing
+from har.runtime import chain, correction, manifest, smoothing
 from har.runtime.interpreter import FEATURES, PROBABILITIES
 from har.runtime.likeness import Likeness
 from har.signal import align, resampling
@@ -83,6 +83,7 @@ def describe(
             meaning="probability of each activity, in the order of `activities`",
         ),
         features=_features(n_features),
+        adaptation=correction.ADAPTATION if n_features else None,
         rate_hz=rate,
         window=chain.Window(
             n_samples=windows.n_samples,

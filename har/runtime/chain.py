@@ -45,6 +45,16 @@ class Features(Part):
     meaning: str
 
 
+class Adaptation(Part):
+    """How `har adapt` corrects the probabilities for one wearer: har/runtime/correction.py."""
+
+    strength: Above0 = Field(description="of the prior, which is no correction, in windows")
+    unheard: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="what the probability of an activity that the model never knew begins at"
+    )
+    how: str
+
+
 class Window(Part):
     n_samples: Positive = Field(description="without the lead-in")
     length_s: Above0

@@ -208,6 +208,7 @@ class Description(Contract):
     input: chain.Input
     output: chain.Output
     features: chain.Features | None = absent("left out where the files give none")
+    adaptation: chain.Adaptation | None = absent("left out where the files give no features")
     rate_hz: Above0
     window: chain.Window
     lead_in_samples: Count = Field(description="extra rows that the filter in the graph needs")

@@ -7,14 +7,17 @@ recording is read, resampled and cut in chunks, so that a day takes no more memo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from har.errors import DataError, WindowError
+from har.errors import AdapterError, DataError, WindowError
 from har.recording import Chunk, ChunkedRecording
 from har.runtime import smoothing, streaming
+from har.runtime.adapter import Adapter
 from har.runtime.bundle import Bundle
+from har.runtime.interpreter import Answers, LiteModel
 from har.runtime.likeness import Portrait
 from har.runtime.manifest import Description
 from har.runtime.prediction import UNKNOWN, Bout, Prediction, SetBout
@@ -26,6 +29,7 @@ def predict(
     *,
     variant: str = "float32",
     sets: float | None = None,
+    adapter: Adapter | None = None,
 ) -> Prediction:
     """Label a recording.
 
@@ -37,55 +41,37 @@ def predict(
         Of the bundle's files.
     sets : float, optional
         Also give the sets of activities that are right for this share of windows.
+    adapter : Adapter, optional
+        The wearer's, of `har adapt`.
 
     Raises
     ------
+    AdapterError
+        If the adapter is another bundle's, or sets are asked for with it.
     BundleError
         If the bundle has no such sets.
     DataError
         If the recording is shorter than a window, or has no gravity where the model needs it.
     """
-    model, about = bundle.model(variant), bundle.manifest
+    about = bundle.manifest
+    if adapter and sets is not None:
+        raise AdapterError(
+            "Prediction sets hold for the model as it was trained: ask for them without an adapter."
+        )
     least = None if sets is None else bundle.set_threshold(sets)
-    if recording.gravity is not None and recording.gravity != about.input.gravity:
-        raise DataError(
-            f"{recording.name}: gravity is {recording.gravity}, but the model was trained on "
-            f"recordings with gravity {about.input.gravity}. Export the logger's other channel "
-            "(total acceleration, or without g), or say --gravity if the doctor is wrong."
-        )
-    aligner, last_s = bundle.aligner(), 0.0
-    like = about.likeness
-    portrait = Portrait(like.lags if like else ())
-    hop, half_lead = about.window.hop_samples, about.lead_in_samples / 2
-    pieces: list[tuple[int, list[np.ndarray]]] = []  # of each stretch: first row, probabilities
-
-    def seen() -> Iterator[Chunk]:
-        nonlocal last_s
-        for chunk in recording.chunks:
-            if len(chunk.time_s):
-                last_s = float(chunk.time_s[-1])
-            yield chunk
-
-    try:
-        for batch in streaming.batches(seen(), bundle.windower(aligner)):
-            answers = model(batch.windows)
-            portrait.push(batch.windows)
-            if batch.fresh:
-                pieces.append((batch.start, []))
-            pieces[-1][1].append(answers)
-    except WindowError as e:
-        raise DataError(f"{recording.name}: {e}") from e
-    stretches = [(start, np.concatenate(parts)) for start, parts in pieces]
-    if not stretches:
-        raise DataError(
-            f"{recording.name}: no window of {about.n_raw / about.rate_hz:.3g} s without a gap in "
-            f"{last_s:.3g} s of recording. Give a longer recording, or one with fewer gaps."
-        )
+    correct: Callable[[Answers], np.ndarray] = _probabilities
+    activities = about.activities
+    if adapter:
+        correct = adapter.correction_for(bundle)
+        activities = adapter.activities
+    asked = ask(bundle, recording, bundle.model(variant), correct)
+    stretches, half_lead = asked.stretches, about.lead_in_samples / 2
+    hop, like = about.window.hop_samples, about.likeness
     return Prediction(
         recording=recording.name,
-        bouts=[b for start, p in stretches for b in bouts_of(p, about, start=start)],
+        bouts=[b for start, p in stretches for b in bouts_of(p, about, activities, start=start)],
         n_windows=sum(len(p) for _, p in stretches),
-        length_s=last_s,
+        length_s=asked.length_s,
         delay_s=(about.window.n_samples / 2 + half_lead) / about.rate_hz + about.smoothing.delay_s,
         probabilities=np.concatenate([p for _, p in stretches]),
         window_start_s=np.concatenate(
@@ -97,16 +83,100 @@ def predict(
         annotations=recording.annotations,
         rejected=recording.rejected,
         read_as=recording.read_as,
-        walked_s=aligner.seconds if aligner else None,
+        walked_s=asked.walked_s,
         sets=None
         if least is None
         else [b for start, p in stretches for b in sets_of(p, about, least, start=start)],
-        unlike=portrait.compare(like) if like else [],
-        not_judged=portrait.not_judged(like),
+        unlike=asked.portrait.compare(like) if like else [],
+        not_judged=asked.portrait.not_judged(like),
     )
 
 
-def bouts_of(probabilities: np.ndarray, about: Description, *, start: int = 0) -> list[Bout]:
+def _probabilities(answers: Answers) -> np.ndarray:
+    return answers.probabilities
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What a model said of a recording.
+
+    Parameters
+    ----------
+    stretches : list of (int, ndarray)
+        Of each stretch without a gap: the first row of its first window, and a row for each window.
+    portrait : Portrait
+        What the recording is like.
+    walked_s : int, optional
+        As of `Prediction`.
+    """
+
+    stretches: list[tuple[int, np.ndarray]]
+    portrait: Portrait
+    length_s: float
+    walked_s: int | None
+
+
+def ask(
+    bundle: Bundle,
+    recording: ChunkedRecording,
+    model: LiteModel,
+    keep: Callable[[Answers], np.ndarray],
+) -> Asked:
+    """A model's answers for all windows of a recording, whose chunks are used up.
+
+    Parameters
+    ----------
+    keep : callable
+        What is kept of the answers for n windows: shape (n, m).
+
+    Raises
+    ------
+    DataError
+        If the recording is shorter than a window, or has no gravity where the model needs it.
+    """
+    about = bundle.manifest
+    if recording.gravity is not None and recording.gravity != about.input.gravity:
+        raise DataError(
+            f"{recording.name}: gravity is {recording.gravity}, but the model was trained on "
+            f"recordings with gravity {about.input.gravity}. Export the logger's other channel "
+            "(total acceleration, or without g), or say --gravity if the doctor is wrong."
+        )
+    aligner, last_s = bundle.aligner(), 0.0
+    portrait = Portrait(about.likeness.lags if about.likeness else ())
+    pieces: list[tuple[int, list[np.ndarray]]] = []
+
+    def seen() -> Iterator[Chunk]:
+        nonlocal last_s
+        for chunk in recording.chunks:
+            if len(chunk.time_s):
+                last_s = float(chunk.time_s[-1])
+            yield chunk
+
+    try:
+        for batch in streaming.batches(seen(), bundle.windower(aligner)):
+            answers = keep(model.ask(batch.windows))
+            portrait.push(batch.windows)
+            if batch.fresh:
+                pieces.append((batch.start, []))
+            pieces[-1][1].append(answers)
+    except WindowError as e:
+        raise DataError(f"{recording.name}: {e}") from e
+    if not pieces:
+        raise DataError(
+            f"{recording.name}: no window of {about.n_raw / about.rate_hz:.3g} s without a gap in "
+            f"{last_s:.3g} s of recording. Give a longer recording, or one with fewer gaps."
+        )
+    stretches = [(start, np.concatenate(parts)) for start, parts in pieces]
+    return Asked(stretches, portrait, last_s, aligner.seconds if aligner else None)
+
+
+def bouts_of(
+    probabilities: np.ndarray,
+    about: Description,
+    activities: tuple[str, ...] | None = None,
+    *,
+    start: int = 0,
+) -> list[Bout]:
     """The bouts of one stretch without a gap.
 
     Each window speaks for a hop around its centre; with smoothing, the answer about a window is
@@ -118,12 +188,14 @@ def bouts_of(probabilities: np.ndarray, about: Description, *, start: int = 0) -
         Of each window, in order, at the hop.
     about : Description
         The model's: its windows, smoothing and activities.
+    activities : tuple of str, optional
+        Others than the model's, in the order of the columns.
     start : int
         First row of the first window on the recording's timeline at the model's rate.
     """
     smoothed, edges = _about_windows(probabilities, about, start)
     answers, confidence = smoothing.decide(smoothed, about.threshold)
-    names = (*about.activities, UNKNOWN)  # UNKNOWN's index is −1
+    names = (*(activities or about.activities), UNKNOWN)  # UNKNOWN's index is −1
     return [
         Bout(edges[a], edges[b], names[answers[a]], float(confidence[a:b].mean()))
         for a, b in _unchanged(answers[:, None])

@@ -1,0 +1,230 @@
+"""Labelled seconds of a wearer to a correction that is worth having."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from har.errors import AdapterError
+from har.recording import ChunkedRecording
+from har.runtime import correction
+from har.runtime.adapter import Adapter, Verified
+from har.runtime.bundle import Bundle
+from har.runtime.correction import Evidence
+from har.runtime.predict import ask
+
+INSIDE = 0.8
+"""Of a window that must lie in a labelled stretch, as in training."""
+
+MOST = 200
+"""Windows of an activity that are learnt from, spread over what was taught: a fit in a second."""
+
+CONTRADICTED = 0.9
+"""The mean probability of another activity at which a label is pointed out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A stretch of one activity: windows in order of time, each beginning at `start_s`."""
+
+    activity: str
+    recording: str
+    start_s: np.ndarray
+    answers: Evidence
+
+    def __getitem__(self, rows: np.ndarray) -> Lesson:
+        return Lesson(self.activity, self.recording, self.start_s[rows], self.answers[rows])
+
+
+@dataclass(frozen=True)
+class Taught:
+    """An adapter, and labels that the model contradicts, in sentences."""
+
+    adapter: Adapter
+    contradictions: tuple[str, ...]
+
+
+def lessons_of(
+    bundle: Bundle, recording: ChunkedRecording, activity: str | None = None
+) -> list[Lesson]:
+    """The labelled stretches of a recording, whose chunks are used up.
+
+    Parameters
+    ----------
+    activity : str, optional
+        What all of it is; otherwise its annotations say.
+
+    Raises
+    ------
+    AdapterError
+        If the bundle gives no features, or nothing is labelled.
+    DataError
+        If the recording cannot be predicted on.
+    """
+    about = bundle.manifest
+    k = len(about.activities)
+    if not about.features:
+        raise AdapterError(
+            f"{bundle.folder} was exported before files gave features. Run har export "
+            f"{about.pipeline} again."
+        )
+    asked = ask(bundle, recording, bundle.model(), np.hstack)
+    known = about.data.labels or {}
+    said = [(a, b, known.get(label, label)) for a, b, label in recording.annotations]
+    if activity is not None:
+        said = [(-np.inf, np.inf, activity)]
+    if not said:
+        raise AdapterError(
+            f"{recording.name}: nothing in it is labelled. Say what it is: ACTIVITY=FILE, such as "
+            f"{about.activities[0]}={recording.name}."
+        )
+    found = []
+    for start, rows in asked.stretches:
+        first = start + about.lead_in_samples / 2
+        times = (first + about.window.hop_samples * np.arange(len(rows))) / about.rate_hz
+        for begin, end, label in said:
+            length = about.window.length_s
+            inside = np.minimum(times + length, end) - np.maximum(times, begin)
+            if (mine := inside >= INSIDE * length).any():
+                answers = Evidence(rows[mine, k:], rows[mine, :k])
+                found.append(Lesson(label, recording.name, times[mine], answers))
+    return found
+
+
+def learn(bundle: Bundle, lessons: Sequence[Lesson]) -> Taught:
+    """The correction that lessons ask for, if it helps on lessons that it has not seen.
+
+    Raises
+    ------
+    AdapterError
+        If too little was taught, or the correction is no better on what it was not fitted on.
+    """
+    about = bundle.manifest
+    taught = {x.activity: 0 for x in lessons}
+    for lesson in lessons:
+        taught[lesson.activity] += len(lesson.start_s)
+    if len(taught) < 2:
+        raise AdapterError(
+            f"A correction needs two activities or more, each of {about.window.length_s:.3g} s or "
+            f"longer; got {', '.join(taught) or 'none'}."
+        )
+    activities = (*about.activities, *(a for a in taught if a not in about.activities))
+    lessons = _thinned(lessons)
+    verified = _verify(bundle, lessons, activities)
+    if verified and verified.log_loss_after >= verified.log_loss_before:
+        raise AdapterError(
+            f"Nothing is written: on labelled stretches that were left out in turn, the correction "
+            f"has a log loss of {verified.log_loss_after:.3f}, the model alone "
+            f"{verified.log_loss_before:.3f}. Check the labels, or teach more seconds of each "
+            "activity." + "".join(f"\n{line}" for line in _contradictions(bundle, lessons))
+        )
+    fitted = _fit(bundle, lessons, activities)
+    adapter = Adapter.of(bundle, fitted, activities, taught, verified)
+    return Taught(adapter, tuple(_contradictions(bundle, lessons)))
+
+
+def _fit(
+    bundle: Bundle, lessons: Sequence[Lesson], activities: tuple[str, ...]
+) -> correction.Correction:
+    assert bundle.manifest.adaptation is not None  # with features
+    golden = bundle.golden()
+    return correction.fit(
+        _together(lessons),
+        _labels(lessons, activities),
+        Evidence(golden["features"], golden["probabilities"]),
+        n_activities=len(activities),
+        how=bundle.manifest.adaptation,
+    )
+
+
+def _verify(
+    bundle: Bundle, lessons: Sequence[Lesson], activities: tuple[str, ...]
+) -> Verified | None:
+    """Each block left out in turn, and what is within a window of it; None with one block of an
+    activity."""
+    length = bundle.manifest.window.length_s
+    blocks = list(itertools.chain.from_iterable(_blocks(lessons, length)))
+    count = {a: sum(b.activity == a for b in blocks) for a in {b.activity for b in blocks}}
+    if len(count) < len({x.activity for x in lessons}) or min(count.values()) < 2:
+        return None
+    adaptation = bundle.manifest.adaptation
+    assert adaptation is not None
+    before: list[np.ndarray] = []
+    after: list[np.ndarray] = []
+    who: list[int] = []
+    for block in blocks:
+        others = [_apart(x, block, length) for x in lessons]
+        fitted = _fit(bundle, [x for x in others if len(x.start_s)], activities)
+        column = activities.index(block.activity)
+        nothing = correction.Correction(
+            np.zeros_like(fitted.weights), np.zeros_like(fitted.offset), adaptation.unheard
+        )
+        for losses, by in ((before, nothing), (after, fitted)):
+            losses.append(-np.log(by(block.answers)[:, column]))
+        who += [column] * len(block.start_s)
+    weight = 1 / np.bincount(who)[who]  # activities count alike, however long they were taught
+    mean = [float(np.average(np.concatenate(x), weights=weight)) for x in (before, after)]
+    return Verified(
+        blocks=len(blocks), windows=len(who), log_loss_before=mean[0], log_loss_after=mean[1]
+    )
+
+
+def _blocks(lessons: Sequence[Lesson], length: float) -> Iterable[list[Lesson]]:
+    """Lessons, or where an activity has a single one, its two halves with a window's gap."""
+    for activity in dict.fromkeys(x.activity for x in lessons):
+        mine = [x for x in lessons if x.activity == activity]
+        if len(mine) == 1:
+            (one,) = mine
+            middle = (one.start_s[0] + one.start_s[-1]) / 2
+            halves = one.start_s <= middle - length, one.start_s >= middle + length
+            mine = [one[rows] for rows in halves if rows.any()]
+        yield mine
+
+
+def _apart(lesson: Lesson, block: Lesson, length: float) -> Lesson:
+    """What of a lesson begins two windows or more from all of a block: a window's gap."""
+    if lesson.recording != block.recording:
+        return lesson
+    early = lesson.start_s <= block.start_s[0] - 2 * length
+    return lesson[early | (lesson.start_s >= block.start_s[-1] + 2 * length)]
+
+
+def _thinned(lessons: Sequence[Lesson]) -> list[Lesson]:
+    out = []
+    for lesson in lessons:
+        n = sum(len(x.start_s) for x in lessons if x.activity == lesson.activity)
+        out.append(lesson[np.arange(0, len(lesson.start_s), -(-n // MOST))])
+    return out
+
+
+def _together(lessons: Sequence[Lesson]) -> Evidence:
+    return Evidence(
+        np.concatenate([x.answers.features for x in lessons]),
+        np.concatenate([x.answers.probabilities for x in lessons]),
+    )
+
+
+def _labels(lessons: Sequence[Lesson], activities: tuple[str, ...]) -> np.ndarray:
+    each = [activities.index(x.activity) for x in lessons]
+    return np.repeat(each, [len(x.start_s) for x in lessons])
+
+
+def _contradictions(bundle: Bundle, lessons: Sequence[Lesson]) -> list[str]:
+    """Where the model is sure of something else: a slip of the label, or its error for this
+    wearer."""
+    names = bundle.manifest.activities
+    found = []
+    for lesson in lessons:
+        mean = lesson.answers.probabilities.mean(0)
+        best = int(mean.argmax())
+        other = lesson.activity in names and names[best] != lesson.activity
+        if other and mean[best] >= CONTRADICTED:
+            found.append(
+                f"{lesson.recording} is labelled {lesson.activity}, but the model is "
+                f"{mean[best]:.0%} sure of {names[best]} in {len(lesson.start_s)} windows from "
+                f"{lesson.start_s[0]:.1f} s on. Is the label right?"
+            )
+    return found
