@@ -130,7 +130,7 @@ def run(
     jobs : int, optional
         Processes at a time; one for each core if left out.
     dask : str, optional
-        Address of a cluster that trains.
+        Address of a cluster that does the work.
     must_export : bool
         Refuse a pipeline of which no model can be exported, where otherwise the run ends with its
         report.

@@ -27,7 +27,7 @@ class Context:
 
     `outputs` holds the finished outputs of the stages before it, by name. `console` writes to
     stderr: results go to stdout, and only from the command line. `dask` is the address of a cluster
-    that trains. A stage hands on the values that its functions need, not all of this.
+    that does the work. A stage hands on the values that its functions need, not all of this.
     """
 
     workspace: Workspace
@@ -41,7 +41,7 @@ class Context:
 
     @property
     def crew(self) -> Crew:
-        """Who trains, as one value."""
+        """Who works, as one value."""
         return Crew(self.jobs, self.console, self.dask)
 
     def with_output(self, name: str, output: Output) -> Context:

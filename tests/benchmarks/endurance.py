@@ -3,11 +3,13 @@
     python -m tests.benchmarks.endurance FOLDER RECORDINGS SAMPLES_EACH [STAGE…]
 
 writes the recordings if they are not there and runs each stage by itself; then one recording is
-added. Memory is anonymous: what is mapped from files is the system's to take back.
+added, and read and prepared. Memory is anonymous: what is mapped from files is the system's to take
+back. Processor seconds are those of all processes; other work on the machine stretches the others.
 """
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
@@ -58,10 +60,10 @@ def anonymous(process: psutil.Process) -> int:
     return int(memory.rss - memory.shared)
 
 
-def measure(folder: Path, *arguments: str) -> tuple[float, float, float]:
-    """Seconds, MB of the largest process and of all together."""
+def measure(folder: Path, *arguments: str) -> tuple[float, float, float, float]:
+    """Seconds, seconds of processors, MB of the largest process and of all together."""
     command = [sys.executable, "-m", "har", "--workspace", str(folder), *arguments]
-    begin = time.monotonic()
+    begin, before = time.monotonic(), used()
     running = psutil.Popen([*command, str(folder / "big.yaml"), "--jobs", "2"])
     one = of_all = 0
     while running.poll() is None:
@@ -74,7 +76,19 @@ def measure(folder: Path, *arguments: str) -> tuple[float, float, float]:
         time.sleep(0.05)
     if running.wait():
         raise subprocess.CalledProcessError(running.returncode, command)
-    return time.monotonic() - begin, one / 1e6, of_all / 1e6
+    return time.monotonic() - begin, used() - before, one / 1e6, of_all / 1e6
+
+
+def used() -> float:
+    """Seconds that all children took of processors, once they ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def show(n: float, name: str, values: tuple[float, ...]) -> None:
+    sys.stdout.write(f"| {n / 1e6:.1f} million | {name} | ")
+    sys.stdout.write(" | ".join(f"{v:.0f}" for v in values) + " |\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
@@ -82,14 +96,11 @@ def main() -> None:
     for person in range(len(list(folder.glob("my/*"))), n):
         record(folder, person, each)
     write_pipeline(folder)
-    stages = sys.argv[4:] or ["ingest", "prepare", "train"]
-    steps = [(s, (s,)) for s in stages]
-    rows = [(name, *measure(folder, *arguments)) for name, arguments in steps]
+    for stage in sys.argv[4:] or ["ingest", "prepare", "train"]:
+        show(n * each, stage, measure(folder, stage))
     record(folder, n, each)
-    rows.append(("ingest, one more", *measure(folder, "ingest")))
-    for name, *values in rows:
-        sys.stdout.write(f"| {n * each / 1e6:.1f} million | {name} | ")
-        sys.stdout.write(" | ".join(f"{v:.0f}" for v in values) + " |\n")
+    for stage in ("ingest", "prepare"):
+        show(n * each, f"{stage}, one more", measure(folder, stage))
 
 
 if __name__ == "__main__":
