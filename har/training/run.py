@@ -23,7 +23,7 @@ from har.training.job_files import JobRecord, newest
 CHANGES_NO_RESULT = True
 
 WINDOWS_PER_S = 4000.0
-"""Guess for a model that was never trained here."""
+"""Guess for a model that was never trained here: to order jobs by, and told to nobody."""
 
 
 def run_tasks(tasks: Sequence[Task], crew: fanout.Crew) -> list[JobRecord]:
@@ -31,9 +31,11 @@ def run_tasks(tasks: Sequence[Task], crew: fanout.Crew) -> list[JobRecord]:
     todo = [i for i, task in enumerate(tasks) if task.find() is None]
     # The same training may stand twice under two labels.
     first = sorted({tasks[i].key: i for i in reversed(todo)}.values())
-    took = dict(zip(first, estimate([tasks[i] for i in first]), strict=True))
+    known = speeds(tasks[i] for i in first)
+    took = dict(zip(first, estimate([tasks[i] for i in first], known), strict=True))
     order = [tasks[i] for i in longest_first(tasks, took)]
-    failed = _train(order, sum(took.values()), len(tasks), crew) if order else {}
+    seconds = None if None in known.values() else sum(took.values())
+    failed = _train(order, seconds, len(tasks), crew) if order else {}
     return [_record(task, failed.get(task.key)) for task in tasks]
 
 
@@ -49,17 +51,20 @@ def _record(task: Task, reason: str | None) -> JobRecord:
     )
 
 
-def _train(tasks: Sequence[Task], seconds: float, of: int, crew: fanout.Crew) -> dict[str, str]:
+def _train(
+    tasks: Sequence[Task], seconds: float | None, of: int, crew: fanout.Crew
+) -> dict[str, str]:
     """Train tasks in order, with a display of how far they are; reasons of those that fail, by key.
 
-    All of them take `seconds` one after the other, and are `of` with those that are stored.
+    All of them take `seconds` one after the other, if that is known, and are `of` with those that
+    are stored.
     """
     console = crew.console
     slots = min(crew.slots(), len(tasks))
     already = f", {of - len(tasks)} stored already" if len(tasks) < of else ""
     where = f" on {crew.dask}" if crew.dask else ""
-    about = roughly(seconds / slots)
-    console.print(f"  {len(tasks)} jobs{already}; {slots} at a time{where}, about {about}")
+    about = "" if seconds is None else f", about {roughly(seconds / slots)}"
+    console.print(f"  {len(tasks)} jobs{already}; {slots} at a time{where}{about}")
     epochs = [task.epochs_at_most for task in tasks]
     reached = [0] * len(tasks)
     failed: dict[str, str] = {}
@@ -150,21 +155,28 @@ def environment(task: Task) -> dict[str, str]:
     return backend.environment(task.backend)
 
 
-def estimate(tasks: Iterable[Task]) -> list[float]:
-    """Seconds of each, from the speed of the newest stored job of its model."""
-    out = []
-    known: dict[str, float] = {}
+def speeds(tasks: Iterable[Task]) -> dict[str, float | None]:
+    """Windows a second of each model, as its newest stored job tells; None if there is none."""
+    out: dict[str, float | None] = {}
     for task in tasks:
         name = task.job.model.name
-        if name not in known:
+        if name not in out:
             last = newest(task.store, name)
-            known[name] = last.windows_per_s if last else WINDOWS_PER_S
+            out[name] = last.windows_per_s if last else None
+    return out
+
+
+def estimate(tasks: Iterable[Task], known: Mapping[str, float | None]) -> list[float]:
+    """Seconds of each, given the speeds of their models."""
+    out = []
+    for task in tasks:
+        name = task.job.model.name
         # What is not trained by epochs passes its windows once.
         once = not registry.get(name).by_epochs
         epochs = 1 if once else task.epochs_at_most
         if task.choosing is not None and task.choosing.find() is None:
             epochs *= 2  # validation people choose, and train then
-        out.append(len(task.train) * epochs / known[name] + 2)
+        out.append(len(task.train) * epochs / (known[name] or WINDOWS_PER_S) + 2)
     return out
 
 

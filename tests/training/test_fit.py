@@ -10,7 +10,7 @@ from har.signal.features import features, names
 from har.training import gather, job
 from har.training.fit import class_weights, fit
 from har.training.job import WORKSHOP, Job, Task, run_job
-from har.training.run import WINDOWS_PER_S, estimate, longest_first, roughly
+from har.training.run import WINDOWS_PER_S, estimate, longest_first, roughly, speeds
 from har.training.splits import make
 from tests.evaluation import made
 from tests.synthetic import make_windows
@@ -219,7 +219,8 @@ def test_the_estimate_is_of_what_the_model_does(prepared, tmp_path, name, passes
     """Networks read their windows once an epoch; what is solved in one go reads them once."""
     one = task(prepared, tmp_path, job=Job(ModelConfig(name=name), 0, 0))
     n = len(one.train)
-    assert estimate([one]) == pytest.approx([n * passes / WINDOWS_PER_S + 2])
+    assert speeds([one]) == {name: None}
+    assert estimate([one], speeds([one])) == pytest.approx([n * passes / WINDOWS_PER_S + 2])
     # 100 windows a second, as the newest job of this model tells
     w, people = made.windows(), {"train": ["1"], "validation": ["2"], "test": ["3"]}
     about = {"name": name, "n_train": 400, "epochs_run": 2, "train_seconds": 8.0}
@@ -229,7 +230,9 @@ def test_the_estimate_is_of_what_the_model_does(prepared, tmp_path, name, passes
     older = tmp_path / "job" / "another-version"
     older.mkdir()
     (older / "job.json").write_text(json.dumps({"name": name}))
-    assert estimate([one, one]) == pytest.approx(2 * [n * passes / 100 + 2])
+    known = speeds([one, one])
+    assert known == {name: 100}
+    assert estimate([one, one], known) == pytest.approx(2 * [n * passes / 100 + 2])
 
 
 def test_the_longest_are_trained_first_and_a_model_in_one_go(prepared, tmp_path):
