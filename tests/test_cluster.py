@@ -92,6 +92,7 @@ def killing(cluster, stages):
         thread.join()
 
 
+@pytest.mark.timeout(1800)  # a dozen processes import TensorFlow
 @pytest.mark.tensorflow
 def test_a_worker_killed_in_each_stage_changes_nothing(cluster, local, tmp_path):
     folder = copy_of(local, tmp_path / "w")
