@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 import tarfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
 from har.errors import DataError
+
+# What zipfile raises for damaged and for encrypted archives; ValueError for names in no known code.
+BROKEN_ARCHIVE = (
+    zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error, struct.error, RuntimeError,
+    ValueError,
+)  # fmt: skip
 
 MAX_UNPACKED_BYTES = 64 << 30
 """An archive that unpacks to more than this is refused before it is read."""
@@ -38,7 +45,7 @@ def check_zip(path: Path, name: str) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-    except (zipfile.BadZipFile, OSError) as e:
+    except BROKEN_ARCHIVE as e:
         raise DataError(f"{name} is not a whole zip archive ({e}). Fetch it again.") from e
     if len(infos) > MAX_MEMBERS:
         raise DataError(

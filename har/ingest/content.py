@@ -14,13 +14,8 @@ from pathlib import Path
 
 from har.errors import DataError
 from har.files import Stamp, stamp
-from har.ingest.archives import most_unpacked
+from har.ingest.archives import BROKEN_ARCHIVE, most_unpacked
 from har.ingest.raw import Part, Source
-
-# What zipfile raises for damaged and for encrypted archives.
-BROKEN_ARCHIVE = (
-    zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError,
-)  # fmt: skip
 
 TAIL_BYTES = 4096
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -56,3 +58,21 @@ def test_one_bad_value_costs_its_row(tmp_path):
     (tmp_path / "a.csv").write_text(table("time_s,x,y,z", rows))
     done = CliRunner().invoke(main, ["data", "check", str(tmp_path / "a.csv")])
     assert "600 samples in = 599 kept + rejected: 1 too large" in done.output
+
+
+@pytest.mark.parametrize("at", ["member", "list"])
+def test_a_name_in_no_code_in_an_archive_is_said(tmp_path, at):
+    """Found by tests/fuzz: zipfile raises what it raises for text, not for archives."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ann/walk.csv", table("time_s,x,y,z", ROWS))
+    data = bytearray(path.read_bytes())
+    flags, name = {"member": (6, 30), "list": (8, 46)}[at]
+    header = 0 if at == "member" else data.index(b"PK\x01\x02")
+    data[header + flags + 1] |= 0x08  # the name is in UTF-8,
+    data[header + name] = 0xCC  # which this is not
+    path.write_bytes(data)
+    done = CliRunner().invoke(main, ["data", "check", str(path)])
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert "utf-8" in done.output
