@@ -43,7 +43,7 @@ nb_execution_mode = "cache"
 nb_execution_cache_path = "build/tutorials"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120  # seconds for a cell
+nb_execution_timeout = 300  # seconds for a cell: a hang, not a busy machine
 nb_merge_streams = True
 
 # Docstrings.
