@@ -32,6 +32,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx_click",
+    "bundle_code",
     "schema_reference",
     "model_reference",
 ]

@@ -21,7 +21,7 @@ from har.ingest import formats
 from har.models.spec import ModelSpec
 from tests.conftest import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(r"^```\{?([\w-]*)[^\n]*\n(.*?)^```$", re.S | re.M)
 
 
@@ -33,8 +33,8 @@ def commands(page: Path) -> Iterator[str]:
     """`har …` after a prompt, and in a line of text where it is more than a name."""
     for block in fenced(page, "console", "sh"):
         for line in block.replace("\\\n", " ").splitlines():
-            if line.startswith("$ har "):
-                yield line.removeprefix("$ ")
+            if line.startswith(("$ har ", "$ .venv/bin/har ")):
+                yield line.removeprefix("$ ").removeprefix(".venv/bin/")
     prose = FENCED.sub("", page.read_text("utf-8"))
     yield from (text for text in re.findall(r"`(har [a-z][^`]*)`", prose) if "…" not in text)
 
@@ -83,6 +83,14 @@ def has_name_only(words: list[str]) -> bool:
             return False
         at = at.commands[word]
     return True
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_target_of_make_is_one(page: Path) -> None:
+    (known,) = re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    said = re.findall(r"(?:^\$ |`)make ([^`\n#]*)", page.read_text("utf-8"), re.M)
+    targets = {word for words in said for word in words.split() if "=" not in word}
+    assert targets <= set(known.split())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
