@@ -12,9 +12,9 @@ from har.code import source
 from har.pipeline import STAGES
 from tests.conftest import ROOT
 
-BASE = ["errors", "faults", "files", "contract", "quiet", "strict_yaml", "own_recordings", "config",
-        "pipeline_file", "recording", "workspace", "code", "damage", "store", "fanout",
-        "stages"]  # fmt: skip
+BASE = ["errors", "faults", "files", "contract", "quiet", "plural", "progress", "strict_yaml",
+        "own_recordings", "config", "pipeline_file", "recording", "workspace", "code", "damage",
+        "store", "fanout", "stages"]  # fmt: skip
 ORDER = ["ingest", "signal", "runtime", "models", "training", "evaluation", "export", "report",
          "tracking", "phone", "pipeline", "session", "studies", "lectures", "api", "cli",
          "__main__"]  # fmt: skip

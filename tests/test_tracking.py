@@ -367,6 +367,16 @@ def test_an_export_is_added_to_the_runs_that_are_there(fresh, make_bundle):
         "bytes": 80_000, "max_abs_diff": 1e-7, "label_agreement": 1.0, "macro_f1": 0.9,
         "latency_ms_p50": 0.1, "latency_ms_p99": 0.2,
     }  # fmt: skip
+    timed = {"bytes": 50_000, "latency_ms_p50": 0.3, "latency_ms_p99": 0.4, "proven": False}
+    figures = ExportFigures.model_validate({"models": {}, "costs": {"cnn": timed}})
+    with context.store.writing("export", "k0", {}) as writing:
+        figures.write(writing.path / "figures.json")
+    context = context.with_output("export", context.store.find("export", "k0"))
+    context = workspace.run(context, "k1")
+    assert track(context).added == 0
+    (run,) = of_kind(context, "model")
+    assert (run.data.metrics["bytes"], run.data.metrics["ms"]) == (50_000, 0.3)
+    assert not client(context).list_artifacts(run.info.run_id, "bundle")
     figures = ExportFigures.model_validate({"models": {"cnn": {"float32": entry}}})
     with context.store.writing("export", "k", {}) as writing:
         figures.write(writing.path / "figures.json")

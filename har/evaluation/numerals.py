@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from har.evaluation.results import Cost
 
 
 def score(value: float | None) -> str:
@@ -35,3 +39,13 @@ def duration(seconds: float) -> str:
     if s < 6000:
         return f"{s // 60} min {s % 60:02d} s"
     return f"{s // 3600} h {s % 3600 // 60:02d} min"
+
+
+def kb(cost: Cost | None) -> str:
+    """The size of a file; a dash where it was not measured."""
+    return f"{cost.bytes / 1024:.0f} kB" if cost else "–"
+
+
+def ms(cost: Cost | None) -> str:
+    """The median time of a window."""
+    return f"{cost.latency_ms_p50:.2f} ms" if cost else "–"

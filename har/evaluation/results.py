@@ -106,6 +106,16 @@ class Nested(Estimate):
     chosen: Names = Field(description="a model for each fold")
 
 
+class Cost(Part):
+    """Of the float32 file: that of the bundle, or of one fold's network, which is converted and
+    timed alone and lacks the kilobytes of `model.json` that a bundle's file carries."""
+
+    bytes: Count
+    latency_ms_p50: Spread
+    latency_ms_p99: Spread
+    proven: bool = Field(description="the file is in a bundle and was proven equal to Keras")
+
+
 class Variant(Part):
     """What conversion did to a model, on the windows of people whom it had not seen."""
 
@@ -139,6 +149,9 @@ class ExportFigures(Contract):
     """What an export adds to the results, by model."""
 
     models: dict[str, Export]
+    costs: dict[str, Cost | Withheld] = Field(
+        default_factory=dict, description="of the exportable models without a bundle"
+    )
 
 
 class ModelScores(Part):
@@ -174,6 +187,14 @@ class ModelScores(Part):
         description="the probabilities of all seeds averaged; null with one seed"
     )
     export: Export
+    cost: Cost | Withheld | None = Field(
+        None, description="null of a classical model, and before an export"
+    )
+
+    @property
+    def measured(self) -> Cost | None:
+        """What it costs; None if that is not known."""
+        return self.cost if isinstance(self.cost, Cost) else None
 
     @property
     def variants(self) -> dict[str, Variant]:
@@ -302,11 +323,20 @@ class Results(Contract):
 
     def with_export(self, figures: ExportFigures) -> Self:
         """With what an export found of its models."""
-        models = {
-            name: m.model_copy(update={"export": figures.models.get(name, {})})
-            for name, m in self.models.items()
-        }
+        models = {}
+        for name, m in self.models.items():
+            export = figures.models.get(name, {})
+            cost = figures.costs.get(name) or _cost(export)
+            models[name] = m.model_copy(update={"export": export, "cost": cost})
         return self.model_copy(update={"models": models})
+
+
+def _cost(export: Export) -> Cost | None:
+    """Of a bundle's float32 file."""
+    plain = export.get("float32")
+    if not isinstance(plain, Variant):
+        return None
+    return Cost(**plain.model_dump(include=set(Cost.model_fields) - {"proven"}), proven=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ import numpy as np
 from har import fanout
 from har.config import Signal
 from har.errors import ExportError
-from har.export import convert, parity, raw_parity
+from har.evaluation.results import Cost, Withheld
+from har.export import convert, cost, parity, raw_parity
 from har.export.measure import measure
 from har.export.shipping import Shipped
 from har.fanout import Crew
 from har.fanout.outcome import Work
+from har.plural import counted
 from har.runtime.interpreter import Answers, LiteModel
 from har.runtime.manifest import STEP, Figures, ProvenStep, RawParity, Step
 from har.runtime.stepper import Stepper
@@ -107,8 +109,15 @@ class Prover:
     scratch: Path
     crew: Crew
 
-    def prove(self, shipped: Sequence[Shipped]) -> list[Proof]:
-        """What may ship of each model.
+    def prove(
+        self, shipped: Sequence[Shipped], others: Mapping[str, tuple[Path, ...]]
+    ) -> tuple[list[Proof], dict[str, Cost | Withheld]]:
+        """What may ship of each model, and what each of the others costs.
+
+        Parameters
+        ----------
+        others : mapping of tuple of Path
+            See `har.export.cost.networks`.
 
         Raises
         ------
@@ -117,11 +126,12 @@ class Prover:
         """
         self.crew.console.print(f"  converting {', '.join(m.name for m in shipped)}")
         finals = {m.name: self.alone(m) for m in shipped}
-        rows = self._on_folds(shipped, finals)
-        return [
+        rows, costs = self._on_folds(shipped, finals, others)
+        proofs = [
             self._proof(name, final, [r for r in rows if r.model == name])
             for name, final in finals.items()
         ]
+        return proofs, costs
 
     def alone(self, model: Shipped) -> Final:
         """The shipped files, each held to its own Keras model."""
@@ -161,8 +171,14 @@ class Prover:
         golden = Answers(*(part[: len(self.golden)] for part in made.keras))
         return Final(files, step, withheld, golden)
 
-    def _on_folds(self, shipped: Sequence[Shipped], finals: dict[str, Final]) -> list[Row]:
-        """Each variant of each fold's model, on that fold's unseen people."""
+    def _on_folds(
+        self,
+        shipped: Sequence[Shipped],
+        finals: dict[str, Final],
+        others: Mapping[str, tuple[Path, ...]],
+    ) -> tuple[list[Row], dict[str, Cost | Withheld]]:
+        """Each variant of each fold's model, on that fold's unseen people; other models, which the
+        same processes convert, are timed."""
         cases = [(model.name, fold) for model in shipped for fold in model.folds]
         requests = []
         for name, fold in cases:
@@ -171,9 +187,16 @@ class Prover:
             train = self._of_people(fold.train)
             variants = tuple(finals[name].files)
             requests.append(convert.Request(fold.files, folder, variants, representative=train))
-        self.crew.console.print(f"  holding them to Keras on unseen people, {len(requests)} folds")
+        say = self.crew.console.print
+        say(f"  comparing with Keras on held-out people, {counted(len(requests), 'fold')}")
+        if others:
+            say(f"  size and latency of {', '.join(others)}")
+        requests += [cost.request(*of, self.scratch / "others") for of in others.items()]
+        converted = convert.convert(requests, self.crew)
+        rest = zip(others, converted[len(cases) :], strict=True)
+        costs = {name: cost.measured(made) for name, made in rest}
         rows = []
-        for (name, fold), made in zip(cases, convert.convert(requests, self.crew), strict=True):
+        for (name, fold), made in zip(cases, converted[: len(cases)], strict=True):
             convert.required(made)
             index, keras = fold.predictions().of("test")
             for v in finals[name].files:
@@ -183,7 +206,7 @@ class Prover:
         items = [(r.file, self.prepared, r.index) for r in asked]
         for row, answers in zip(asked, self._each(_answers, asked, items), strict=True):
             row.answers = answers
-        return rows
+        return rows, costs
 
     def _each(self, ask: Work, rows: Sequence[Row], items: Sequence[Any]) -> list[Any]:
         """What a process of its own finds for each row."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from har.config import Pipeline
@@ -11,7 +12,7 @@ from har.store import Writing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from har.evaluation.results import Results
+    from har.evaluation.results import Cost, Results, Withheld
     from har.export.shipping import Shipped
     from har.runtime.likeness import Likeness
     from har.runtime.manifest import Manifest
@@ -39,11 +40,17 @@ def _run(context: Context, writing: Writing) -> None:
     results = scores(context.outputs["compare"])
     windows = window_files.load(context.outputs["prepare"].path)
     shipped = _shipped(context, results, windows)
-    manifests = _bundles(context, shipped, results, windows, writing.path / "bundle")
+    manifests, costs = _bundles(context, shipped, results, windows, writing.path / "bundle")
     found = {name: shipping.entries(manifest) for name, manifest in manifests.items()}
-    ExportFigures(models=found).write(writing.path / FIGURES)
+    ExportFigures(models=found, costs=costs).write(writing.path / FIGURES)
     keras = {m.name: [path.parent.name for path in m.keras_files] for m in shipped}
     writing.note(models=list(manifests), keras=keras)
+
+
+def _seeds(pipeline: Pipeline) -> Sequence[int]:
+    """Those that ship."""
+    seeds = pipeline.training.seeds
+    return seeds if pipeline.export.seeds == "all" else seeds[:1]
 
 
 def _shipped(context: Context, results: Results, windows: Windows) -> list[Shipped]:
@@ -54,9 +61,8 @@ def _shipped(context: Context, results: Results, windows: Windows) -> list[Shipp
 
     pipeline = context.pipeline
     trained = Trained.read(context.outputs["train"])
-    seeds = pipeline.training.seeds
     recipes = [
-        shipping.recipe(config, trained, seeds if pipeline.export.seeds == "all" else seeds[:1])
+        shipping.recipe(config, trained, _seeds(pipeline))
         for config in shipping.choose(pipeline.export.models, pipeline.models, results)
     ]
     if pipeline.export.fit == "fold":
@@ -73,8 +79,9 @@ def _shipped(context: Context, results: Results, windows: Windows) -> list[Shipp
 
 def _bundles(
     context: Context, shipped: list[Shipped], results: Results, windows: Windows, folder: Path
-) -> dict[str, Manifest]:
-    """A bundle of each model in `folder/<model>`, proven; the manifests by model."""
+) -> tuple[dict[str, Manifest], dict[str, Cost | Withheld]]:
+    """A bundle of each model in `folder/<model>`, proven; the manifests by model, and what the
+    models cost that do not ship."""
     import functools
     import tempfile
     from pathlib import Path
@@ -86,6 +93,7 @@ def _bundles(
         card,
         conformal,
         convert,
+        cost,
         description,
         planting,
         proof,
@@ -93,6 +101,7 @@ def _bundles(
         writer,
     )
     from har.files import read_json
+    from har.training.job_files import Trained
 
     pipeline = context.pipeline
     known = np.flatnonzero(~np.isin(windows.subjects, pipeline.split.exclude))
@@ -119,7 +128,11 @@ def _bundles(
             scratch=Path(scratch),
             crew=context.crew,
         )
-        for model, proven in zip(shipped, prover.prove(shipped), strict=True):
+        trained = Trained.read(context.outputs["train"])
+        names = [m.name for m in shipped]
+        others = cost.networks(trained, results, _seeds(pipeline), without=names)
+        proofs, costs = prover.prove(shipped, others)
+        for model, proven in zip(shipped, proofs, strict=True):
             predictions = [fold.predictions() for fold in model.folds]
             calibrated = pipeline.training.calibration == "temperature"
             about = description.describe(
@@ -154,7 +167,7 @@ def _bundles(
                 results=results,
                 data_card=about_data,
             )
-    return manifests
+    return manifests, costs
 
 
 STAGE = Stage(

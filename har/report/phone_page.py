@@ -6,7 +6,7 @@ from pathlib import Path
 
 from har.errors import BundleError
 from har.evaluation.results import Results
-from har.report import pareto, rendering
+from har.report import figures, pareto, rendering
 from har.runtime.bundle import Bundle
 
 BEGIN = "<!-- made by har study phone; what is between the marks is written anew -->"
@@ -44,7 +44,7 @@ def write(folder: Path, page: Path, *, command: str) -> list[Path]:
     results = Results.published(folder.parent, folder.name)
     picture = page.parent / "figures" / "phone-pareto.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
-    pareto.draw(results, picture)
+    picture.write_bytes(figures.png(pareto.draw(results), ground="white"))
     before = page.read_text(encoding="utf-8") if page.is_file() else "# On the phone\n"
     section = rendering.page("phone.md", manifests=[b.manifest for b in bundles], command=command)
     part = f"{BEGIN}\n{section}{END}"

@@ -52,6 +52,8 @@ def _environment() -> Environment:
         numerals.signed_interval,
         numerals.count,
         numerals.duration,
+        numerals.kb,
+        numerals.ms,
     ):
         made.filters[write.__name__] = write
     return made

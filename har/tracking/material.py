@@ -47,14 +47,15 @@ class Material:
         """The key of the comparison; an export and a study add to one and do not make another."""
         results = self.results.model_dump(
             mode="json",
-            exclude={"optimism": True, "models": {"__all__": {"train_seconds", "export"}}},
+            exclude={"optimism": True, "models": {"__all__": {"train_seconds", "export", "cost"}}},
         )
         return digest([results, [j.key for j in self.jobs]])
 
     @property
     def additions(self) -> str:
         """Hash of what may come later: the report and the bundle."""
-        export = {n: m.as_json()["export"] for n, m in self.results.models.items()}
+        models = ((n, m.as_json()) for n, m in self.results.models.items())
+        export = {n: (m["export"], m.get("cost")) for n, m in models}
         files = {
             path: path.relative_to(folder).as_posix()
             for folder in filter(None, (self.report, self.bundle))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from har.evaluation import metrics
-from har.evaluation.results import ModelScores, Variant
+from har.evaluation.results import ModelScores
 from har.files import digest
 from har.runtime.bundle import Bundle
 from har.tracking import differences, view
@@ -154,6 +155,7 @@ class Sender:
                 rows = [{"fold": j.fold, "seed": j.seed, **j.read().history} for j in jobs]
                 run.attach_json({"jobs": rows}, "curves.json")
             self._dataset(run)
+        self._cost(run, m)
         self._export(run, name, m)
         run.finish(self.at_s)
 
@@ -264,6 +266,13 @@ class Sender:
             },
         )
 
+    def _cost(self, run: Run, m: ModelScores) -> None:
+        """Known after an export, of every model that could be one."""
+        if (cost := m.measured) and run.tags.get("har.cost") != (state := digest(vars(cost))):
+            # Of one moment, MLflow would show the greatest of several values, not the last.
+            run.log({}, {"bytes": cost.bytes, "ms": cost.latency_ms_p50}, time.time())
+            run.tag("har.cost", state)
+
     def _export(self, run: Run, name: str, m: ModelScores) -> None:
         """The bundle and, as a model that can be loaded and served, what is in it."""
         folder = self.found.bundle and self.found.bundle / name
@@ -272,8 +281,6 @@ class Sender:
         state = digest(m.as_json()["export"])
         if run.tags.get("har.export") == state:
             return
-        if isinstance(plain := m.export.get("float32"), Variant):
-            run.log({}, {"bytes": plain.bytes, "ms": plain.latency_ms_p50}, self.at_s)
         run.attach(folder, "bundle")
         for number, path in enumerate(self.found.keras.get(name, ())):
             file = f"final-{number}.keras"

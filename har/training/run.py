@@ -16,6 +16,8 @@ from rich.progress import (
 
 from har import fanout
 from har.models import registry
+from har.plural import counted
+from har.progress import roughly
 from har.training import backend
 from har.training.job import Task, run_job
 from har.training.job_files import JobRecord, newest
@@ -64,7 +66,8 @@ def _train(
     already = f", {of - len(tasks)} stored already" if len(tasks) < of else ""
     where = f" on {crew.dask}" if crew.dask else ""
     about = "" if seconds is None else f", about {roughly(seconds / slots)}"
-    console.print(f"  {len(tasks)} jobs{already}; {slots} at a time{where}{about}")
+    jobs = counted(len(tasks), "job")
+    console.print(f"  {jobs}{already}; {slots} at a time{where}{about}")
     epochs = [task.epochs_at_most for task in tasks]
     reached = [0] * len(tasks)
     failed: dict[str, str] = {}
@@ -78,7 +81,7 @@ def _train(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task(f"0 of {len(tasks)} jobs", total=sum(epochs))
+        bar = progress.add_task(f"0 of {jobs}", total=sum(epochs))
 
         def advance(n: int, epoch: int) -> None:
             progress.advance(bar, epoch - reached[n])
@@ -92,11 +95,11 @@ def _train(
         )
         for finished, (n, outcome) in enumerate(outcomes, start=1):
             advance(n, epochs[n])  # early stopping ends before the last epoch
-            progress.update(bar, description=f"{finished} of {len(tasks)} jobs")
+            progress.update(bar, description=f"{finished} of {jobs}")
             if not console.is_terminal:  # where no display is drawn anew
                 left = progress.tasks[0].time_remaining
                 more = f", about {roughly(left)} left" if left else ""
-                console.print(f"  {finished} of {len(tasks)} jobs: {tasks[n].job}{more}")
+                console.print(f"  {finished} of {jobs}: {tasks[n].job}{more}")
             if isinstance(outcome, fanout.Failed):
                 failed[tasks[n].key] = outcome.reason
                 console.print(f"  [red]failed[/red]: {tasks[n].job}: {outcome.reason}")
@@ -146,7 +149,7 @@ def _outcomes(
                 yield todo[i][0], outcome
         if not later:
             return
-        say(f"  waiting for {len(later)} jobs that another run is training")
+        say(f"  waiting for {counted(len(later), 'job')} that another run is training")
         todo = sorted(later, key=lambda pair: pair[0])
 
 
@@ -178,10 +181,3 @@ def estimate(tasks: Iterable[Task], known: Mapping[str, float | None]) -> list[f
             epochs *= 2  # validation people choose, and train then
         out.append(len(task.train) * epochs / (known[name] or WINDOWS_PER_S) + 2)
     return out
-
-
-def roughly(seconds: float) -> str:
-    """`40 s`, `3 min`, `2.5 h`."""
-    if seconds < 90:
-        return f"{max(round(seconds, -1), 10):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -16,19 +16,21 @@ from rich.console import Console
 
 from har import damage, pipeline
 from har.errors import ExportError
-from har.evaluation.results import Results
-from har.export import convert, shipping
+from har.evaluation.results import Cost, Results, Withheld
+from har.export import convert, cost, metadata, shipping
 from har.fanout import Crew
 from har.files import stamp
 from har.ingest.chunks import of_recording
 from har.models.saved import load_model
 from har.pipeline_file import parse
 from har.runtime.bundle import Bundle
+from har.runtime.interpreter import carried
 from har.runtime.predict import predict
 from har.signal import resampling
 from har.signal.prepare import prepare
 from har.stages import Context
 from har.store import Store
+from har.training.job_files import Trained
 from har.workspace import Workspace
 from tests.evaluation import made
 from tests.synthetic import make_recordings
@@ -41,9 +43,13 @@ PIPELINE = {
     "signal": {"filter": {"kind": "lowpass", "cutoff_hz": 20}},
     "windows": {"length_s": 1.28},
     "split": {"folds": 2, "validation": 0.34},
-    "models": [{"cnn": {"filters": 8, "blocks": 2}}, "extra_trees"],
+    "models": [
+        {"cnn": {"filters": 8, "blocks": 2}},
+        {"name": "cnn", "label": "narrow", "params": {"filters": 4, "blocks": 1}},
+        "extra_trees",
+    ],
     "training": {"epochs": 3},
-    "export": {"quantization": ["none", "float16"]},
+    "export": {"models": ["cnn"], "quantization": ["none", "float16"]},
 }
 
 
@@ -93,8 +99,46 @@ def test_results_hold_what_conversion_did(exported: Context) -> None:
     # the same windows and, but for ties, the same labels: the score that was quoted
     assert entry.macro_f1 == pytest.approx(results.models["cnn"].macro_f1, abs=1e-6)
     assert "On the phone" in (folder / "index.html").read_text()
-    assert (folder / "pareto.png").is_file()
+    assert (folder / "figures" / "pareto.png").is_file()
     assert results.models["extra_trees"].export == {}
+
+
+def test_every_exportable_model_has_its_size_and_latency(exported: Context) -> None:
+    results = Results.published(exported.workspace.reports, "made-up")
+    shipped, narrow = results.models["cnn"].cost, results.models["narrow"].cost
+    bundle = exported.workspace.reports / "made-up" / "bundle" / "cnn"
+    assert isinstance(shipped, Cost)
+    assert isinstance(narrow, Cost)
+    assert (shipped.proven, narrow.proven) == (True, False)
+    assert shipped.bytes == (bundle / "model.tflite").stat().st_size
+    weights = [4 * results.models[n].parameters for n in ("cnn", "narrow")]
+    assert narrow.bytes > weights[1]
+    assert shipped.bytes - narrow.bytes > weights[0] - weights[1] > 0
+    assert 0 < narrow.latency_ms_p50 <= narrow.latency_ms_p99
+    assert results.models["narrow"].export == {}
+    assert results.models["extra_trees"].cost is None
+
+
+def test_a_folds_network_is_as_large_as_the_one_that_ships(
+    exported: Context, tmp_path: Path
+) -> None:
+    results = Results.published(exported.workspace.reports, "made-up")
+    trained = Trained.read(exported.outputs["train"])
+    found = cost.networks(trained, results, [0], without=["narrow"])
+    assert list(found) == ["cnn"]
+    (made_file,) = convert.convert([cost.request("cnn", found["cnn"], tmp_path)], exported.crew)
+    bundle = exported.workspace.reports / "made-up" / "bundle" / "cnn"
+    about = carried(
+        (bundle / "model.tflite").read_bytes()
+    )  # which the file of a bundle carries besides
+    with_it = metadata.embed(made_file.files["float32"].read_bytes(), about)
+    assert len(with_it) == pytest.approx(results.models["cnn"].cost.bytes, abs=64)
+    assert cost.measured(made_file).bytes == made_file.files["float32"].stat().st_size
+
+
+def test_a_model_that_cannot_be_converted_says_why() -> None:
+    found = cost.measured(convert.Converted({}, {"float32": "the converter refused: no"}))
+    assert found == Withheld(withheld="the converter refused: no")
 
 
 def test_a_comparison_alone_reports_what_is_finished(exported: Context) -> None:
@@ -107,14 +151,14 @@ def test_a_comparison_alone_reports_what_is_finished(exported: Context) -> None:
     assert list(finished) == ["ingest", "prepare", "train", "compare", "report"]
     assert Results.published(root / "reports", "made-up").models["cnn"].export == {}
     assert "On the phone" not in page.read_text()
-    assert not (page.parent / "pareto.png").exists()
+    assert not (page.parent / "figures" / "pareto.png").exists()
     steps: list[pipeline.Step] = []
     pipeline.run(context(root), without=("export",), on_step=steps.append)
     assert [(s.stage.name, s.state) for s in steps[-2:]] == [
         ("export", "up to date"), ("report", "up to date"),
     ]  # fmt: skip
     assert page.read_bytes() == drawn
-    assert (page.parent / "pareto.png").is_file()
+    assert (page.parent / "figures" / "pareto.png").is_file()
 
 
 def test_the_bundle_says_whom_it_knows_and_whose_score_it_quotes(exported: Context) -> None:
