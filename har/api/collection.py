@@ -125,7 +125,7 @@ def read(path: str | os.PathLike[str], **said: Any) -> Recordings:
     >>> walk.to_csv("walk.csv", index=False)
     >>> recordings = har.read("walk.csv", unit="m/s2", convention="android", subject="ann")
     >>> recordings.subjects, recordings.activities
-    (['ann'], {'PEN': 27})
+    (['ann'], {'pendulum': 27})
     """
     from har.ingest import reading
 

@@ -156,10 +156,10 @@ def test_watch_and_its_summary(tmp_path):
     assert summary.ingest(output).splitlines()[:6] == [
         "watch (wrist): 10 subjects, 140 recordings, 1.36 h; 50 Hz × 140",
         "",
-        "  activity  minutes  subjects",
-        "  ABD          13.3        10",
-        "  ER           12.5        10",
-        "  FEL          13.5        10",
+        "  activity           minutes  subjects",
+        "  abduction             13.3        10",
+        "  external_rotation     12.5        10",
+        "  forward_elevation     13.5        10",
     ]
     assert len(recording_files.read(output.path)) == 140
 

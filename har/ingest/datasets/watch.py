@@ -28,7 +28,16 @@ from har.ingest.datasets.dataset import Dataset, PublishedFile, need
 from har.ingest.raw import Raw, Source, runs
 
 FILE = "watch.parquet"
-EXERCISES = ("PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW")
+EXERCISES = {
+    "PEN": "pendulum",
+    "ABD": "abduction",
+    "FEL": "forward_elevation",
+    "IR": "internal_rotation",
+    "ER": "external_rotation",
+    "TRAP": "trapezius_row",
+    "ROW": "row_bent_over",
+}
+"""What the publisher calls them in full [2]_. In the alphabet they come as their codes do."""
 
 
 def sources(folder: Path, placement: str) -> list[Source]:
@@ -58,7 +67,7 @@ def read(source: Source) -> Iterator[Raw]:
             unit="g",
             convention="ios",
             rate_hz=50.0,
-            notes=[(exercise, 0, end - start)],
+            notes=[(EXERCISES[exercise], 0, end - start)],
             source=f"{FILE}/{i}",
             provenance={"side": side},
         )
