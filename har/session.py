@@ -14,6 +14,7 @@ from har.config import Pipeline
 from har.errors import ConfigError, TrainingError
 from har.fanout import Crew
 from har.fanout.gpus import NONE as NO_GPU
+from har.files import read_json
 from har.ingest import datasets
 from har.models import registry
 from har.pipeline import Step
@@ -156,6 +157,10 @@ def run(
     def told(step: Step) -> None:
         steps.append(step)
         on_step(step)
+        if step.stage.name == "ingest" and step.output is not None:  # now they are known
+            people = read_json(step.output.path / "summary.json")["subjects"]
+            left_out = context.pipeline.split.exclude
+            _enough_people(context.pipeline, len(set(people) - set(left_out)))
 
     with faults.told():
         context = pipeline.run(context, dry_run=dry_run, on_step=told, **which)
@@ -179,12 +184,17 @@ def check(of: Pipeline) -> None:
     if isinstance(of.dataset, str):
         known = datasets.get(of.dataset)
         known.placement(of.placement)
-        people = known.subjects - len(of.split.exclude)
-        if known.subjects and of.split.scheme == "subject-folds" and of.split.folds > people:
-            raise ConfigError(
-                f"split.folds: {of.split.folds} folds need as many people, and {of.dataset} has "
-                f"{people}."
-            )
+        if known.subjects:
+            _enough_people(of, known.subjects - len(of.split.exclude))
+
+
+def _enough_people(of: Pipeline, people: int) -> None:
+    """Refuse more folds than there are people who take part."""
+    if of.split.scheme == "subject-folds" and of.split.folds > people:
+        raise ConfigError(
+            f"split.folds: {of.split.folds} folds need as many people, and {of.dataset_name} has "
+            f"{people}."
+        )
 
 
 def _not_exported(of: Pipeline) -> str:

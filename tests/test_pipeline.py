@@ -1,5 +1,6 @@
 """The whole pipeline on the built-in recordings, with small nets and few epochs."""
 
+import functools
 import json
 import os
 import shutil
@@ -75,8 +76,8 @@ def test_a_notebook_has_the_run_as_tables(finished):
     counts = done.confusion("gru")
     assert counts.to_numpy().tolist() == published["gru"]["confusion"]
     mine = done.windows[done.windows["model"] == "gru"]
-    wrong = (mine["true"] == "PEN") & (mine["predicted"] == "ROW")
-    assert counts.loc["PEN", "ROW"] == wrong.sum()
+    wrong = (mine["true"] == "pendulum") & (mine["predicted"] == "row_bent_over")
+    assert counts.loc["pendulum", "row_bent_over"] == wrong.sum()
     assert done.bundle.manifest.model == done.selected
     assert done.report.is_file()
     assert f"selected: {done.selected}" in repr(done)
@@ -122,7 +123,7 @@ def test_a_run_leaves_all_that_is_promised(finished):
     report = folder / "reports/small"
     for name in (
         "index.html", "results.json", "windows.parquet",
-        "confusion/cnn.png", "confusion/gru.png", "figures/people.png", "pareto.png",
+        "confusion/cnn.png", "confusion/gru.png", "figures/people.png", "figures/pareto.png",
         "leakage.json",
     ):  # fmt: skip
         assert (report / name).stat().st_size > 0, name
@@ -226,6 +227,31 @@ def test_a_killed_run_carries_on_where_it_was(carried_on):
 
 
 @pytest.mark.tensorflow
+def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_lying_about(tmp_path):
+    scratch, workspace = tmp_path / "tmp", tmp_path / "workspace"
+    scratch.mkdir()
+    command = [*COMMAND, "--workspace", str(workspace), "run", "watch", "--until", "train"]
+    command += ["--jobs", "1", "--set", "models=[extra_trees]", "--set", "split.folds=3"]
+    how = {"stderr": subprocess.PIPE, "text": True, "env": os.environ | {"TMPDIR": str(scratch)}}
+    # Whoever runs the tests in the background may have it ignored.
+    listens = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    run = subprocess.Popen(command, preexec_fn=listens, **how)
+    before = next(line for line in run.stderr if "1 of 3 jobs" in line or run.poll() is not None)
+    assert "extra_trees fold" in before
+    run.send_signal(signal.SIGINT)
+    said = run.stderr.read()
+    assert run.wait() == 130, said
+    assert said.strip().splitlines()[-1] == (
+        "Interrupted. What was finished is kept; the same command goes on from there."
+    )
+    assert "Traceback" not in said
+    assert not [p for p in workspace.rglob(".*") if p.name.startswith((".partial", ".claim"))]
+    assert not list(scratch.iterdir())
+    again = subprocess.run(command, check=True, **how).stderr
+    assert "2 jobs, 1 stored already" in again
+    assert "2 of 2 jobs" in again
+
+
 def test_a_job_that_fails_is_named_and_the_others_are_compared(finished, tmp_path):
     """The others are trained already."""
     shutil.copytree(finished[0] / "data/cache", tmp_path / "data/cache")

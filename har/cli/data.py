@@ -170,24 +170,28 @@ def _echo_sets(rows: list[dict[str, Any]]) -> None:
     """A table, then what each set asks of those who use it."""
     from har.report.table import padded
 
-    table = [("name", "at hand", "subjects", "Hz", "placements")]
+    table = [("name", "at hand", "subjects", "Hz")]
     for r in rows:
-        at_hand, places = "yes" if r["at_hand"] else "-", ", ".join(r["placements"])
-        table.append((r["name"], at_hand, str(r["subjects"]), f"{r['rate_hz']:g}", places))
-    click.echo("\n".join(padded(table, text=len(table[0]))))
+        at_hand = "yes" if r["at_hand"] else "-"
+        table.append((r["name"], at_hand, str(r["subjects"]), f"{r['rate_hz']:g}"))
+    places = ["placements", *(", ".join(r["placements"]) or "-" for r in rows)]
+    for cells, names in zip(padded(table, text=2), places, strict=True):
+        click.echo(output.wrapped(names, first=f"{cells}  "))
     for r in rows:
-        click.echo(f"\n{r['name']}: {r['title']}. {r['page']}")
+        click.echo("\n" + output.wrapped(f"{r['name']}: {r['title']}."))
+        click.echo(f"  {r['page']}")
         for label in ("licence", "citation", "note"):
             if r[label]:
-                text = f"  {label}: {r[label]}"
-                click.echo(
-                    textwrap.fill(
-                        text, 96, subsequent_indent="    ", break_long_words=False,
-                        break_on_hyphens=False,
-                    )
-                )  # fmt: skip
+                click.echo(_indented(f"{label}: {r[label]}"))
         if r["proven_on"] != "published files":
-            click.echo(f"  reader proven on {r['proven_on']}")
+            click.echo(_indented(f"reader proven on {r['proven_on']}"))
+
+
+def _indented(text: str) -> str:
+    return textwrap.fill(
+        text, output.WIDTH, initial_indent="  ", subsequent_indent="    ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def _echo_report(report: Report, *, strict: bool) -> None:

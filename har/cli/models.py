@@ -39,10 +39,13 @@ def card(row: Mapping[str, Any]) -> str:
     from har.models.ranges import MEANING
 
     count = f"{row['parameters']:,} weights for" if row["parameters"] else "its size follows"
-    lines = [f"{row['name']}: {row['summary']}", row["paper"], "",
+    about = output.wrapped(f"{row['name']}: {row['summary']}")
+    lines = [about, output.wrapped(row["paper"]), "",
              f"{'parameter':<11} {'default':<10} meaning"]  # fmt: skip
     for name, default in row["defaults"].items():
-        lines.append(f"{name:<11} {default!s:<10} {MEANING.get(name, '')}".rstrip())
+        first = f"{name:<11} {default!s:<10} "
+        meaning = MEANING.get(name)
+        lines.append(output.wrapped(meaning, first=first) if meaning else first.rstrip())
         if name in row["space"]:
             lines.append(f"{'':<22} tried: {row['space'][name]}")
     name, default = list(row["defaults"].items())[-1]
@@ -59,10 +62,13 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [f"{'model':<14} {'parameters':>10}  when to use it"]
     for row in rows:
         count = f"{row['parameters']:,}" if row["parameters"] else "–"
-        lines.append(f"{row['name']:<14} {count:>10}  {row['summary']}")
-        lines.append(f"{'':<25}  {row['paper']}")
-    lines.append(
-        f"\nParameters for windows of {STEPS} samples and {CLASSES} activities; "
-        "–: as many as the data ask for."
-    )
+        lines.append(output.wrapped(row["summary"], first=f"{row['name']:<14} {count:>10}  "))
+        lines.append(output.wrapped(row["paper"], first=" " * 27))
+    lines += [
+        "",
+        output.wrapped(
+            f"Parameters for windows of {STEPS} samples and {CLASSES} activities; "
+            "–: as many as the data ask for."
+        ),
+    ]
     return "\n".join(lines)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from har.cli.output import left_out, wrapped
-from har.evaluation.numerals import count, duration, interval, score
+from har.evaluation.numerals import duration, interval, kb, ms, score
 from har.files import read_json
+from har.plural import counted
 from har.report.table import padded
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def ingest(output: Output) -> str:
         slowest, *_, fastest = s["rates_hz"]
         rates = f"{slowest} to {fastest} Hz by their timestamps"
     lines = [
-        f"{s['dataset']} ({s['placement']}): {len(s['subjects'])} subjects, "
-        f"{s['recordings']} recordings, {s['hours']:.2f} h; {rates}",
+        f"{s['dataset']} ({s['placement']}): {counted(len(s['subjects']), 'subject')}, "
+        f"{counted(s['recordings'], 'recording')}, {s['hours']:.2f} h; {rates}",
         *(f"  {f['severity']}: {f['first']}" for f in s["findings"] if f["code"] == "loss"),
         "",
         *_activities(s),
@@ -71,8 +72,7 @@ def _activities(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _times(finding: Mapping[str, Any]) -> str:
-    n = finding["sources"]
-    return f"{n} source{'s' if n != 1 else ''}"
+    return counted(finding["sources"], "source")
 
 
 def prepare(output: Output) -> str:
@@ -81,9 +81,9 @@ def prepare(output: Output) -> str:
     rejected = about["rejected"]
     lost = ", ".join(f"{n} {reason}" for reason, n in rejected.items()) or "none"
     return _aligned(about["aligned"]) + (
-        f"{output.meta['windows']} windows of {about['n_samples']} samples "
+        f"{counted(output.meta['windows'], 'window')} of {about['n_samples']} samples "
         f"({about['n_samples'] / about['rate_hz']:g} s at {about['rate_hz']:g} Hz), "
-        f"{len(about['activities'])} activities, {output.meta['subjects']} subjects; "
+        f"{len(about['activities'])} activities, {counted(output.meta['subjects'], 'subject')}; "
         f"rejected: {lost}"
     )
 
@@ -101,33 +101,34 @@ def _aligned(seconds: Mapping[str, int]) -> str:
 
 def train(output: Output) -> str:
     n = len(output.meta["failed"])
-    return f"{output.meta['jobs']} jobs trained" + (f", {n} of them failed" if n else "")
+    return f"{counted(output.meta['jobs'], 'job')} trained" + (f", {n} of them failed" if n else "")
 
 
 def comparison(results: Results) -> str:
     """The headline and a line for each model; `*` marks the selected one."""
-    rows = [("", "model", "macro-F1", "95 % over people", "accuracy", "validation", "parameters",
+    rows = [("  model", "macro-F1", "95 % CI", "accuracy", "valid.", "size", "time",
              "training")]  # fmt: skip
     for name in results.ranked:
         m = results.models[name]
-        mark = "*" if name == results.selected else ""
+        mark = "*" if name == results.selected else " "
         if m.macro_f1 is None:
-            rows.append((mark, name, "failed", "", "", "", "", ""))
+            rows.append((f"{mark} {name}", "failed", "", "", "", "", "", ""))
             continue
+        low_high = interval(m.macro_f1_ci95).replace(" to ", "–")
         rows.append(
             (
-                mark,
-                name,
+                f"{mark} {name}",
                 score(m.macro_f1),
-                interval(m.macro_f1_ci95),
+                low_high,
                 score(m.accuracy),
                 score(m.validation_macro_f1),
-                count(m.parameters),
+                kb(m.measured),
+                ms(m.measured),
                 duration(m.train_seconds),
             )
         )
     head = [wrapped(line) for line in results.headline]
-    return "\n".join([*head, "", *padded(rows, text=2)])
+    return "\n".join([*head, "", *padded(rows, text=1)])
 
 
 def export(output: Output, folder: Path) -> str:
@@ -151,14 +152,13 @@ def export(output: Output, folder: Path) -> str:
         for variant, v in m.variants.items():
             lines.append(
                 f"  {variant:<8} {v.bytes / 1024:6.0f} kB  {v.latency_ms_p50:.2f} ms  "
-                f"macro-F1 {v.macro_f1:.3f}  labels as Keras {v.label_agreement:.2%} of "
-                f"{v.n_windows} windows"
+                f"macro-F1 {v.macro_f1:.3f}  labels as Keras {v.label_agreement:.2%}"
             )
         if step := m.step_file:
             lines.append(
                 f"  {STEP:<8} {step.bytes / 1024:6.0f} kB  {step.step_samples} samples at a time"
             )
-        lines += [f"  {v:<8} withheld: {why}" for v, why in m.withheld.items()]
+        lines += [wrapped(why, first=f"  {v:<8} withheld: ") for v, why in m.withheld.items()]
     return "\n".join(lines)
 
 
@@ -188,4 +188,4 @@ def closing(run: Run) -> list[str]:
 
 
 def sent(what: Sent) -> str:
-    return f"{what.added} runs sent to MLflow ({what.uri}) in {what.seconds:.0f} s"
+    return f"{counted(what.added, 'run')} sent to MLflow ({what.uri}) in {what.seconds:.0f} s"

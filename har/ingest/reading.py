@@ -7,13 +7,9 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from har import fanout
 from har.errors import DataError
@@ -22,6 +18,7 @@ from har.ingest import datasets, discovery, earlier, intervals, recording_files,
 from har.ingest.raw import Finding, Source
 from har.ingest.repair import is_problem, refuse, repair_source
 from har.own_recordings import Table
+from har.progress import advancing
 from har.recording import Recording
 from har.workspace import Workspace
 
@@ -86,7 +83,10 @@ def ingest(
     if len(todo) < len(sources):
         already = f"{len(sources) - len(todo)} of {len(sources)} files are read already"
         crew.console.print(f"  {already}")
-    with recording_files.Writer(folder) as writer, _progress(crew.console, len(todo)) as advance:
+    with (
+        recording_files.Writer(folder) as writer,
+        advancing(crew.console, "reading", len(todo)) as advance,
+    ):
         fresh = _parts(spec, todo, crew, folder / "parts", advance)
         for key in keys:
             known = before is not None and key in before
@@ -286,16 +286,3 @@ def _load(folder: Path) -> Iterator[Part]:
         mine = list(itertools.islice(recordings, account["recordings"]))
         yield Part(mine, account["sources"], account["failed"])
     shutil.rmtree(folder)
-
-
-@contextmanager
-def _progress(console: Console, total: int) -> Iterator[Callable[[int], None]]:
-    columns = (
-        TextColumn("reading"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("reading", total=total)
-        yield lambda n: progress.advance(task, n)

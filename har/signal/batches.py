@@ -26,6 +26,7 @@ from har.fanout import Crew, Failed
 from har.files import digest
 from har.ingest import recording_files
 from har.ingest.recording_files import ArrayFile
+from har.progress import advancing
 from har.recording import Recording
 from har.signal import window_files
 from har.signal.prepare import Prepared, Recipe
@@ -67,13 +68,15 @@ def prepare(
         )
     fresh = _fresh(recipe, recordings, todo, file, ingested, crew)
     out = []
-    for key in keys:
-        if key in earlier:
-            prepared, samples = earlier.get(key)
-            file.append(samples)
-            out.append(prepared)
-        else:
-            out.append(next(fresh))
+    with advancing(crew.console, "cutting", len(todo)) as advance:
+        for key in keys:
+            if key in earlier:
+                prepared, samples = earlier.get(key)
+                file.append(samples)
+                out.append(prepared)
+            else:
+                out.append(next(fresh))
+                advance(1)
     return out
 
 
