@@ -68,7 +68,7 @@ def optimism(
 
     of = finished.find(ctx.obj, pipeline, models=models, jobs=jobs)
     outcome = optimism.run(of)
-    _tell(ctx, of.name, outcome, optimism.publish(of, outcome), out)
+    _tell(ctx, of.name, outcome, of.publish(outcome), out)
 
 
 @click.command()
@@ -242,7 +242,7 @@ def _ask(
 
     of = finished.find(ctx.obj, pipeline, models=[model] if model else (), jobs=jobs)
     outcome = question(of)
-    _tell(ctx, of.name, outcome, outcome.write(of.folder), out)
+    _tell(ctx, of.name, outcome, of.publish(outcome), out)
 
 
 def _tell(

@@ -1,4 +1,4 @@
-"""Figures of activities and of confidence: F1 by activity and model, and a reliability diagram."""
+"""Figures of activities and of confidence: F1 by activity and model, reliability, abstention."""
 
 from __future__ import annotations
 
@@ -58,3 +58,26 @@ def diagram(found: Mapping[str, Reliability], selected: str | None, *, ink: Ink 
     ax.set_ylabel("share that is right")
     ax.legend(frameon=False, fontsize=8, labelcolor=ink.text)
     return figure
+
+
+def abstention(
+    found: Mapping[str, Reliability], selected: str | None, *, ink: Ink = LIGHT
+) -> Figure:
+    """Share right of the windows that are answered, where the least sure bins are not."""
+    figure, ax = blank(5.2, 4.4, ink)
+    for (name, of), colour in zip(found.items(), ink.series * len(found), strict=False):
+        answered, right = kept(of)
+        ax.plot(answered, right, color=colour, linewidth=2 if name == selected else 1, label=name)
+    ax.set_xlim(1.0, 0.0)
+    ax.set_xlabel("share of windows that is answered", fontsize=9)
+    ax.set_ylabel("accuracy of the answers", fontsize=9)
+    ax.grid(color=ink.faint, linewidth=0.4)
+    ax.legend(frameon=False, fontsize=8, labelcolor=ink.text)
+    return figure
+
+
+def kept(of: Reliability) -> tuple[np.ndarray, np.ndarray]:
+    """Share answered and share right of it, without none, one, two … of the least sure bins."""
+    _, right, n = (np.array(column, dtype=np.float64) for column in zip(*of.bins, strict=True))
+    answered = np.cumsum(n[::-1])[::-1]
+    return answered / n.sum(), np.cumsum((right * n)[::-1])[::-1] / answered

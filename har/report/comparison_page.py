@@ -1,6 +1,6 @@
 """`index.html`: one self-contained file, drawn from the results and the jobs' histories.
 
-No script, no font and no picture comes from elsewhere.
+No script, no font and no picture comes from elsewhere, and the script only sorts and filters.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from har.evaluation.results import Results
-from har.report import class_figures, figures, gap, rendering
+from har.report import class_figures, figures, gap, mistakes, pareto, rendering
+from har.report.answers import Answer
+from har.report.mistakes import Answered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,22 +24,34 @@ Draw = Callable[..., "Figure"]
 
 
 FIGURES = {
+    "pareto": "pareto",
     "people": "people",
     "classes": "activities",
     "reliability": "reliability",
+    "abstention": "abstention",
     "curves": "learning-curves",
     "ranks": "critical-difference",
 }
 """What is drawn, and the names of its files."""
 
 
-def render(results: Results, curves: Mapping[str, Sequence[History]]) -> str:
+def render(
+    results: Results,
+    curves: Mapping[str, Sequence[History]],
+    *,
+    answered: Answered | None = None,
+    answers: Sequence[Answer] = (),
+) -> str:
     """The page.
 
     Parameters
     ----------
     curves : mapping of sequences
         The histories of each model's jobs; empty ones of models without epochs.
+    answered : Answered, optional
+        What the selected model said of each window, for its mistakes and the map.
+    answers : sequence of Answer
+        Of the studies of this run.
     """
     drawn = drawings(results, curves)
     shown = {name: _both(drawn[name]) if name in drawn else None
@@ -48,6 +62,10 @@ def render(results: Results, curves: Mapping[str, Sequence[History]]) -> str:
         "comparison.html",
         results=results,
         gap=gap,
+        pairs=mistakes.pairs(answered) if answered else [],
+        plane=mistakes.plane(answered) if answered else None,
+        answers=answers,
+        series={"light": figures.LIGHT.series, "dark": figures.DARK.series},
         figures={
             **shown,
             "confusion": {name: _both(by_model[name]) for name in by_selected if name in by_model},
@@ -56,12 +74,15 @@ def render(results: Results, curves: Mapping[str, Sequence[History]]) -> str:
     )
 
 
-def write(folder: Path, results: Results, curves: Mapping[str, Sequence[History]]) -> None:
+def write(
+    folder: Path, results: Results, curves: Mapping[str, Sequence[History]], **more: Any
+) -> None:
     """Write `index.html`, `confusion/<model>.png` and `figures/<name>.png` into a folder.
 
-    The pictures are for those who cannot take the page: other programs, and MLflow.
+    The pictures are for those who cannot take the page: other programs, and MLflow. `more` is as of
+    `render`.
     """
-    (folder / "index.html").write_text(render(results, curves), encoding="utf-8")
+    (folder / "index.html").write_text(render(results, curves, **more), encoding="utf-8")
     found = drawings(results, curves).items()
     drawn = {f"figures/{FIGURES[name]}.png": draw() for name, draw in found}
     for name, draw in matrices(results).items():
@@ -75,6 +96,8 @@ def write(folder: Path, results: Results, curves: Mapping[str, Sequence[History]
 def drawings(results: Results, curves: Mapping[str, Sequence[History]]) -> dict[str, Draw]:
     """What there is to draw besides confusion matrices."""
     out: dict[str, Draw] = {}
+    if pareto.points(results):
+        out["pareto"] = lambda **how: pareto.draw(results, **how)
     if people := results.per_subject:
         out["people"] = lambda **how: figures.per_subject(people, results.selected, **how)
     if any(h.get("loss") for hs in curves.values() for h in hs):
@@ -84,6 +107,7 @@ def drawings(results: Results, curves: Mapping[str, Sequence[History]]) -> dict[
         out["classes"] = lambda **how: class_figures.heat_map(f1, results.activities, **how)
     if sure := {name: m.reliability for name, m in scored.items() if m.reliability}:
         out["reliability"] = lambda **how: class_figures.diagram(sure, results.selected, **how)
+        out["abstention"] = lambda **how: class_figures.abstention(sure, results.selected, **how)
     if diagram := results.critical_difference:
         out["ranks"] = lambda **how: figures.critical_difference(diagram, **how)
     return out

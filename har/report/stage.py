@@ -12,6 +12,7 @@ from har.store import Output, Writing
 if TYPE_CHECKING:
     from har.evaluation.results import Results
     from har.report.comparison_page import History
+    from har.training.job_files import StoredJob
 
 OPTIMISM = "optimism"
 """The study that leaves `optimism.json` in the pipeline's folder of reports. It comes after a run,
@@ -19,21 +20,36 @@ and may come again."""
 
 
 def _inputs(context: Context) -> dict[str, Any]:
-    from har.report import rendering
+    from har.report import answers, rendering
 
     study = _folder(context) / f"{OPTIMISM}.json"
     found = {OPTIMISM: sha256_file(study)} if study.is_file() else {}
+    found |= {name: sha256_file(path) for name, path in answers.files(_folder(context)).items()}
     return {"studies": found, "templates": rendering.version()}
 
 
 def _run(context: Context, writing: Writing) -> None:
-    from har.report import comparison_page, pareto
+    from har.report import answers, comparison_page
+    from har.report.mistakes import Answered
+    from har.signal import window_files
 
     results = _assembled(context)
     results.write(writing.path / "results.json")
-    comparison_page.write(writing.path, results, _histories(context))
-    if pareto.points(results):
-        pareto.draw(results, writing.path / "pareto.png")
+    jobs = _jobs(context)
+    windows = window_files.load(context.outputs["prepare"].path)
+    said, others = answers.found(_folder(context), results)
+    for study in others:
+        context.console.print(
+            f"[yellow]{study}[/yellow]: left out of the report: it was asked of another run. "
+            f"Again: har study {study} {context.pipeline.name}"
+        )
+    comparison_page.write(
+        writing.path,
+        results,
+        {name: [_curve(job.history) for job in mine] for name, mine in jobs.items()},
+        answered=Answered.by(jobs.get(results.selected or "", []), windows),
+        answers=said,
+    )
 
 
 def _assembled(context: Context) -> Results:
@@ -63,18 +79,21 @@ def _assembled(context: Context) -> Results:
     return results
 
 
-def _histories(context: Context) -> dict[str, list[History]]:
-    """The learning curves of every job, by model; one point, of a model that is solved and not
-    trained by epochs, is no curve."""
+def _jobs(context: Context) -> dict[str, list[StoredJob]]:
+    """The finished jobs by model."""
     from har.training.job_files import Trained
 
     trained = Trained.read(context.outputs["train"])
-    out: dict[str, list[History]] = {m.key: [] for m in context.pipeline.models}
+    out: dict[str, list[StoredJob]] = {m.key: [] for m in context.pipeline.models}
     for job in sorted(trained.jobs, key=lambda j: (j.seed, j.fold)):
         if job.folder is not None:
-            history = job.read().history
-            out[job.model].append(history if len(history.get("loss", ())) > 1 else {})
+            out[job.model].append(job.read())
     return out
+
+
+def _curve(history: History) -> History:
+    """One point, of a model that is solved and not trained by epochs, is no curve."""
+    return history if len(history.get("loss", ())) > 1 else {}
 
 
 def _folder(context: Context) -> Path:
@@ -91,10 +110,10 @@ def published(output: Output) -> Results:
 STAGE = Stage(
     name="report",
     summary="draw the report",
-    needs=("train", "compare"),
+    needs=("prepare", "train", "compare"),
     uses=("export",),
     modules=("har.report.stage",),
     inputs=_inputs,
     run=_run,
-    publish=("results.json", "index.html", "confusion", "figures", "pareto.png"),
+    publish=("results.json", "index.html", "confusion", "figures"),
 )

@@ -86,15 +86,25 @@ class Finished:
         draw: Callable[[Ink], Any],
     ) -> Outcome:
         """The answer to a question on one model; its `data` say what it is of."""
+        title = f"{self.name}: {question}"
         of: dict[str, Any] = {
             "study": study,
             "model": model.key,
             "config_key": self.results.config_key,
             "data_fingerprint": self.results.data_fingerprint,
+            "title": title,
+            "says": list(says),
+            "head": list(head),
+            "rows": [list(row) for row in rows],
             "protocol": protocol,
         }
-        title = f"{self.name}: {question}"
         return Outcome(study, self.name, title, says, head, rows, protocol, of | data, draw)
+
+    def publish(self, outcome: Outcome) -> list[Path]:
+        """Leave what was found where the report looks for it, and draw the report anew."""
+        written = outcome.write(self.folder)
+        session.outputs(self.workspace, self.pipeline, self.crew, without=("export",))
+        return [*written, self.folder / "results.json", self.folder / "index.html"]
 
 
 def find(

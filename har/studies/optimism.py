@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from har import session
 from har.evaluation import scoring
 from har.evaluation.collect import ModelJobs
 from har.evaluation.protocol import budget
@@ -101,10 +98,3 @@ def _protocol(finished: Finished) -> str:
         f"or windows at random; both scores are of the {len(tested)} people whom the "
         "honest one is about. Nothing is chosen by this; the interval is over people, paired."
     )
-
-
-def publish(finished: Finished, outcome: Outcome) -> list[Path]:
-    """Leave what was found where the report looks for it, and draw the report anew."""
-    written = outcome.write(finished.folder)
-    session.outputs(finished.workspace, finished.pipeline, finished.crew, without=("export",))
-    return [*written, finished.folder / "results.json", finished.folder / "index.html"]

@@ -19,7 +19,7 @@ def test_the_page_holds_the_numbers_and_points_at_what_is_there(results, tmp_pat
     written = markdown.write(tmp_path, results, command="har run made --set training.epochs=3")
     assert {p.relative_to(tmp_path).as_posix() for p in written} == {
         "made.md", "made.results.json", "figures/made-confusion.png", "figures/made-people.png",
-        "figures/made-classes.png", "figures/made-reliability.png",
+        "figures/made-classes.png", "figures/made-reliability.png", "figures/made-abstention.png",
     }  # fmt: skip
     text = (tmp_path / "made.md").read_text()
     assert f"| **cnn** | **{results.models['cnn'].macro_f1:.3f}** |" in text

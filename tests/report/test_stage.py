@@ -1,5 +1,6 @@
 """`compare` and `report` as the runner calls them."""
 
+import base64
 import io
 import json
 import re
@@ -110,9 +111,10 @@ def test_the_page_is_well_formed_and_asks_for_nothing(page):
     parsed = Page(page)
     assert parsed.open == []
     assert parsed.links
-    assert all(link.startswith("data:") for link in parsed.links)
+    beside = {"results.json", "windows.parquet", "leakage.json"}
+    assert {link for link in parsed.links if not link.startswith(("data:", "#"))} == beside
     assert "url(" not in page
-    assert "<script" not in page
+    assert page.count("<script") == page.count("<script>\n// Sorts tables") == 1
 
 
 def test_the_page_shows_what_the_results_hold(done, page):
@@ -127,8 +129,8 @@ def test_the_page_shows_what_the_results_hold(done, page):
 
 
 def test_every_figure_is_there_for_light_and_dark(page):
-    assert page.count("<img ") == page.count('prefers-color-scheme: dark)" srcset') == 7
-    assert len(set(re.findall(r'(?:src|srcset)="(data:[^"]+)"', page))) == 14
+    assert page.count("<img ") == page.count('prefers-color-scheme: dark)" srcset') == 8
+    assert len(set(re.findall(r'(?:src|srcset)="(data:[^"]+)"', page))) == 16
 
 
 MEASURED = Variant(
@@ -158,7 +160,7 @@ def test_names_cannot_break_the_page(done):
         }
     )
     text = comparison_page.render(results, {})
-    assert "<script" not in text
+    assert text.count("<script") == 1  # its own
     assert "<img src=x" not in text
     assert "a &amp; b" in text
     Page(text)
@@ -225,10 +227,12 @@ def test_an_export_and_a_study_are_put_beside_the_scores(fresh):
     assert results.models["cnn"].export == {"float32": MEASURED}
     assert results.models["lstm"].export == {}
     assert list(results.optimism.scores) == ["cnn", "lstm"]
+    assert results.models["cnn"].cost.bytes == MEASURED.bytes
+    assert results.models["lstm"].cost is None
     assert results.model_copy(update={"optimism": None, "models": before.models}) == before
     assert "On the phone" in page
     assert gap_page.TITLE in page
-    assert (folder / "pareto.png").is_file()
+    assert (folder / "figures" / "pareto.png").is_file()
 
 
 def test_a_study_of_other_scores_is_left_out_and_said(fresh):
@@ -243,6 +247,41 @@ def test_a_study_of_other_scores_is_left_out_and_said(fresh):
     said = " ".join(fresh.console.file.getvalue().split())
     assert "optimism: left out of the report for lstm" in said
     assert "Again: har study optimism made" in said
+
+
+def left(folder, of, **changes):
+    """What `har study length` leaves."""
+    said = {
+        "study": "length", "title": "made: how long must a window be?",
+        "says": ["2.56 s are <enough>."], "head": ["length", "macro-F1"],
+        "rows": [["1.28 s", "0.700"], ["2.56 s", "0.912"]], "protocol": "Equal: all else.",
+        "config_key": of.config_key, "data_fingerprint": of.data_fingerprint, "points": [1],
+    }  # fmt: skip
+    folder.mkdir(parents=True)
+    (folder / "length.json").write_text(json.dumps(said | changes))
+    (folder / "length.png").write_bytes(b"a picture")
+
+
+def test_what_a_study_found_is_a_section(fresh):
+    before = stage.STAGE.parts(fresh)
+    left(fresh.workspace.reports / "made", workspace.results(fresh))
+    assert stage.STAGE.parts(fresh) != before  # it is drawn anew
+    _, page, _ = again(fresh)
+    assert '<section id="length">\n<h2>How long must a window be?</h2>' in page
+    assert '<a href="#length">' in page
+    assert "2.56 s are &lt;enough&gt;." in page
+    assert "<td>2.56 s</td><td>0.912</td>" in page
+    assert base64.b64encode(b"a picture").decode() in page
+
+
+@pytest.mark.parametrize("changes", [{"config_key": "another"}, {"title": None}])
+def test_what_a_study_found_of_another_run_is_left_out_and_said(fresh, changes):
+    left(fresh.workspace.reports / "made", workspace.results(fresh), **changes)
+    _, page, _ = again(fresh)
+    assert 'id="length"' not in page
+    said = " ".join(fresh.console.file.getvalue().split())
+    assert "length: left out of the report" in said
+    assert "Again: har study length made" in said
 
 
 def test_a_study_that_was_tampered_with_is_refused_by_name(fresh):

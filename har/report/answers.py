@@ -1,0 +1,84 @@
+"""What studies found of a run, as sections of its report.
+
+`har study NAME` leaves `<study>.json` and `<study>.png` in the pipeline's folder of reports.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from har.evaluation.results import Results
+
+STUDIES = ("length", "people", "robustness", "unknown")
+"""Those of one model of a finished run; `optimism` is a part of the results."""
+
+
+class Said(BaseModel):
+    """What a study's JSON holds for the report, beside its own numbers."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    study: str
+    title: str
+    says: list[str]
+    head: list[str]
+    rows: list[list[str]]
+    protocol: str
+    config_key: str
+    data_fingerprint: str
+
+    @property
+    def question(self) -> str:
+        """The title without the name of the pipeline."""
+        _, _, asked = self.title.rpartition(": ")
+        return asked[:1].upper() + asked[1:]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A section: what was said, and its picture as an address that holds it."""
+
+    said: Said
+    picture: str
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """The files of the studies that were run, by name."""
+    names = [f"{study}.{suffix}" for study in STUDIES for suffix in ("json", "png")]
+    return {name: folder / name for name in names if (folder / name).is_file()}
+
+
+def found(folder: Path, results: Results) -> tuple[list[Answer], list[str]]:
+    """The answers that are of these results, and the studies whose answer is of others.
+
+    Parameters
+    ----------
+    folder : Path
+        `reports/<pipeline>`.
+    """
+    answers, others = [], []
+    for study, said in _read(folder):
+        of = (results.config_key, results.data_fingerprint)
+        if said is None or (said.config_key, said.data_fingerprint) != of:
+            others.append(study)
+            continue
+        picture = base64.b64encode((folder / f"{study}.png").read_bytes()).decode()
+        answers.append(Answer(said, f"data:image/png;base64,{picture}"))
+    return answers, others
+
+
+def _read(folder: Path) -> Iterator[tuple[str, Said | None]]:
+    """Each study that left both files; None where another version wrote them."""
+    there = files(folder)
+    for study in STUDIES:
+        if f"{study}.json" not in there or f"{study}.png" not in there:
+            continue
+        try:
+            yield study, Said.model_validate_json(there[f"{study}.json"].read_bytes())
+        except ValidationError:
+            yield study, None
