@@ -246,8 +246,7 @@ def _one_by_one(
     items = [(spec, [s], folder) for s in sources]
     outcomes = dict(crew.run(read_batch, items, shared=folder))
     for i, source in enumerate(sources):
-        outcome = outcomes[i]
-        if isinstance(outcome, fanout.Done):
+        if isinstance(outcome := outcomes[i], fanout.Done):
             yield from _load(outcome.value)
         else:
             _require_death(outcome)

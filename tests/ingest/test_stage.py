@@ -111,6 +111,19 @@ def test_a_process_that_dies_takes_one_file_with_it(tmp_path, monkeypatch):
     assert "SIGKILL" in rejected["reason"]
 
 
+def test_a_disk_that_fills_while_processes_read_ends_the_run_and_leaves_no_file_out(
+    tmp_path, monkeypatch
+):
+    from tests.ingest import dying
+
+    monkeypatch.setattr(reading, "WORTH_PROCESSES_BYTES", 0)
+    monkeypatch.setattr(reading, "read_batch", dying.read_batch_that_fills_the_disk)
+    of = context(tmp_path, people(tmp_path), jobs=2)
+    with pytest.raises(DataError, match="The disk is full"):
+        ingest(of)
+    assert not list(of.store.root.glob("ingest/*/samples.npy"))
+
+
 def test_what_must_be_known_stops_the_run_and_says_what_to_set(tmp_path):
     dataset = people(tmp_path)
     del dataset["convention"]
