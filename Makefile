@@ -36,6 +36,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --recursive har -ll
+	$(BIN)/codespell
 
 # A warning, a dead link and a tutorial that fails are errors. Nothing is fetched.
 docs: $(VENV)/.dev

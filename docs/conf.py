@@ -32,6 +32,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx_click",
+    "bundle_code",
     "schema_reference",
     "model_reference",
 ]
@@ -39,11 +40,10 @@ extensions = [
 # Markdown and notebooks. A tutorial runs in an empty folder, which is its workspace.
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "html_image"]
 myst_heading_anchors = 3
-nb_execution_mode = "cache"
-nb_execution_cache_path = "build/tutorials"
+nb_execution_mode = "force"  # a cache would not see that the package has changed
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120  # seconds for a cell
+nb_execution_timeout = 600  # seconds for a cell: a hang, not a busy machine
 nb_merge_streams = True
 
 # Docstrings.

@@ -72,7 +72,9 @@ class Run:
 
 def crew(jobs: int | None = None, dask: str | None = None) -> Crew:
     """Who works, told of on stderr; a process for each core if `jobs` is left out."""
-    return Crew(jobs or fanout.cores(), Console(stderr=True, highlight=False), dask)
+    # In a notebook rich would want ipywidgets for its bars: lines of text do.
+    console = Console(stderr=True, highlight=False, force_jupyter=False)
+    return Crew(jobs or fanout.cores(), console, dask)
 
 
 def open_context(

@@ -224,5 +224,6 @@ def load_dataset(
     root = Workspace(Path(workspace).resolve())
     known = datasets.get(name)
     known.placement(placement)
-    fetch.ensure(known, root.raw, console=Console(stderr=True, quiet=known.builtin))
+    console = Console(stderr=True, quiet=known.builtin, force_jupyter=False)
+    fetch.ensure(known, root.raw, console=console)
     return Recordings(*reading.gather(name, workspace=root, placement=placement))

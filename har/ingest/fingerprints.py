@@ -14,8 +14,8 @@ recordings that hardly move (95 of MotionSense: sitting and standing), turned, o
 Equal samples have equal hashes whatever they are.
 
 Nor does it find copies of what repeats strictly, as on a shaker: a peak that comes again in its own
-recording tells nothing. Of 60 recordings of 5 min at one step a second, made up, of whose middle half
-values were rounded to 0.1 m/s², it finds none where all steps are alike; 7 and 36 where their
+recording tells nothing. Of 60 recordings of 5 min at one step a second, made up, of whose middle
+half values were rounded to 0.1 m/s², it finds none where all steps are alike; 7 and 36 where their
 lengths vary by 2 % and noise is 0 and 0.1 m/s²; 49 where they vary by 5 % without noise; all
 where noise is 0.4 m/s² (`pytest tests/ingest/test_corpus.py -k rhythm`).
 """

@@ -154,3 +154,10 @@ def test_a_recording_as_a_frame_and_in_a_word():
     assert frame["activity"].isna().tolist() == [True] * 2 + [False] * 3 + [True] * 5
     assert frame["activity"].dropna().tolist() == ["walk"] * 3
     assert repr(r) == "<Recording s/1/hip: 1.0 s at 10 Hz, walk>"
+
+
+def test_progress_in_a_notebook_is_text(monkeypatch, workspace, capsys):
+    """Bars there would need ipywidgets, and warn where it is not installed."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    har.run("watch", overrides={"models": ["extra_trees"]}, until="ingest")
+    assert "ingest: reading recordings" in capsys.readouterr().err
