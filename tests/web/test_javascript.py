@@ -15,8 +15,9 @@ from scipy.spatial.transform import Rotation
 
 from har.export import planting
 from har.recording import Chunk
-from har.runtime import smoothing, streaming
-from har.runtime.chain import Abstention
+from har.runtime import correction, smoothing, streaming
+from har.runtime.chain import Abstention, Adaptation
+from har.runtime.correction import ADAPTATION, Evidence
 from har.runtime.predict import bouts_of
 from har.signal import align, resampling
 from tests import manifests
@@ -170,12 +171,54 @@ def golden_likeness() -> dict[str, Any]:
     return {"like": like.as_json(), "cases": cases}
 
 
+CORRECTIONS = {
+    # name: (windows taught, features, the model's activities, new ones, adaptation)
+    "more features than windows": (3, 40, 3, 0, ADAPTATION),
+    "fewer features than windows": (12, 4, 5, 0, ADAPTATION),
+    "two new activities": (9, 16, 3, 2, ADAPTATION),
+    "a strong prior": (6, 8, 2, 1, Adaptation(strength=20.0, unheard=0.02, how="for this test")),
+    "one window": (1, 8, 4, 0, ADAPTATION),
+}
+
+
+def evidence(rng: np.random.Generator, n: int, d: int, k: int) -> Evidence:
+    """Sure answers among them: probabilities far below the least that is counted."""
+    p = rng.dirichlet(np.full(k, 0.2), n)
+    return Evidence(rng.normal(3, 2, (n, d)).astype(np.float32), p.astype(np.float32))
+
+
+def golden_correction(name: str, seed: int) -> dict[str, Any]:
+    n, d, k, more, how = CORRECTIONS[name]
+    rng = np.random.default_rng(seed)
+    taught, anchors, heard = (evidence(rng, rows, d, k) for rows in (n, 8, 5))
+    labels = np.append(rng.integers(0, k + more, n - 1), k + more - 1)
+    found = correction.fit(taught, labels, anchors, n_activities=k + more, how=how)
+    written = {"taught": taught, "anchors": anchors, "heard": heard}
+    return {
+        "name": name,
+        "labels": labels.tolist(),
+        "nActivities": k + more,
+        "adaptation": how.as_json(),
+        "weights": found.weights.tolist(),
+        "offset": found.offset.tolist(),
+        "corrected": found(heard).tolist(),
+        **{
+            key: [
+                {"features": f.tolist(), "probabilities": p.tolist()}
+                for f, p in zip(of.features, of.probabilities, strict=True)
+            ]
+            for key, of in written.items()
+        },
+    }
+
+
 def write_golden(path: Path) -> None:
     cases = {
         name: recording(rate, 14, jitter=jitter, seed=i)
         for i, (name, (rate, jitter)) in enumerate(CASES.items())
     }
     golden = {
+        "corrections": [golden_correction(name, seed) for seed, name in enumerate(CORRECTIONS)],
         "likeness": golden_likeness(),
         "nRaw": N_RAW,
         "hop": HOP,
@@ -255,7 +298,7 @@ def test_the_worn_recordings_are_of_every_kind():
 
 
 @pytest.mark.parametrize(
-    "name", ["resampling", "align", "answers", "motion", "csv", "outbox", "access"]
+    "name", ["resampling", "align", "answers", "correction", "motion", "csv", "outbox", "access"]
 )
 def test_javascript(name, tmp_path):
     write_golden(tmp_path / "golden.json")
