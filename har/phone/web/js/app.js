@@ -2,11 +2,15 @@
 
 import { memory, takeKey } from "./access.js";
 import { readManifest } from "./classifier.js";
-import { Live, notice } from "./live.js";
+import { openShelf } from "./database.js";
+import { Live } from "./live.js";
 import { loadModel } from "./model.js";
 import { Motion, isApple } from "./motion.js";
 import { openStore } from "./outbox.js";
+import { notice } from "./page.js";
 import { Record } from "./record.js";
+import { Teach } from "./teach.js";
+import { Wearer, spoken } from "./wearer.js";
 
 const $ = (id) => document.getElementById(id);
 const TABS = ["live", "record", "about"];
@@ -48,7 +52,7 @@ function showFacts(m) {
   const percent = (v) => `${(100 * v).toFixed(1)} %`;
   const facts = [
     ["Model", `${m.architecture}, ${m.parameters.toLocaleString("en")} parameters`],
-    ["Activities", m.activities.map((a) => a.replaceAll(/[_-]/g, " ")).join(", ")],
+    ["Activities", m.activities.map(spoken).join(", ")],
     ["Worn at", m.input.placements.join(", ") || "not recorded"],
     ["Window", `${m.window.length_s.toFixed(2)} s at ${m.rate_hz} Hz, every ${m.window.hop_s.toFixed(2)} s`],
     ["Macro-F1", score ? `${score.macro_f1.toFixed(3)} (accuracy ${percent(score.accuracy)})` : "not measured"],
@@ -75,24 +79,28 @@ function showFacts(m) {
   );
 }
 
-/** The recorded windows through this browser's runtime, against what the evaluated model said. */
-async function selfCheck(run, sample) {
-  if (!sample?.probabilities) return null;
-  let worst = 0;
+/** What the model says of the recorded windows in this browser, and how long it takes for each. */
+async function askAll(run, windows) {
   const began = performance.now();
-  for (const [i, window] of sample.windows.entries()) {
-    const { probabilities: got } = await run(Float32Array.from(window.flat()));
+  const answers = [];
+  for (const window of windows) answers.push(await run(Float32Array.from(window.flat())));
+  return { answers, eachMs: (performance.now() - began) / windows.length };
+}
+
+/** These answers against what the evaluated model said. */
+function selfCheck(answers, eachMs, sample) {
+  let worst = 0;
+  answers.forEach(({ probabilities: got }, i) => {
     sample.probabilities[i].forEach((p, k) => (worst = Math.max(worst, Math.abs(p - got[k]))));
-  }
-  const each = (performance.now() - began) / sample.windows.length;
+  });
   const good = worst <= 1e-4;
   $("self-check").textContent = good
-    ? `${sample.windows.length} recorded windows give the probabilities of the model that was ` +
-      `evaluated (largest difference ${worst.toExponential(1)}), ${each.toFixed(2)} ms each.`
+    ? `${answers.length} recorded windows give the probabilities of the model that was ` +
+      `evaluated (largest difference ${worst.toExponential(1)}), ${eachMs.toFixed(2)} ms each.`
     : `This browser computes something else than the model that was evaluated: a probability ` +
       `differs by ${worst.toFixed(4)}. Do not trust its answers.`;
   if (!good) notice($("self-check").textContent);
-  return { worst, windows: sample.windows.length };
+  return { worst, windows: answers.length };
 }
 
 /** Keeps the page for reloads without network, where the browser trusts the origin. */
@@ -149,7 +157,8 @@ async function main() {
     motion.negate = e.target.checked;
     memory.setItem("har.negate", motion.negate);
   });
-  const live = new Live({ contract, run, motion: motionFor(contract, motion), sample });
+  const wearer = new Wearer(contract);
+  const live = new Live({ contract, run, wearer, motion: motionFor(contract, motion), sample });
   const record = new Record({
     contract,
     motion,
@@ -157,10 +166,13 @@ async function main() {
     stopLive: () => live.source && live.stop("Stopped"),
   });
   live.busy = () => Boolean(record.recorder);
-  const checked = await selfCheck(run, sample);
+  const { answers, eachMs } = await askAll(run, sample?.windows ?? []);
+  const checked = sample ? selfCheck(answers, eachMs, sample) : null;
+  await wearer.begin(answers, await openShelf("har-lessons"));
+  const teach = new Teach({ live, wearer });
   $("model-line").textContent = `${manifest.model} · ${manifest.activities.length} activities · ${manifest.data.name}`;
   // What a test, or a curious reader with the console open, may look at.
-  globalThis.har = { contract, run, live, record, motion, checked };
+  globalThis.har = { contract, run, live, record, motion, checked, wearer, teach };
   document.documentElement.dataset.state = "ready";
   keepOffline(() => live.source || record.recorder || record.keeping);
 }

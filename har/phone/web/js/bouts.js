@@ -37,7 +37,7 @@ export class Bouts {
     const endS = middle + this.hopS / 2;
     const open = s.about ? this.bouts.at(-1) : null;
     s.about += 1;
-    if (open && open.index === answer) {
+    if (open && open.activity === activity) {
       open.endS = endS;
       open.n += 1;
       open.confidence += (confidence - open.confidence) / open.n;

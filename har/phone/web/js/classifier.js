@@ -5,6 +5,7 @@ import { Aligner } from "./align.js";
 import { Portrait } from "./likeness.js";
 import { Resampler } from "./resampling.js";
 import { Smoother, UNKNOWN } from "./smoothing.js";
+import { Wearer } from "./wearer.js";
 import { Windower } from "./windows.js";
 
 /** What model.json means to this page; refuses what it does not know how to do. */
@@ -46,17 +47,23 @@ export function readManifest(m) {
     nSmoothed: m.smoothing.n_windows,
     delayS: (m.window.n_samples + m.lead_in_samples) / 2 / m.rate_hz + m.smoothing.delay_s,
     threshold: m.abstention ? m.abstention.threshold : null,
-    likeness: m.likeness ?? null, // bundles of before have none
+    // Bundles of before have neither.
+    likeness: m.likeness ?? null,
+    adaptation: m.adaptation ?? null,
+    fingerprint: m.variants.float32.sha256,
+    pipeline: m.pipeline,
+    model: m.model,
   };
 }
 
 export class Classifier {
   /**
    * run(rows): a promise of {probabilities, features}. onAnswer: called in order of time.
-   * `hold`: how many samples may wait for the walking by which they are turned.
+   * `hold`: how many samples may wait for the walking by which they are turned. `wearer`: whose
+   * corrections the answers have.
    */
-  constructor(contract, run, onAnswer, { hold = Infinity } = {}) {
-    Object.assign(this, { contract, run, onAnswer, hold });
+  constructor(contract, run, onAnswer, { hold = Infinity, wearer = new Wearer(contract) } = {}) {
+    Object.assign(this, { contract, run, onAnswer, hold, wearer });
     const { nRaw, hop, resampler, nSmoothed, threshold } = contract;
     this.smoother = new Smoother({ nWindows: nSmoothed, threshold });
     this.windower = new Windower({ nRaw, hop, onWindow: (w) => this.#enqueue(w) });
@@ -111,11 +118,15 @@ export class Classifier {
 
   #enqueue(window) {
     this.portrait?.push(window.rows);
-    const { rateHz, leadIn, nSamples, activities } = this.contract;
+    const { rateHz, leadIn, nSamples, nSmoothed } = this.contract;
     this.last = this.last.then(async () => {
       const { probabilities, features } = await this.run(window.rows);
-      if (window.fresh) this.smoother.interrupt();
-      const answer = this.smoother.push(probabilities);
+      if (window.fresh) this.heard = [];
+      this.heard = [...this.heard, { probabilities, features }].slice(-nSmoothed);
+      // All of them anew: since the last one, the wearer may have taught something.
+      this.smoother.interrupt();
+      const answer = this.heard.map((a) => this.smoother.push(this.wearer.correct(a))).at(-1);
+      const { activities } = this.wearer;
       const startS = (window.start + leadIn / 2) / rateHz;
       this.onAnswer({
         ...answer,

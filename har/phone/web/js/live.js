@@ -4,6 +4,8 @@ import { Bouts } from "./bouts.js";
 import { Classifier } from "./classifier.js";
 import { parseCsv } from "./csv.js";
 import { colourOf, drawTimeline, drawTrace } from "./draw.js";
+import { clock, download, duration, element, item, notice, wakeLock } from "./page.js";
+import { spoken } from "./wearer.js";
 
 const $ = (id) => document.getElementById(id);
 const KEPT_SAMPLES = 90_000; // half an hour at 50 Hz
@@ -15,9 +17,10 @@ const TOO_LITTLE =
   "Too little walking to turn the samples upright by: read as recorded, which mixes up postures.";
 
 export class Live {
-  constructor({ contract, run, motion, sample }) {
-    Object.assign(this, { contract, run, motion, sample });
+  constructor({ contract, run, wearer, motion, sample }) {
+    Object.assign(this, { contract, run, wearer, motion, sample });
     this.source = null;
+    this.onChange = () => {}; // another source, or another answer
     this.reset();
     $("start-sensor").addEventListener("click", () => this.toggleSensor());
     $("start-sample").addEventListener("click", () => this.toggleSample());
@@ -39,7 +42,8 @@ export class Live {
     this.bouts = new Bouts({ hopS: hop / rateHz, lengthS: nSamples / rateHz, nSmoothed });
     // A file is read whole, as `har predict` does; a sensor may listen for days.
     const hold = this.source === "sensor" ? KEPT_SAMPLES : Infinity;
-    this.classifier = new Classifier(this.contract, this.run, (a) => this.answered(a), { hold });
+    const options = { hold, wearer: this.wearer };
+    this.classifier = new Classifier(this.contract, this.run, (a) => this.answered(a), options);
     this.changed = true;
     $("bouts").replaceChildren(item("What you do shows up here.", "empty"));
     $("bars").replaceChildren();
@@ -108,6 +112,7 @@ export class Live {
       $("file").value = "";
     }
     this.begin("file", file.name);
+    this.file = file;
     for (const row of parsed.rows) this.receive(row);
     if (this.source !== "file") return; // receive() stopped it
     try {
@@ -118,6 +123,7 @@ export class Live {
     this.bouts.finish();
     this.stop(file.name);
     $("now-sub").textContent = this.summary();
+    this.onChange();
     if (!this.results.length) {
       return this.refuse(file, `no window of ${this.contract.nRaw / this.contract.rateHz} s without a gap.`);
     }
@@ -144,7 +150,7 @@ export class Live {
     notice(null);
     this.begin("sample", "Recorded sample");
     const { rateHz, nRaw, leadIn, nSamples } = this.contract;
-    const { windows, labels, activities } = this.sample;
+    const { windows, labels } = this.sample;
     const began = performance.now();
     const total = windows.length * nRaw;
     // Windows of different recordings: apart in time, and nothing to smooth over.
@@ -158,9 +164,10 @@ export class Live {
         if (t > (performance.now() - began) / 1000) break;
         this.log.push([t, ...windows[w][i]]);
         if (i < nRaw - 1) continue;
-        const { probabilities } = await this.run(Float32Array.from(windows[w].flat()));
+        const probabilities = this.wearer.correct(await this.run(Float32Array.from(windows[w].flat())));
         if (this.source !== "sample") return;
         const best = probabilities.indexOf(Math.max(...probabilities));
+        const { activities } = this.wearer;
         const answer = { activity: activities[best], confidence: probabilities[best] };
         const startS = w * windowS + leadIn / 2 / rateHz;
         this.bouts.bouts.push({ startS, endS: startS + nSamples / rateHz, index: best, ...answer });
@@ -178,6 +185,7 @@ export class Live {
 
   begin(source, title) {
     this.source = source;
+    this.file = null;
     this.reset();
     this.walking = null;
     $("start-sensor").textContent = source === "sensor" ? "Stop" : "Start sensor";
@@ -189,6 +197,7 @@ export class Live {
     $("confidence").textContent = "–";
     const first = (this.contract.nRaw / this.contract.rateHz).toFixed(1);
     $("now-sub").textContent = `The first answer takes ${first} s.`;
+    this.onChange();
   }
 
   stop(title) {
@@ -203,6 +212,7 @@ export class Live {
     $("save-log").hidden = !this.log.length || was === "sample";
     $("calibrate").hidden = true;
     this.changed = true;
+    this.onChange();
   }
 
   async finishSensor() {
@@ -285,6 +295,7 @@ export class Live {
     this.results.push(result);
     if (this.results.length > 5000) this.results.splice(0, 1000);
     this.bouts.push(result);
+    this.onChange();
     if (this.walking) return this.list(); // of the walk before, and late
     this.show(result);
     if (this.source === "sensor") {
@@ -295,8 +306,8 @@ export class Live {
   }
 
   show({ answer, activity, confidence, smoothed }) {
-    const { activities } = this.contract;
-    const text = activity.replaceAll(/[_-]/g, " ");
+    const { activities } = this.wearer;
+    const text = spoken(activity);
     if ($("activity").textContent !== text) $("activity").textContent = text;
     $("activity").classList.toggle("unknown", answer < 0);
     const percent = Math.round(100 * confidence);
@@ -307,7 +318,7 @@ export class Live {
       ...order.map((i) => {
         const li = document.createElement("li");
         const [name, bar, share] = ["name", "bar", "value"].map((c) => element("span", c));
-        name.textContent = activities[i].replaceAll(/[_-]/g, " ");
+        name.textContent = spoken(activities[i]);
         const fill = bar.appendChild(document.createElement("i"));
         fill.style.width = `${(100 * smoothed[i]).toFixed(1)}%`;
         fill.style.background = colourOf(i);
@@ -335,7 +346,7 @@ export class Live {
         const mark = document.createElement("i");
         mark.style.background = colourOf(b.index);
         const name = element("span");
-        name.textContent = b.activity.replaceAll(/[_-]/g, " ");
+        name.textContent = spoken(b.activity);
         const when = element("span");
         when.textContent = `${clock(b.startS)} – ${clock(b.endS)}`;
         li.append(mark, name, when);
@@ -343,6 +354,12 @@ export class Live {
       }),
     );
     this.changed = true;
+  }
+
+  /** Activities came or went: what is on the list keeps its name, and takes its new place's colour. */
+  renumber() {
+    for (const b of this.bouts.bouts) b.index = this.wearer.activities.indexOf(b.activity);
+    this.list();
   }
 
   draw() {
@@ -368,61 +385,6 @@ export class Live {
   /** What was received, as a file that `har predict` reads. */
   saveLog() {
     const rows = this.log.map((r) => r.map((v) => +v.toFixed(6)).join(","));
-    const blob = new Blob([`time_s,x,y,z\n${rows.join("\n")}\n`], { type: "text/csv" });
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = "received.csv";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    download("received.csv", "text/csv", `time_s,x,y,z\n${rows.join("\n")}\n`);
   }
-}
-
-// Small things ----------------------------------------------------------------------------------
-
-/** Keeps the screen on: a phone that sleeps gives no motion. It is lost whenever the page hides. */
-export const wakeLock = {
-  async take() {
-    this.wanted = true;
-    this.lock = await navigator.wakeLock?.request("screen").catch(() => null);
-    if (!this.wanted) this.release();
-  },
-  release() {
-    this.wanted = false;
-    this.lock?.release();
-    this.lock = null;
-  },
-};
-
-document.addEventListener("visibilitychange", () => {
-  if (wakeLock.wanted && document.visibilityState === "visible") wakeLock.take();
-});
-
-export function notice(text, { id = "notice", good = false } = {}) {
-  $(id).hidden = !text;
-  $(id).classList.toggle("good", good);
-  $(id).textContent = text ?? "";
-}
-
-export function clock(seconds) {
-  const s = Math.max(0, Math.round(seconds));
-  const minutes = Math.floor(s / 60) % 60;
-  const rest = `${minutes}:${String(s % 60).padStart(2, "0")}`;
-  return s < 3600 ? rest : `${Math.floor(s / 3600)}:${rest.padStart(5, "0")}`;
-}
-
-export function duration(seconds) {
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  return `${(seconds / 60).toFixed(1)} min`;
-}
-
-export function element(tag, className = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  return made;
-}
-
-function item(text, className) {
-  const li = element("li", className);
-  li.textContent = text;
-  return li;
 }

@@ -3,6 +3,8 @@
 // Every request may be repeated without harm, so that a dropped connection is only waited for:
 // pieces have numbers, and finishing twice lands one recording.
 
+import { openDatabase, transact } from "./database.js";
+
 export class MemoryStore {
   recordings = new Map();
   chunks = new Map();
@@ -24,27 +26,12 @@ export class MemoryStore {
   }
 }
 
-/** The browser's own database: a recording survives a reload and an empty battery. */
 export class IndexedStore {
   constructor(name = "har-outbox") {
-    this.opened = new Promise((resolve, reject) => {
-      const request = indexedDB.open(name, 1);
-      request.onupgradeneeded = () => {
-        request.result.createObjectStore("recordings", { keyPath: "id" });
-        request.result.createObjectStore("chunks");
-      };
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
+    this.opened = openDatabase(name, { recordings: { keyPath: "id" }, chunks: {} });
   }
   async #do(store, mode, act) {
-    const database = await this.opened;
-    return new Promise((resolve, reject) => {
-      const transaction = database.transaction(store, mode);
-      const request = act(transaction.objectStore(store));
-      transaction.oncomplete = () => resolve(request.result);
-      transaction.onerror = transaction.onabort = () => reject(transaction.error);
-    });
+    return transact(await this.opened, store, mode, act);
   }
   list() {
     return this.#do("recordings", "readonly", (s) => s.getAll());

@@ -3,8 +3,8 @@
 import { ask, memory } from "./access.js";
 import { drawTrace } from "./draw.js";
 import { onHold } from "./hold.js";
-import { clock, duration, element, notice, wakeLock } from "./live.js";
 import { Outbox } from "./outbox.js";
+import { clock, duration, element, notice, wakeLock } from "./page.js";
 import { Recorder } from "./recorder.js";
 
 const $ = (id) => document.getElementById(id);
