@@ -1,4 +1,4 @@
-"""The page is taught by its wearer: the correction is Python's, it lasts, and it can be forgotten."""
+"""The page is taught by its wearer: the correction is Python's, lasts and can be forgotten."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from har.ingest import opening
+from har.own_recordings import Table
 from har.runtime import correction
 from har.runtime.adapter import Adapter
 from har.runtime.bundle import Bundle
@@ -89,19 +90,17 @@ def test_what_the_wearer_teaches_corrects_answers_as_python_does_and_lasts(
     (name, n_other, _, _) = lesson.said()
     assert (name.lower(), int(n_other)) == (other, n_smoothed)
     lesson.play(3)
-    page.screenshot(path="/tmp/teach-light.png", full_page=True)
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(300) if False else None
-    page.screenshot(path="/tmp/teach-dark.png", full_page=True)
-    page.emulate_media(color_scheme="light")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     assert page.evaluate(CONTRAST) == []
-    assert min(
-        page.evaluate(
-            """() => [...document.querySelectorAll("#teach :is(button, input, select)")]
+    assert (
+        min(
+            page.evaluate(
+                """() => [...document.querySelectorAll("#teach :is(button, input, select)")]
               .filter((e) => e.offsetParent).map((e) => e.getBoundingClientRect().height)"""
+            )
         )
-    ) >= 40
+        >= 40
+    )
     page.click("#start-sensor")
     page.evaluate("() => har.live.classifier.settled()")
     smoothed = page.evaluate("() => Array.from(har.live.results.at(-1).smoothed)")
@@ -112,7 +111,9 @@ def test_what_the_wearer_teaches_corrects_answers_as_python_does_and_lasts(
 
     path = tmp_path / "log.csv"
     np.savetxt(path, log, delimiter=",", header="time_s,x,y,z", comments="", fmt="%.6f")
-    asked = ask(bundle, next(iter(opening.open_path(path))), bundle.model(), np.hstack)
+    metres = Table(path="", unit="m/s2")
+    (source,) = opening.open_path(path, metres)
+    asked = ask(bundle, source, bundle.model(), np.hstack)
     ((start, rows),) = asked.stretches
     begin = (start + about.window.hop_samples * np.arange(len(rows))) / about.rate_hz
     end = begin + about.input.shape[1] / about.rate_hz
@@ -135,7 +136,8 @@ def test_what_the_wearer_teaches_corrects_answers_as_python_does_and_lasts(
     assert np.abs(expected[:, :k] - said.probabilities).max() > 0.1
     adapter = Adapter.read(tmp_path / "me.json", again="")
     assert adapter.taught == {"jog": int(n_jog), "Overhead press": int(n_new), other: n_smoothed}
-    predicted = predict(bundle, next(iter(opening.open_path(path))), adapter=adapter)
+    (source,) = opening.open_path(path, metres)
+    predicted = predict(bundle, source, adapter=adapter)
     np.testing.assert_allclose(predicted.probabilities, expected, atol=1e-4)
 
     page.clock.resume()

@@ -12,7 +12,9 @@ const HELP = {
   none:
     "Does it mistake what you do? Start the sensor, or open a file of one activity, and say what " +
     "it is. What you teach stays on this phone.",
-  sensor: `Choose what you do, tap, and keep doing it: ${READY_S} s to put the phone away, then ${HOLD_S} s that count.`,
+  sensor:
+    `Choose what you do and tap. You have ${READY_S}\u00a0s to put the phone where you wear it; then ` +
+    `keep doing it for ${HOLD_S}\u00a0s.`,
   file: "Say what all of this file is.",
 };
 
