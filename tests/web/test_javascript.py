@@ -298,7 +298,8 @@ def test_the_worn_recordings_are_of_every_kind():
 
 
 @pytest.mark.parametrize(
-    "name", ["resampling", "align", "answers", "correction", "motion", "csv", "outbox", "access"]
+    "name",
+    ["resampling", "align", "answers", "correction", "wearer", "motion", "csv", "outbox", "access"],
 )
 def test_javascript(name, tmp_path):
     write_golden(tmp_path / "golden.json")

@@ -162,6 +162,7 @@ def test_before_the_first_answer_it_asks_for_a_walk_and_says_how_far_it_is(servi
     p.start_sensor()
     assert page.inner_text("#activity") == "Walk a little"
     assert "where you wear it and walk: 0 of 10 s" in page.inner_text("#now-sub")
+    assert not page.is_visible("#teach-tools")
     time_s, samples = worn("sswwwsgww", SAT, seed=1)
     sitting, walking = time_s < 10, (time_s >= 10) & (time_s < 18)
     p.move(time_s[sitting], samples[sitting])
@@ -182,6 +183,7 @@ def test_before_the_first_answer_it_asks_for_a_walk_and_says_how_far_it_is(servi
     assert page.inner_text("#now-sub").startswith("About ")
     assert page.inner_text("#confidence").endswith("%")
     assert page.is_visible("#calibrate")
+    assert page.is_visible("#teach-tools")
     page.click("#start-sensor")
     found = results_of(page)
     log = np.array(page.evaluate("() => har.live.log"))

@@ -241,6 +241,7 @@ export class Live {
     $("bars").replaceChildren();
     $("calibrate").hidden = true;
     this.showWalking();
+    this.onChange();
   }
 
   /** How far it is; once it is known, answers come. */
@@ -251,7 +252,7 @@ export class Live {
       navigator.vibrate?.(200); // the phone may be in a pocket by now
       $("now-eyebrow").textContent = "Listening";
       $("calibrate").hidden = false;
-      return;
+      return this.onChange();
     }
     if (this.walking.counted === counted && this.walking.moving === moving) return;
     this.walking = { counted, moving };

@@ -15,6 +15,7 @@ const HELP = {
   sensor:
     `Choose what you do and tap. You have ${READY_S}\u00a0s to put the phone where you wear it; then ` +
     `keep doing it for ${HOLD_S}\u00a0s.`,
+  walk: "You can teach as soon as the first answer is there.",
   file: "Say what all of this file is.",
 };
 
@@ -34,10 +35,10 @@ export class Teach {
     $("teach").hidden = false;
   }
 
-  /** What can be taught from just now: "sensor", "file" or "none". */
+  /** What can be taught from just now: "sensor" or "file"; "walk" and "none" cannot. */
   get from() {
     const { source, walking, results, file } = this.live;
-    if (source === "sensor") return walking ? "none" : "sensor";
+    if (source === "sensor") return walking ? "walk" : "sensor";
     return !source && file && results.length ? "file" : "none";
   }
 
@@ -153,7 +154,7 @@ export class Teach {
     const { unable, activities } = this.wearer;
     const from = unable ? "none" : this.from;
     $("teach-help").textContent = unable ?? HELP[from];
-    $("teach-tools").hidden = from === "none";
+    $("teach-tools").hidden = !["sensor", "file"].includes(from);
     $("teach-new-field").hidden = $("teach-what").value !== NEW;
     $("teach-what").disabled = $("teach-new").disabled = Boolean(this.holding);
     if (!this.holding) $("teach-hold").textContent = from === "file" ? "Teach the file" : `Hold: ${HOLD_S} s`;
