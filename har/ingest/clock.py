@@ -167,6 +167,8 @@ def seconds(
 def _learn(
     column: np.ndarray, name: str, unit: str | None, where: str
 ) -> tuple[np.ndarray, Clock, list[Note]]:
+    if np.issubdtype(column.dtype, np.timedelta64):
+        column, unit = column.astype("timedelta64[ns]") / np.timedelta64(1, "ns"), "ns"
     values, form = values_of(column, name, where)
     notes: list[Note] = []
     if np.issubdtype(values.dtype, np.datetime64):
@@ -298,6 +300,8 @@ def values_of(column: np.ndarray, name: str, where: str) -> tuple[np.ndarray, da
 
 def _numbers(column: np.ndarray) -> np.ndarray:
     """As they are: float64 cannot hold the nanoseconds since 1970."""
+    if column.dtype.kind == "b":
+        return column.astype(np.float64)
     if column.dtype != object:
         return column
     values = numbers(column)

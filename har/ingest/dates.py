@@ -23,8 +23,8 @@ _TIME = (
     r"(?P<half>\s?[AaPp]\.?[Mm]\.?)?"
 )
 _DATE = (
-    r"(?P<a>\d{1,4}|[A-Za-z]{3,9})(?P<sep>[-/. ])(?P<b>\d{1,2}|[A-Za-z]{3,9})"
-    r"(?P<end>,?[-/. ])(?P<c>\d{1,4})"
+    r"(?P<a>\d{1,4}|[A-Za-z]{3,9})(?P<sep>\. |[-/. ])(?P<b>\d{1,2}|[A-Za-z]{3,9})"
+    r"(?P<end>\. |,?[-/. ])(?P<c>\d{1,4})"
 )
 _ZONE = r"(?P<zone>\s?([+-]\d{2}(:?\d{2})?|[A-Z]{1,4}))?(?P<named>\s?\[[^\]]*\])?"
 _STAMP = re.compile(rf"(?:{_DATE}(?P<between>T|_|,?\s))?{_TIME}{_ZONE}")
@@ -90,6 +90,11 @@ def run_together(column: np.ndarray) -> Form | None:
         return None
     point = (r"^(\d{8})[T_ ]?(\d{6})[.,]?(\d*)$", r"\1\2.\g<3>0")
     return Form(("%Y%m%d%H%M%S.%f",), (point,), (HOUR_S,))
+
+
+def is_stamp(text: str) -> bool:
+    """Whether a text is a time of day, with a date or without."""
+    return bool(_STAMP.fullmatch(text) or _TIME_FIRST.fullmatch(text))
 
 
 def is_apart(days: str, times: str) -> bool:

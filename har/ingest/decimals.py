@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,10 @@ def numbers(column: np.ndarray, decimal: str = ".") -> np.ndarray:
     import pandas as pd
 
     series = pd.Series(column, dtype="string").str.strip(" ;")
-    plain = series.str.replace(decimal, ".", regex=False) if decimal != "." else series
+    plain = series
+    if decimal != ".":
+        plain = series.str.replace(".", "", regex=False) if _in_thousands(series) else series
+        plain = plain.str.replace(decimal, ".", regex=False)
     values = pd.to_numeric(plain, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     left = np.flatnonzero(np.isnan(values) & series.notna().to_numpy())
     if len(left):
@@ -33,3 +37,18 @@ def numbers(column: np.ndarray, decimal: str = ".") -> np.ndarray:
         some = some.str.replace(decimal, ".", regex=False)
         values[some.index] = some.astype("float64")
     return values
+
+
+def _in_thousands(series: Any) -> bool:
+    """Whether the points of a column with decimal commas set thousands apart.
+
+    Each does, and some value shows it: it has two of them, a comma, or is below 1,000.
+    """
+    pointed = series.str.contains(".", regex=False).fillna(False)
+    if not pointed.any():
+        return False
+    whole = series[pointed].str.fullmatch(r"[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d*)?")
+    if not whole.all():
+        return False
+    shown = series[pointed].str.contains(r"\..*[.,]", regex=True).any()
+    return bool(shown or (~pointed & series.notna()).any())

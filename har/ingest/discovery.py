@@ -12,11 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from har.errors import ConfigError, DataError
-from har.ingest import content, fields, formats, label_files, views
+from har.ingest import content, fields, formats, label_files, unread, views
 from har.ingest.archives import check_zip
 from har.ingest.formats import tables
 from har.ingest.formats.format import HEAD_BYTES, Format, Head, look
-from har.ingest.formats.headers import listed
 from har.ingest.raw import Source
 from har.own_recordings import Table
 
@@ -171,11 +170,11 @@ def _not_read(
         found.intervals.append(source)
     elif form is not None or formats.is_companion(head):
         found.not_used.append((shown, "no acceleration in it"))
-    elif _is_table(head) or table.columns:
-        found.rejected.append((shown, _unknown(head)))
+    elif unread.is_table(head) or table.columns:
+        found.rejected.append((shown, unread.unknown(head)))
         found.add_table(head)
     else:
-        found.not_used.append((shown, _no_table(head)))
+        found.not_used.append((shown, unread.no_table(head)))
 
 
 def _name(
@@ -204,42 +203,6 @@ def _name(
             of = label_files.file_for(table.labels, source, known, root)
             extra["labels"] = label_files.Labelled(of.path, _shown(of, root), of.member)
         found.sources.append(Source(source.path, source.member, known.get("placement", ""), extra))
-
-
-def _no_table(head: Head) -> str:
-    """Why a file cannot be read that need not be a table."""
-    if not head.data:
-        return "empty (0 bytes)"
-    if b"\0" in head.data:
-        return "not text, and no binary format that is known"
-    if head.columns and head.suffix not in {".md", ".rst", ".html"}:
-        return _unknown(head)
-    return "not a table with three axes, nor a format that is known"
-
-
-def _is_table(head: Head) -> bool:
-    """Whether a file should have been read: by its suffix, or since it holds rows of numbers."""
-    numbers = head.header.n_fields > 2 and len(head.header.rows) > 1
-    return numbers or head.suffix in {".csv", ".tsv", ".parquet"}
-
-
-def _unknown(head: Head) -> str:
-    if not head.data or b"\0" in head.data:
-        return _no_table(head)
-    have = listed(head.columns)
-    if not have:
-        rows = head.header.rows
-        first = f"; its first row is {listed(rows[0])}" if rows else ""
-        return (
-            f"not a format that is known (no header line with three columns or more{first}). If it "
-            "is a table, its columns are called _0, _1, … in dataset.columns"
-        )
-    if len(head.columns) == 2:
-        return (
-            f"one column of values beside time (its columns are {have}): x, y and z must be "
-            "in one file"
-        )
-    return f"not a format that is known (its columns are {have}). Name them in dataset.columns"
 
 
 # Files -----------------------------------------------------------------------------------------

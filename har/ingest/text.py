@@ -69,6 +69,8 @@ def read_columns(
     if delimiter == " ":  # however many of them
         data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
         data = re.sub(rb"[ \t]+", b" ", data)
+    if f'{delimiter} "'.encode() in data[:BLOCK_BYTES]:  # which pyarrow takes for text
+        data = re.sub(rf'{re.escape(delimiter)}[ \t]+"'.encode(), f'{delimiter}"'.encode(), data)
     if delimiter != ";" and _last_sign(data) == b";":
         data = re.sub(rb"(?m);[ \t]*(?=\r?$)", b"", data)
     unnamed_last = bool(names and names[0] != "_0" and names[-1] == f"_{len(names) - 1}")
@@ -104,19 +106,22 @@ def read_columns(
             ),
         )
 
-    wanted = wanted_as = dict(types or {})
-    try:
+    wanted = dict(types or {})
+
+    def converted() -> Any:
         try:
-            table = parsed(wanted)
+            return parsed(wanted)
         except pa.ArrowInvalid as e:
             if "conversion error" not in str(e):
                 raise
             # A word among the numbers: slower, through strings, and only that value is lost.
-            wanted_as = {k: v if v == "dictionary" else "string" for k, v in wanted.items()}
-            table = parsed(wanted_as)
+            return parsed({k: v if v == "dictionary" else "string" for k, v in wanted.items()})
+
+    try:
+        table = converted()
         if uneven:
             data = _evened(data, delimiter, uneven, skip_rows, fill=unnamed_last)
-            table = parsed(wanted_as)
+            table = converted()
     except pa.ArrowInvalid as e:
         if "straddling" in str(e):
             raise DataError(f"{where or 'text'}: a line longer than {BLOCK_BYTES:,} bytes.") from e

@@ -14,8 +14,9 @@ _UNITS = {
 }
 UNIT_WORDS = {word: unit for unit, words in _UNITS.items() for word in words.split()}
 TIME_WORDS = {
-    "time", "times", "timestamps", "epoch", "elapsed", "uptime", "realtime", "unixtime", "zeit",
-    "zeitstempel", "temps", "tiempo", "tempo", "czas", "tijd", "时间", "時間", "时间戳",
+    "time", "times", "timestamps", "epoch", "clock", "elapsed", "uptime", "realtime", "unixtime",
+    "zeit", "zeitstempel", "uhrzeit", "temps", "heure", "tiempo", "tempo", "czas", "tijd", "时间",
+    "時間", "时间戳",
 }  # fmt: skip
 NOT_TIME = {
     "delta", "dt", "diff", "difference", "interval", "duration", "zone", "gps", "location", "label",
@@ -35,6 +36,13 @@ def column(names: Iterable[str]) -> str | None:
         return bool(OTHER_SENSOR.search(lower)), "acc" not in lower, unit_in(name) is None
 
     return min((n for n in names if is_time(n)), key=rank, default=None)
+
+
+def by_unit(names: Iterable[str], units: Iterable[str]) -> str | None:
+    """The one column whose unit, in a line of units, is one of time."""
+    pairs = zip(names, units, strict=False)
+    timed = [n for n, u in pairs if u.strip("()[] ").lower() in UNIT_WORDS]
+    return timed[0] if len(timed) == 1 and not NOT_TIME & {*_words(timed[0])} else None
 
 
 def is_time(name: str) -> bool:

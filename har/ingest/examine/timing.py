@@ -48,9 +48,11 @@ def spread(raw: Raw) -> Finding | None:
     the spacing of the others. A few that share a timestamp, and those that repeat an instant *and*
     its values, are left for `clean`.
     """
-    if raw.time_s is None or len(raw.time_s) < 20:
+    if raw.time_s is None:
         return None
     timed = np.flatnonzero(np.isfinite(raw.time_s))
+    if len(timed) < 20:
+        return None
     t = raw.time_s[timed]
     steps = np.diff(t)
     unordered = ((steps < 0) & (steps >= -RESTART_S)).any()

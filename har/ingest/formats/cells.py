@@ -84,7 +84,13 @@ def parquet(source: Source) -> dict[str, np.ndarray]:
         table = pq.read_table(io.BytesIO(content.read_bytes(source)), use_threads=False)
     except (pa.ArrowInvalid, OSError) as e:
         raise DataError(f"{source.name}: not a whole Parquet file ({e}).") from e
-    return {n: table[n].to_numpy(zero_copy_only=False) for n in table.column_names}
+
+    def values(name: str) -> np.ndarray:
+        if pa.types.is_nested(table[name].type):
+            return np.array([str(v) for v in table[name].to_pylist()], dtype=object)
+        return table[name].to_numpy(zero_copy_only=False)
+
+    return {name: values(name) for name in table.column_names}
 
 
 def strings(column: np.ndarray) -> np.ndarray:

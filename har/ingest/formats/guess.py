@@ -45,8 +45,18 @@ def told(head: Head, *, linear: bool = False) -> tuple[Columns | None, str]:
         return next((c for c in head.columns if pattern.fullmatch(c)), None)
 
     x, y, z = triple.names
-    time, label, subject = time_columns.column(head.columns), first(_LABEL), first(_SUBJECT)
+    time = time_columns.column(head.columns) or _clock_column(head)
+    label, subject = first(_LABEL), first(_SUBJECT)
     return Columns(time=time, x=x, y=y, z=z, label=label, subject=subject), why
+
+
+def _clock_column(head: Head) -> str | None:
+    """The one column that is a time by its unit or its values, if its name does not say so."""
+    if (name := time_columns.by_unit(head.columns, head.header.units)) is not None:
+        return name
+    columns = zip(head.columns, zip(*head.header.rows, strict=False), strict=False)
+    stamped = [n for n, values in columns if n and all(map(dates.is_stamp, values))]
+    return stamped[0] if len(stamped) == 1 else None
 
 
 def candidates(head: Head) -> list[sensors.Triple]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 LOOKED_AT = 200
@@ -111,7 +111,11 @@ def _fields(line: str, delimiter: str) -> tuple[str, ...]:
         return tuple(line.split())
     if '"' not in line:
         return tuple(map(str.strip, line.split(delimiter)))
-    return tuple(f.strip() for f in next(csv.reader([line], delimiter=delimiter), []))
+    return tuple(f.strip() for f in next(_quoted([line], delimiter), []))
+
+
+def _quoted(lines: list[str], delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
 
 
 def _stripped(fields: tuple[str, ...]) -> tuple[str, ...]:
@@ -165,7 +169,7 @@ def _names(
         comment = line.startswith(_COMMENT)
         bare = line.lstrip("#%/ \t").strip() if comment else line.strip()
         fields = _stripped(_fields(bare, delimiter)) if bare else ()
-        if not bare or (comment and len(fields) != width):
+        if not bare or (comment and len(fields) != width) or not _numeric(fields)[1]:
             continue
         if len(fields) < 2 or abs(len(fields) - width) > max(1, width // 2):
             break

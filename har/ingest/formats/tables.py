@@ -60,6 +60,9 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     columns = hints.columns
     if columns is None:
         columns, why = _told(source, head, linear=linear)
+        if whole and columns.time is None:
+            typed = [c for c, v in whole.items() if v.dtype.kind in "mM"]
+            columns = columns.model_copy(update={"time": typed[0] if len(typed) == 1 else None})
         if why:
             findings.append(Finding("sensor", "info", "fixed", why, source.name))
     sensor = guess.sensor_column(head, columns)
@@ -84,7 +87,8 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
     if columns.time is not None and len(acceleration):
         unit = dict(zip(head.columns, head.header.units, strict=False)).get(columns.time)
         name = f"{columns.time} ({unit})" if unit else columns.time
-        time_s, learnt, found = seconds(table[columns.time], name, hints, source.name)
+        times = _with_comma(table[columns.time], head.header.decimal)
+        time_s, learnt, found = seconds(times, name, hints, source.name)
         findings += found
     order = [c for c in head.columns if c in axes]
     if order and order != axes:
@@ -113,6 +117,14 @@ def _told(source: Source, head: Head, *, linear: bool) -> tuple[Columns, str]:
             "Name them in dataset.columns."
         )
     return columns, why
+
+
+def _with_comma(column: np.ndarray, decimal: str) -> np.ndarray:
+    """Numbers, where texts are such with a decimal comma."""
+    if decimal == "." or column.dtype != object:
+        return column
+    values = numbers(column, decimal)
+    return values if np.isfinite(values).mean() > 0.5 else column
 
 
 def _one_sensor(
