@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from har.ingest import discovery, resolution
+from har.ingest import discovery, opening, resolution
 from har.ingest.check import check
 from har.ingest.raw import ANOTHER_SENSOR, REPEATED_HEADER
 from har.ingest.repair import repair
@@ -106,6 +106,16 @@ def test_the_movement_comes_out(tmp_path, name):
     known = {"german_long.csv": {ANOTHER_SENSOR: len(A)}, "disordered.csv": {REPEATED_HEADER: 1}}
     assert dict(account.rejected) == known.get(name, {})
     assert check(tmp_path / name, root=tmp_path).errors() == 0
+
+
+def test_points_that_set_thousands_apart_are_told_from_the_whole_file(tmp_path, monkeypatch):
+    """Of a part of a long file alone, 12.340 and 12.360 would be fractions."""
+    monkeypatch.setattr(resolution, "LONG_BYTES", 1000)
+    monkeypatch.setattr(resolution, "PART_BYTES", 5000)
+    (tmp_path / "a.csv").write_bytes(grouped_thousands())
+    (one,) = opening.open_path(tmp_path / "a.csv")
+    times = np.concatenate([chunk.time_s for chunk in one.chunks])
+    np.testing.assert_allclose(times, T, atol=2e-3)
 
 
 def test_counts_below_a_preamble_of_numbers_and_spaces(tmp_path):

@@ -228,12 +228,19 @@ def seconds(
 
 
 def in_parts(head: Head, hints: Hints) -> bool:
-    """With times to go by, and one person's rows."""
+    """With times to go by, and one person's rows.
+
+    Points that may set thousands apart are told from the whole column.
+    """
     if head.data[:4] == b"PAR1":
         return False
     columns = hints.columns or guess.columns(head)
     if columns is None or columns.time is None or columns.subject is not None:
         return False
+    if head.header.decimal == "," and columns.time in head.names:
+        at = head.names.index(columns.time)
+        if any("." in row[at] for row in head.header.rows if len(row) > at):
+            return False
     return guess.sensor_column(head, columns) is None
 
 
