@@ -53,6 +53,25 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def axe() -> Callable[[Any], list[str]]:
+    """`axe(page)`: what axe-core finds serious or critical on a page as it is now."""
+    script = WEB / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        pytest.skip("axe-core is not installed: make web")
+
+    def found(page: Any) -> list[str]:
+        page.evaluate(script.read_text("utf-8"))
+        serious: list[str] = page.evaluate(
+            """async () => (await axe.run()).violations
+              .filter((v) => ["serious", "critical"].includes(v.impact))
+              .map((v) => `${v.id}: ${v.nodes[0].html} ${v.nodes[0].failureSummary}`)"""
+        )
+        return serious
+
+    return found
+
+
+@pytest.fixture(scope="session")
 def runtime() -> Path:
     """The page with its libraries, as `make web` leaves it."""
     if not (WEB / "vendor" / "litert" / "index.js").is_file():

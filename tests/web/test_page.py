@@ -459,6 +459,13 @@ CONTRAST = """() => {
 }"""
 
 
+def test_axe_finds_nothing_serious(serving, phone, axe):
+    page = phone(serving("cnn")).open()
+    for tab in ("live", "record", "about"):
+        page.click(f"#tab-{tab}")
+        assert axe(page) == []
+
+
 def test_it_can_be_used_by_keyboard_and_heard(serving, phone):
     page = phone(serving("cnn")).open()
     page.focus("#tab-live")

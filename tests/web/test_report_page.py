@@ -8,15 +8,9 @@ from typing import Any
 
 import pytest
 
-from har.phone.site import WEB
 from tests.evaluation import workspace
 
 pytestmark = pytest.mark.browser
-
-AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
-SERIOUS = """async () => (await axe.run()).violations
-  .filter((v) => ["serious", "critical"].includes(v.impact))
-  .map((v) => `${v.id}: ${v.nodes[0].html} ${v.nodes[0].failureSummary}`)"""
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +110,6 @@ def test_on_paper_matrices_are_open_and_tables_whole(page: Any) -> None:
 @pytest.mark.parametrize(
     "page", [{"color_scheme": "light"}, {"color_scheme": "dark"}], indirect=True
 )
-def test_axe_finds_nothing_serious(page: Any) -> None:
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed: npm ci in har/phone/web")
+def test_axe_finds_nothing_serious(page: Any, axe: Any) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-    page.evaluate(AXE.read_text("utf-8"))
-    assert page.evaluate(SERIOUS) == []
+    assert axe(page) == []
