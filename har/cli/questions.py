@@ -226,7 +226,51 @@ def unknown(ctx: click.Context, folds: int, elsewhere: str | None, **asked: Any)
     _ask(ctx, lambda of: unknown.run(of, folds, elsewhere), **asked)
 
 
-COMMANDS = (optimism, recipe, length, people, robustness, unknown)
+@click.command()
+@finished_run
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="A model of the run, in place of the selected one; may be repeated.",
+)
+@click.option(
+    "--windows",
+    "numbers",
+    type=_Numbers(int),
+    metavar="N,…",
+    help="Windows of each activity to teach (default: 1,3,10).",
+)
+@click.option(
+    "--new",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Folds to train again without each activity in turn, which is then taught.",
+)
+@click.pass_context
+def personal(
+    ctx: click.Context, pipeline: str, models: tuple[str, ...], numbers: tuple[int, ...] | None,
+    new: int, jobs: int | None, out: Path | None,
+) -> None:  # fmt: skip
+    """What are a few labelled seconds of the wearer worth?
+
+    The stored fold models are taught windows of each person held out, as `har adapt` teaches, and
+    tested on other recordings of that person.
+
+    \b
+    Example:
+      har study personal motionsense --model cnn --model rocket --out reports/personal.md
+    """
+    from har.studies import finished, personal
+
+    of = finished.find(ctx.obj, pipeline, models=models, jobs=jobs)
+    outcome = personal.run(of, numbers or (), new)
+    _tell(ctx, of.name, outcome, outcome.write(of.folder), out)
+
+
+COMMANDS = (optimism, recipe, length, people, robustness, unknown, personal)
 
 
 def _ask(

@@ -29,6 +29,11 @@ class Verified(Part):
     log_loss_before: float
     log_loss_after: float
 
+    @property
+    def helps(self) -> bool:
+        """Whether the correction lowers the log loss there."""
+        return self.log_loss_after < self.log_loss_before
+
 
 class Adapter(Contract):
     """A correction of one bundle's answers for one wearer."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from har.recording import ChunkedRecording
 from har.runtime import correction
 from har.runtime.adapter import Adapter, Verified
 from har.runtime.bundle import Bundle
-from har.runtime.correction import Evidence
+from har.runtime.chain import Adaptation
+from har.runtime.correction import Correction, Evidence
 from har.runtime.predict import ask
 
 INSIDE = 0.8
@@ -94,6 +96,77 @@ def lessons_of(
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """What of a bundle it takes to learn from lessons.
+
+    Parameters
+    ----------
+    activities : tuple of str
+        The model's.
+    anchors : Evidence
+        Its golden windows.
+    how : Adaptation
+        Of its `model.json`.
+    length_s : float
+        Of a window.
+    """
+
+    activities: tuple[str, ...]
+    anchors: Evidence
+    how: Adaptation
+    length_s: float
+
+    def with_new(self, lessons: Sequence[Lesson]) -> tuple[str, ...]:
+        """The model's activities, then those that only the lessons have."""
+        new = dict.fromkeys(x.activity for x in lessons if x.activity not in self.activities)
+        return (*self.activities, *new)
+
+    def fit(self, lessons: Sequence[Lesson], activities: tuple[str, ...]) -> Correction:
+        """The correction for so many activities."""
+        each = [activities.index(x.activity) for x in lessons]
+        taught = Evidence(
+            np.concatenate([x.answers.features for x in lessons]),
+            np.concatenate([x.answers.probabilities for x in lessons]),
+        )
+        return correction.fit(
+            taught,
+            np.repeat(each, [len(x.start_s) for x in lessons]),
+            self.anchors,
+            n_activities=len(activities),
+            how=self.how,
+        )
+
+    def verify(self, lessons: Sequence[Lesson]) -> Verified | None:
+        """Each block left out in turn, and what is within a window of it; None where an activity
+        has a single block."""
+        activities = self.with_new(lessons)
+        blocks = list(itertools.chain.from_iterable(_blocks(lessons, self.length_s)))
+        counts = Counter(block.activity for block in blocks)
+        if len(counts) < len({x.activity for x in lessons}) or min(counts.values()) < 2:
+            return None
+        before: list[np.ndarray] = []
+        after: list[np.ndarray] = []
+        who: list[int] = []
+        for block in blocks:
+            others = [_apart(x, block, self.length_s) for x in lessons]
+            fitted = self.fit([x for x in others if len(x.start_s)], activities)
+            nothing = replace(
+                fitted,
+                weights=np.zeros_like(fitted.weights),
+                offset=np.zeros_like(fitted.offset),
+            )
+            column = activities.index(block.activity)
+            for losses, by in ((before, nothing), (after, fitted)):
+                losses.append(-np.log(by(block.answers)[:, column]))
+            who += [column] * len(block.start_s)
+        weight = 1 / np.bincount(who)[who]  # activities count alike, however long each was taught
+        mean = [float(np.average(np.concatenate(x), weights=weight)) for x in (before, after)]
+        return Verified(
+            blocks=len(blocks), windows=len(who), log_loss_before=mean[0], log_loss_after=mean[1]
+        )
+
+
 def learn(bundle: Bundle, lessons: Sequence[Lesson]) -> Taught:
     """The correction that lessons ask for, if it helps on lessons that it has not seen.
 
@@ -103,7 +176,7 @@ def learn(bundle: Bundle, lessons: Sequence[Lesson]) -> Taught:
         If too little was taught, or the correction is no better on what it was not fitted on.
     """
     about = bundle.manifest
-    taught = {x.activity: 0 for x in lessons}
+    taught = Counter[str]()
     for lesson in lessons:
         taught[lesson.activity] += len(lesson.start_s)
     if len(taught) < 2:
@@ -111,65 +184,23 @@ def learn(bundle: Bundle, lessons: Sequence[Lesson]) -> Taught:
             f"A correction needs two activities or more, each of {about.window.length_s:.3g} s or "
             f"longer; got {', '.join(taught) or 'none'}."
         )
-    activities = (*about.activities, *(a for a in taught if a not in about.activities))
+    assert about.adaptation is not None  # lessons have features
+    golden = bundle.golden()
+    anchors = Evidence(golden["features"], golden["probabilities"])
+    teacher = Teacher(about.activities, anchors, about.adaptation, about.window.length_s)
     lessons = _thinned(lessons)
-    verified = _verify(bundle, lessons, activities)
-    if verified and verified.log_loss_after >= verified.log_loss_before:
+    verified, contradictions = teacher.verify(lessons), _contradictions(about.activities, lessons)
+    if verified and not verified.helps:
         raise AdapterError(
             f"Nothing is written: on labelled stretches that were left out in turn, the correction "
             f"has a log loss of {verified.log_loss_after:.3f}, the model alone "
             f"{verified.log_loss_before:.3f}. Check the labels, or teach more seconds of each "
-            "activity." + "".join(f"\n{line}" for line in _contradictions(bundle, lessons))
+            "activity." + "".join(f"\n{line}" for line in contradictions)
         )
-    fitted = _fit(bundle, lessons, activities)
-    adapter = Adapter.of(bundle, fitted, activities, taught, verified)
-    return Taught(adapter, tuple(_contradictions(bundle, lessons)))
-
-
-def _fit(
-    bundle: Bundle, lessons: Sequence[Lesson], activities: tuple[str, ...]
-) -> correction.Correction:
-    assert bundle.manifest.adaptation is not None  # with features
-    golden = bundle.golden()
-    return correction.fit(
-        _together(lessons),
-        _labels(lessons, activities),
-        Evidence(golden["features"], golden["probabilities"]),
-        n_activities=len(activities),
-        how=bundle.manifest.adaptation,
-    )
-
-
-def _verify(
-    bundle: Bundle, lessons: Sequence[Lesson], activities: tuple[str, ...]
-) -> Verified | None:
-    """Each block left out in turn, and what is within a window of it; None with one block of an
-    activity."""
-    length = bundle.manifest.window.length_s
-    blocks = list(itertools.chain.from_iterable(_blocks(lessons, length)))
-    count = {a: sum(b.activity == a for b in blocks) for a in {b.activity for b in blocks}}
-    if len(count) < len({x.activity for x in lessons}) or min(count.values()) < 2:
-        return None
-    adaptation = bundle.manifest.adaptation
-    assert adaptation is not None
-    before: list[np.ndarray] = []
-    after: list[np.ndarray] = []
-    who: list[int] = []
-    for block in blocks:
-        others = [_apart(x, block, length) for x in lessons]
-        fitted = _fit(bundle, [x for x in others if len(x.start_s)], activities)
-        column = activities.index(block.activity)
-        nothing = correction.Correction(
-            np.zeros_like(fitted.weights), np.zeros_like(fitted.offset), adaptation.unheard
-        )
-        for losses, by in ((before, nothing), (after, fitted)):
-            losses.append(-np.log(by(block.answers)[:, column]))
-        who += [column] * len(block.start_s)
-    weight = 1 / np.bincount(who)[who]  # activities count alike, however long they were taught
-    mean = [float(np.average(np.concatenate(x), weights=weight)) for x in (before, after)]
-    return Verified(
-        blocks=len(blocks), windows=len(who), log_loss_before=mean[0], log_loss_after=mean[1]
-    )
+    activities = teacher.with_new(lessons)
+    fitted = teacher.fit(lessons, activities)
+    adapter = Adapter.of(bundle, fitted, activities, dict(taught), verified)
+    return Taught(adapter, tuple(contradictions))
 
 
 def _blocks(lessons: Sequence[Lesson], length: float) -> Iterable[list[Lesson]]:
@@ -200,22 +231,9 @@ def _thinned(lessons: Sequence[Lesson]) -> list[Lesson]:
     return out
 
 
-def _together(lessons: Sequence[Lesson]) -> Evidence:
-    return Evidence(
-        np.concatenate([x.answers.features for x in lessons]),
-        np.concatenate([x.answers.probabilities for x in lessons]),
-    )
-
-
-def _labels(lessons: Sequence[Lesson], activities: tuple[str, ...]) -> np.ndarray:
-    each = [activities.index(x.activity) for x in lessons]
-    return np.repeat(each, [len(x.start_s) for x in lessons])
-
-
-def _contradictions(bundle: Bundle, lessons: Sequence[Lesson]) -> list[str]:
+def _contradictions(names: tuple[str, ...], lessons: Sequence[Lesson]) -> list[str]:
     """Where the model is sure of something else: a slip of the label, or its error for this
     wearer."""
-    names = bundle.manifest.activities
     found = []
     for lesson in lessons:
         mean = lesson.answers.probabilities.mean(0)

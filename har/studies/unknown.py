@@ -40,7 +40,9 @@ def run(finished: Finished, folds: int, elsewhere: str | None = None) -> Outcome
     """
     (model, *_) = finished.models
     items = [
-        i for a in (None, *finished.results.activities) for i in _items(finished, model, a, folds)
+        i
+        for a in (None, *finished.results.activities)
+        for i in trained_without(finished, model, a, folds)
     ]
     if elsewhere:
         other = elsewhere, _elsewhere(finished, elsewhere)
@@ -76,7 +78,7 @@ def run(finished: Finished, folds: int, elsewhere: str | None = None) -> Outcome
     )  # fmt: skip
 
 
-def _items(
+def trained_without(
     finished: Finished, model: ModelConfig, activity: str | None, folds: int
 ) -> list[meeting.Item]:
     """The first folds, trained without an activity, or as they are."""

@@ -1,0 +1,199 @@
+"""`har study personal`: what a few labelled seconds of its wearer are worth to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from har import fanout
+from har.config import ModelConfig
+from har.errors import TrainingError
+from har.evaluation.metrics import macro_f1
+from har.evaluation.statistics import interval95, resampled_people
+from har.runtime.correction import ADAPTATION
+from har.studies import pictures, unknown, wearers
+from har.studies.answer import Outcome
+from har.studies.finished import Finished
+from har.training.job_files import MODEL, JobRecord
+
+NUMBERS = (1, 3, 10)
+"""Windows of each activity that are taught."""
+
+NEW = 3
+"""Windows of an activity that the model was trained without."""
+
+LOST = 0.01
+"""A person who loses more is counted."""
+
+
+def run(finished: Finished, numbers: Sequence[int], new: int) -> Outcome:
+    """Teach the stored fold models a few windows of each test person, and score the rest.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        Windows of each activity; `NUMBERS` if there are none.
+    new : int
+        Folds that are trained again without each activity in turn, to be taught it; 0 for none.
+
+    Raises
+    ------
+    TrainingError
+        If a model is no network, or a job fails.
+    """
+    numbers = tuple(sorted(set(numbers or NUMBERS)))
+    rows = []
+    for model in finished.models:
+        found = _asked(_items(finished, model, numbers))
+        rows += [_row(model.key, n, [r for r in found if r["n"] == n]) for n in numbers]
+    unheard = [_unheard(finished, m, new) for m in finished.models] if new else []
+    return finished.outcome(
+        "personal",
+        "what are a few labelled seconds of the wearer worth?",
+        finished.models[0],
+        says=[*map(_says, (r for r in rows if r["n"] == _middle(numbers))), *map(_says_new, unheard)],
+        head=(
+            "model", "windows", "people", "before", "after", "gain (95 %)", "of what was missing",
+            "a point worse", "with refusal", "refused", "a point worse then",
+        ),
+        rows=[_cells(r) for r in rows],
+        protocol=_protocol(finished, rows),
+        data={"taught": rows, "new": unheard, "adaptation": ADAPTATION.as_json()},
+        draw=lambda ink: pictures.pairs(
+            {f"{r['model']}, {r['n']} windows": (r["before"], r["after"]) for r in rows},
+            ("as it ships", "taught"), "macro-F1, mean over people held out", ink,
+        ),
+    )  # fmt: skip
+
+
+def _items(finished: Finished, model: ModelConfig, numbers: tuple[int, ...]) -> list[wearers.Item]:
+    jobs = [j for j in finished.jobs if j.model == model.key and j.seed == finished.seeds[0]]
+    _check(jobs[0], model)
+    path = finished.prepared.path
+    return [wearers.Item(j, path, path, "test", numbers, ADAPTATION) for j in jobs]
+
+
+def _check(job: JobRecord, model: ModelConfig) -> None:
+    if not (job.path / MODEL).is_file():
+        raise TrainingError(f"{model.key} is not a network: it has no features to correct by.")
+
+
+def _asked(items: Sequence[wearers.Item], jobs: int | None = None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for n, outcome in fanout.run(wearers.ask, items, jobs=jobs or 1):
+        if isinstance(outcome, fanout.Failed):
+            raise TrainingError(f"{items[n].job.path}: {outcome.reason}")
+        found += outcome.value
+    return found
+
+
+def _row(model: str, n: int, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    before = np.array([r["before"] for r in found])
+    gain = np.array([r["after"] for r in found]) - before
+    refused = np.array([r["refused"] for r in found])
+    kept = np.where(refused, 0.0, gain)
+    weights = resampled_people(len(found)) / len(found)
+    return {
+        "model": model,
+        "n": n,
+        "before": float(before.mean()),
+        "after": float((before + gain).mean()),
+        "gain": float(gain.mean()),
+        "gain_ci95": interval95(weights @ gain, len(found)),
+        "of_missing": float(gain.mean() / max(1 - before.mean(), 1e-9)),
+        "worse": int((gain < -LOST).sum()),
+        "gain_with_refusal": float(kept.mean()),
+        "refused": int(refused.sum()),
+        "worse_with_refusal": int((kept < -LOST).sum()),
+        "other_recordings": int(sum(r["other_recordings"] for r in found)),
+        "people": [{k: r[k] for k in ("person", "fold", "before", "after", "refused")}
+                   for r in found],
+        "confusion": {when: np.sum([r["confusion"][when] for r in found], axis=0).tolist()
+                      for when in ("before", "after")},
+    }  # fmt: skip
+
+
+def _unheard(finished: Finished, model: ModelConfig, folds: int) -> dict[str, Any]:
+    """Each activity left out of training in turn, and taught; beside the model that knows all."""
+    whole = {r["person"]: r["confusion"]["before"] for r in _asked(_items(finished, model, (0,)))}
+    rows = []
+    for activity in finished.results.activities:
+        items = [
+            wearers.Item(
+                i.job, i.prepared, i.everything, "test", (NEW,), ADAPTATION, left_out=activity
+            )
+            for i in unknown.trained_without(finished, model, activity, folds)
+        ]
+        found = [r for r in _asked(items) if r["person"] in whole]
+        rows.append(
+            {
+                "activity": activity,
+                "taught": _pooled(r["confusion"]["after"] for r in found),
+                "trained": _pooled(whole[r["person"]] for r in found),
+                "people": len(found),
+            }
+        )
+    share = float(np.mean([r["taught"] for r in rows]) / np.mean([r["trained"] for r in rows]))
+    return {"model": model.key, "folds": folds, "share": share, "activities": rows}
+
+
+def _pooled(confusions: Iterable[Any]) -> float:
+    return float(macro_f1(np.sum([np.array(c) for c in confusions], axis=0)))
+
+
+# The page ----------------------------------------------------------------------------------------
+
+
+def _middle(numbers: Sequence[int]) -> int:
+    return numbers[len(numbers) // 2]
+
+
+def _says(row: dict[str, Any]) -> str:
+    low, high = row["gain_ci95"]
+    n = len(row["people"])
+    return (
+        f"{row['model']}: {row['n']} windows of each activity take the mean macro-F1 of {n} people "
+        f"held out from {row['before']:.3f} to {row['after']:.3f} ({100 * row['gain']:+.1f} points, "
+        f"95 % over people {100 * low:+.1f} to {100 * high:+.1f}; {row['of_missing']:.0%} of what "
+        f"was missing); {row['worse']} of {n} lose more than a point."
+    )
+
+
+def _says_new(found: dict[str, Any]) -> str:
+    worst = min(found["activities"], key=lambda r: r["taught"])
+    return (
+        f"{found['model']}, trained without an activity and taught {NEW} windows of it: macro-F1 "
+        f"over all activities is {found['share']:.0%} of that of the model trained on it (mean over "
+        f"{len(found['activities'])} activities, {found['folds']} folds; lowest with "
+        f"{worst['activity']}, {worst['taught']:.3f} against {worst['trained']:.3f})."
+    )
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    low, high = row["gain_ci95"]
+    return [
+        row["model"], str(row["n"]), str(len(row["people"])), f"{row['before']:.3f}",
+        f"{row['after']:.3f}", f"{row['gain']:+.3f} ({low:+.3f} to {high:+.3f})",
+        f"{row['of_missing']:.0%}", str(row["worse"]), f"{row['gain_with_refusal']:+.3f}",
+        str(row["refused"]), str(row["worse_with_refusal"]),
+    ]  # fmt: skip
+
+
+def _protocol(finished: Finished, rows: Sequence[dict[str, Any]]) -> str:
+    first = rows[0]
+    n, other = len(first["people"]), first["other_recordings"]
+    whole = "" if other == n else (
+        f" For {n - other} of {n} people an activity has a single recording: they are tested on "
+        "what comes later in it, a window's gap after what was taught."
+    )  # fmt: skip
+    return (
+        f"The fold models of `har run`, seed {finished.seeds[0]}, on the people of their test "
+        "folds. Of each activity the first windows of the person's first recording, which do not "
+        f"overlap, are taught; the person's other recordings of it are tested.{whole} Scores are "
+        "macro-F1 over the activities that the person did, each window judged alone; intervals are "
+        "over people. `with refusal` counts no correction where the labelled windows themselves, "
+        "left out in turn, say that it does not help. The strength of the prior was fixed on "
+        "validation people before test people were scored (`model.json`, adaptation)."
+    )
