@@ -53,7 +53,9 @@ def run(finished: Finished, numbers: Sequence[int], new: int) -> Outcome:
         "personal",
         "what are a few labelled seconds of the wearer worth?",
         finished.models[0],
-        says=[*map(_says, (r for r in rows if r["n"] == _middle(numbers))), *map(_says_new, unheard)],
+        says=[
+            *(_says(r) for r in rows if r["n"] == _middle(numbers)), *map(_says_new, unheard),
+        ],
         head=(
             "model", "windows", "people", "before", "after", "gain (95 %)", "of what was missing",
             "a point worse", "with refusal", "refused", "a point worse then",
@@ -154,9 +156,9 @@ def _says(row: dict[str, Any]) -> str:
     low, high = row["gain_ci95"]
     n = len(row["people"])
     return (
-        f"{row['model']}: {row['n']} windows of each activity take the mean macro-F1 of {n} people "
-        f"held out from {row['before']:.3f} to {row['after']:.3f} ({100 * row['gain']:+.1f} points, "
-        f"95 % over people {100 * low:+.1f} to {100 * high:+.1f}; {row['of_missing']:.0%} of what "
+        f"{row['model']}: {row['n']} windows of each activity take the mean macro-F1 of {n} "
+        f"held-out people from {row['before']:.3f} to {row['after']:.3f} "
+        f"({100 * row['gain']:+.1f} points, 95 % over people {100 * low:+.1f} to {100 * high:+.1f}; {row['of_missing']:.0%} of what "
         f"was missing); {row['worse']} of {n} lose more than a point."
     )
 
@@ -165,8 +167,8 @@ def _says_new(found: dict[str, Any]) -> str:
     worst = min(found["activities"], key=lambda r: r["taught"])
     return (
         f"{found['model']}, trained without an activity and taught {NEW} windows of it: macro-F1 "
-        f"over all activities is {found['share']:.0%} of that of the model trained on it (mean over "
-        f"{len(found['activities'])} activities, {found['folds']} folds; lowest with "
+        f"over all activities is {found['share']:.0%} of that of the model trained on it (mean over"
+        f" {len(found['activities'])} activities, {found['folds']} folds; lowest with "
         f"{worst['activity']}, {worst['taught']:.3f} against {worst['trained']:.3f})."
     )
 
