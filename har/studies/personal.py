@@ -153,13 +153,14 @@ def _middle(numbers: Sequence[int]) -> int:
 
 
 def _says(row: dict[str, Any]) -> str:
-    low, high = row["gain_ci95"]
+    low, high = (100 * bound for bound in row["gain_ci95"])
     n = len(row["people"])
     return (
         f"{row['model']}: {row['n']} windows of each activity take the mean macro-F1 of {n} "
         f"held-out people from {row['before']:.3f} to {row['after']:.3f} "
-        f"({100 * row['gain']:+.1f} points, 95 % over people {100 * low:+.1f} to {100 * high:+.1f}; {row['of_missing']:.0%} of what "
-        f"was missing); {row['worse']} of {n} lose more than a point."
+        f"({100 * row['gain']:+.1f} points, 95 % over people {low:+.1f} to {high:+.1f}; "
+        f"{row['of_missing']:.0%} of what was missing); {row['worse']} of {n} lose more than a "
+        "point."
     )
 
 

@@ -59,12 +59,15 @@ def ask(item: Item, _report: Callable[[Any], None]) -> list[dict[str, Any]]:
     )  # fmt: skip
     asked = predictions.of(item.part)[0]
     people = np.unique(known.subjects[asked])
+    theirs = np.flatnonzero(np.isin(windows.subjects, people))
+    answers = _answers(network, windows, theirs)
     out = []
     for name in people:
-        mine = np.flatnonzero(windows.subjects == name)
+        own = windows.subjects[theirs] == name
+        mine = theirs[own]
         person = Person(
             str(name), windows.labels[mine], windows.recordings[mine], windows.starts[mine],
-            _answers(network, windows, mine),
+            answers[own],
         )  # fmt: skip
         for n in item.numbers:
             found = taught(person, windows, teacher, n, item.left_out)

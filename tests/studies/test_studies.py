@@ -332,6 +332,32 @@ def test_an_activity_that_was_left_out_is_met(tmp_path):
     assert "does it notice" in (tmp_path / "page.md").read_text()
 
 
+@pytest.mark.tensorflow
+def test_a_few_windows_tell_what_nobody_else_could(tmp_path):
+    """Levels along x are in an order of the person's own: only the person can teach them."""
+    run = finish(tmp_path, models=[{"tiny": {}}], training={"epochs": 2, "seeds": [0]})
+    ask(run, "personal", "own", "--windows", "1,3", "--new", 1, "--out", tmp_path / "page.md")
+    found = published(run, "personal.json")
+    one, three = found["taught"]
+    assert (one["n"], three["n"]) == (1, 3)
+    assert len(three["people"]) == PEOPLE
+    assert three["other_recordings"] == 0, "each activity has a single recording"
+    assert "a window's gap after what was taught" in found["protocol"]
+    assert three["before"] < 0.8 < three["after"]
+    assert one["after"] <= three["after"]
+    # The rest of each recording: 12 s less three windows of 1.28 s and a gap of one.
+    tested = np.sum(three["confusion"]["before"])
+    assert PEOPLE * 3 * 8 < tested < PEOPLE * 3 * 13
+    low, high = three["gain_ci95"]
+    gains = [p["after"] - p["before"] for p in three["people"]]
+    assert np.mean(gains) == pytest.approx(three["gain"])
+    assert low < three["gain"] < high
+    (new,) = found["new"]
+    assert {a["activity"] for a in new["activities"]} == set(ACTIVITIES)
+    assert all(0 <= a["taught"] <= 1 for a in new["activities"])
+    assert "labelled seconds" in (tmp_path / "page.md").read_text()
+
+
 @pytest.mark.parametrize("kind", ["none", "walking"])
 def test_where_recordings_are_turned_a_rotation_is_of_a_sensor_that_slips(kind):
     pipeline = SimpleNamespace(signal=Signal(align=Align(kind=kind)))
