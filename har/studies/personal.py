@@ -12,6 +12,7 @@ from har.config import ModelConfig
 from har.errors import TrainingError
 from har.evaluation.metrics import macro_f1
 from har.evaluation.statistics import interval95, resampled_people
+from har.plural import counted
 from har.runtime.correction import ADAPTATION
 from har.studies import pictures, unknown, wearers
 from har.studies.answer import Outcome
@@ -64,7 +65,7 @@ def run(finished: Finished, numbers: Sequence[int], new: int) -> Outcome:
         protocol=_protocol(finished, rows),
         data={"taught": rows, "new": unheard, "adaptation": ADAPTATION.as_json()},
         draw=lambda ink: pictures.pairs(
-            {f"{r['model']}, {r['n']} windows": (r["before"], r["after"]) for r in rows},
+            {f"{r['model']}, {counted(r['n'], 'window')}": (r["before"], r["after"]) for r in rows},
             ("as it ships", "taught"), "macro-F1, mean over people held out", ink,
         ),
     )  # fmt: skip
