@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import urllib.request
 import venv
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from har.models import registry
 from har.phone.site import WEB
 from tests.conftest import ROOT
+from tests.small_bundles import walk
 
 pytestmark = pytest.mark.install
 UNWANTED = ("__pycache__", "node_modules", "vendor")
@@ -91,3 +96,32 @@ def test_the_commands_work_in_an_empty_folder(commands: Path, tmp_path: Path) ->
     har("run", "watch", "--until", "prepare")
     [windows] = tmp_path.glob("data/cache/prepare/*/meta.json")
     assert windows.stat().st_size > 0
+
+
+def test_a_bundle_is_asked_and_served(commands: Path, tmp_path: Path, make_bundle: Any) -> None:
+    bundle = make_bundle("gru")
+    table = pd.DataFrame(walk(1500), columns=list("xyz"))
+    table.insert(0, "time", np.arange(len(table)) / 50)
+    table.to_csv(tmp_path / "walk.csv", index=False)
+    asked = (commands / "har", "predict", bundle, "walk.csv", "--out", "bouts.csv")
+    run(*asked, env=ENVIRONMENT, cwd=tmp_path)
+    assert pd.read_csv(tmp_path / "bouts.csv")["end_s"].max() > 20
+    if not (WEB / "vendor" / "litert" / "index.js").is_file():
+        pytest.skip("no LiteRT.js for the page, and so none for the wheel (make web)")
+    with subprocess.Popen(
+        [commands / "har", "serve", bundle, "--port", "0"],
+        stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+        env={**ENVIRONMENT, "PYTHONUNBUFFERED": "1"},
+    ) as server:  # fmt: skip
+        try:
+            assert server.stdout is not None
+            said = next(line for line in server.stdout if "http://" in line)
+            (url,) = re.findall(r"http://\S+", said)
+            with urllib.request.urlopen(url, timeout=60) as page:
+                assert b"<title>" in page.read()
+            with urllib.request.urlopen(
+                f"{url.rstrip('/')}/js/classifier.js", timeout=60
+            ) as script:
+                assert script.read() == (WEB / "js" / "classifier.js").read_bytes()
+        finally:
+            server.terminate()
