@@ -150,6 +150,14 @@ def prepare_batch(
     return folder, each
 
 
+def by_code(names: Sequence[str], counts: Sequence[int]) -> Any:
+    """Names, each repeated so often, as they go into a table: a number for each row."""
+    known = sorted({name for name, n in zip(names, counts, strict=True) if n})
+    place = {name: i for i, name in enumerate(known)}
+    codes = np.repeat(np.array([place.get(name, 0) for name in names], np.int32), counts)
+    return pd.Categorical.from_codes(codes, categories=pd.Index(known))
+
+
 # What an earlier run prepared ------------------------------------------------------------------
 
 

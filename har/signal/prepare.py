@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -223,9 +223,15 @@ def prepare(
 
 
 def together(
-    recipe: Recipe, recordings: Sequence[Recording], each: Sequence[Prepared], samples: np.ndarray
+    recipe: Recipe,
+    recordings: Sequence[Recording],
+    each: Sequence[Prepared],
+    samples: np.ndarray,
+    repeat: Callable[[list[str], list[int]], Any] = np.repeat,
 ) -> Windows:
     """The windows of all recordings, given what each gave and the samples of all, end to end.
+
+    Names are repeated for each window by `repeat`: of many, the text takes most of the memory.
 
     Raises
     ------
@@ -247,8 +253,8 @@ def together(
         taps=recipe.taps,
         labels=np.concatenate([p.labels for p in each]),
         purity=np.concatenate([p.purity for p in each]),
-        subjects=np.repeat([r.subject for r in recordings], counts),
-        recordings=np.repeat([r.id for r in recordings], counts),
+        subjects=repeat([r.subject for r in recordings], counts),
+        recordings=repeat([r.id for r in recordings], counts),
         spans=np.concatenate([p.spans for p in each]),
         activities=recipe.classes,
         rate_hz=recipe.signal.rate_hz,

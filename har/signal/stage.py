@@ -38,10 +38,11 @@ def _run(context: Context, writing: Writing) -> None:
             earlier=batches.Earlier(context.store, writing.parts, keys),
             crew=context.crew,
         )
-        windows = together(recipe, recordings, each, file.mapped())
+        windows = together(recipe, recordings, each, file.mapped(), batches.by_code)
     window_files.write(writing.path, windows)
     batches.keep(context.store, writing.parts, keys, each)
-    writing.note(windows=len(windows), subjects=len(set(windows.subjects)))
+    people = {r.subject for r, of in zip(recordings, each, strict=True) if len(of.starts)}
+    writing.note(windows=len(windows), subjects=len(people))
 
 
 STAGE = Stage(
