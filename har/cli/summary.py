@@ -10,6 +10,7 @@ from har.cli.output import left_out, wrapped
 from har.evaluation.numerals import duration, interval, kb, ms, score
 from har.files import read_json
 from har.plural import counted
+from har.progress import roughly
 from har.report.table import padded
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def train(output: Output) -> str:
 def comparison(results: Results) -> str:
     """The headline and a line for each model; `*` marks the selected one."""
     rows = [("  model", "macro-F1", "95 % CI", "accuracy", "valid.", "size", "time",
-             "training")]  # fmt: skip
+             "train")]  # fmt: skip
     for name in results.ranked:
         m = results.models[name]
         mark = "*" if name == results.selected else " "
@@ -124,7 +125,7 @@ def comparison(results: Results) -> str:
                 score(m.validation_macro_f1),
                 kb(m.measured),
                 ms(m.measured),
-                duration(m.train_seconds),
+                duration(m.train_seconds) if m.train_seconds < 100 else roughly(m.train_seconds),
             )
         )
     head = [wrapped(line) for line in results.headline]

@@ -48,7 +48,7 @@ def test_the_table_is_what_the_command_line_shows(done):
     lines = comparison(workspace.results(done)).splitlines()
     assert lines[0].startswith("Ship cnn: ")
     assert [line.split()[:2] for line in lines if line.startswith("*")] == [["*", "cnn"]]
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_leak_fails_the_run_and_leaves_no_results(tmp_path):
