@@ -6,8 +6,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ from har import faults, pipeline, session
 from har.errors import ChangedError, DamagedError, WorldError
 from har.fanout.outcome import Failed, attempt
 from har.ingest import reading
-from tests import in_process
+from tests import in_process, unshared
 from tests.test_store import flip
 
 STAGES = ("ingest", "prepare", "train", "compare", "report")
@@ -34,7 +32,7 @@ def record(path, seed, label):
     path.write_text("t,ax,ay,az\n" + "\n".join(lines) + "\n")
 
 
-def prepare_workspace(folder):
+def prepare_workspace(folder, **changes):
     """Four people, two activities, and a model that needs no network."""
     for person in range(4):
         for label in ("walk", "sit"):
@@ -46,18 +44,18 @@ def prepare_workspace(folder):
     }  # fmt: skip
     about = {
         "name": "own", "dataset": own, "split": {"folds": 2},
-        "models": [{"extra_trees": {"trees": 5}}],
+        "models": [{"extra_trees": {"trees": 5}}], **changes,
     }  # fmt: skip
     (folder / "own.yaml").write_text(yaml.safe_dump(about))
     return folder
 
 
-def run(folder, *, jobs=1, **which):
+def run(folder, *, jobs=1, without=("export",), **which):
     """The steps of a run, by stage."""
     steps = []
     context = session.open_context(folder, str(folder / "own.yaml"), jobs=jobs)
     with in_process.instead():
-        pipeline.run(context, without=("export",), on_step=steps.append, **which)
+        pipeline.run(context, without=without, on_step=steps.append, **which)
     return {step.stage.name: step for step in steps}
 
 
@@ -190,24 +188,47 @@ def test_a_raw_file_that_does_not_stop_to_change_is_refused_by_name(tmp_path, mo
     assert not list(folder.glob("data/cache/ingest/[!.]*"))
 
 
-def _one_run(folder, begin, queue):
+def _one_run(folder, without, begin, queue):
     begin.wait()
-    queue.put({name: step.state for name, step in run(folder).items()})
+    queue.put({name: step.state for name, step in run(folder, without=without).items()})
+
+
+def side_by_side(folder, without):
+    """The states of each stage in three runs that begin at the same moment."""
+    spawn = multiprocessing.get_context("spawn")
+    begin, queue = spawn.Barrier(3), spawn.Queue()
+    runs = [spawn.Process(target=_one_run, args=(folder, without, begin, queue)) for _ in range(3)]
+    for process in runs:
+        process.start()
+    states = [queue.get(timeout=500) for _ in runs]
+    for process in runs:
+        process.join()
+    assert not list((folder / "reports").rglob(".*"))
+    return {stage: sorted(s[stage] for s in states) for stage in states[0]}
+
+
+ONCE = ["ran", "up to date", "up to date"]
 
 
 def test_three_runs_side_by_side_make_each_output_once(tmp_path):
-    folder = prepare_workspace(tmp_path)
-    spawn = multiprocessing.get_context("spawn")
-    begin, queue = spawn.Barrier(3), spawn.Queue()
-    runs = [spawn.Process(target=_one_run, args=(folder, begin, queue)) for _ in range(3)]
-    for process in runs:
-        process.start()
-    states = [queue.get(timeout=120) for _ in runs]
-    for process in runs:
-        process.join()
-    for stage in ("ingest", "prepare", "compare", "report"):
-        assert sorted(s[stage] for s in states) == ["ran", "up to date", "up to date"]
-    assert not list((folder / "reports").rglob(".*"))
+    states = side_by_side(prepare_workspace(tmp_path), without=("export",))
+    assert states.pop("train")  # shared out job by job
+    assert states == dict.fromkeys(("ingest", "prepare", "compare", "report"), ONCE)
+
+
+SMALL_NETWORK = {
+    "models": [{"cnn": {"filters": 4, "blocks": 1}}],
+    "training": {"epochs": 1, "backend": "tensorflow"},
+    "export": {"quantization": ["none"]},
+}
+
+
+@pytest.mark.tensorflow
+def test_three_runs_side_by_side_export_once(tmp_path):
+    folder = prepare_workspace(tmp_path, **SMALL_NETWORK)
+    assert side_by_side(folder, without=())["export"] == ONCE
+    jobs = [p.name for p in folder.glob("data/cache/job/[!.]*")]
+    assert len(jobs) == 3, "two folds and a final fit"
 
 
 def test_a_forced_stage_is_forced_once(finished, monkeypatch):
@@ -225,17 +246,8 @@ def test_a_forced_stage_is_forced_once(finished, monkeypatch):
 
 @pytest.fixture(scope="module")
 def on_small_disks(tmp_path_factory):
-    """See `tests.small_disk`; file systems of one's own need user namespaces."""
-    able = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs none /mnt"]
-    if shutil.which("unshare") is None or subprocess.run(able, capture_output=True).returncode:
-        pytest.skip("nobody may mount a file system here")
-    folder = tmp_path_factory.mktemp("small")
-    done = subprocess.run(
-        ["unshare", "-rm", sys.executable, "-m", "tests.small_disk", str(folder)],
-        capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": os.getcwd()},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    """See `tests.small_disk`."""
+    return json.loads(unshared.run("tests.small_disk", str(tmp_path_factory.mktemp("small"))))
 
 
 def test_a_full_disk_is_said_wherever_it_ends_a_run(on_small_disks):

@@ -174,13 +174,18 @@ def is_tar(path: Path) -> bool:
 
 @contextmanager
 def _tar(path: Path) -> Iterator[tarfile.TarFile]:
+    """An archive, opened once for all its members."""
     try:
-        with tarfile.open(path) as archive:
-            yield archive
+        yield _opened_tar(path, stamp(path))
     except (tarfile.TarError, OSError, EOFError, zlib.error) as e:
         raise DataError(
             f"{path} is not a tar archive that can be read ({e}). Delete it and fetch it again."
         ) from e
+
+
+@lru_cache(maxsize=2)
+def _opened_tar(path: Path, _: Stamp) -> tarfile.TarFile:
+    return tarfile.open(path)
 
 
 def _from_tar(source: Source) -> bytes:
@@ -198,7 +203,8 @@ def members(path: Path, suffix: str = "") -> list[str]:
     """Names of the files in a zip or tar archive that end in `suffix`, sorted."""
     if is_tar(path):
         with _tar(path) as archive:
-            return sorted(m.name for m in archive if m.isfile() and m.name.endswith(suffix))
+            found = archive.getmembers()
+            return sorted(m.name for m in found if m.isfile() and m.name.endswith(suffix))
     try:
         names = zip_archive(path).namelist()
     except (zipfile.BadZipFile, OSError) as e:

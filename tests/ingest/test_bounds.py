@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+import time
 import zipfile
 
 import numpy as np
@@ -9,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from har.cli.app import main
+from har.ingest import content
+from har.ingest.raw import Source
 
 ROWS = [f"{i / 50:.2f},{np.sin(i / 3):.4f},{i % 2}.9,9.81" for i in range(600)]
 
@@ -76,3 +81,19 @@ def test_a_name_in_no_code_in_an_archive_is_said(tmp_path, at):
     assert done.exit_code == 1
     assert isinstance(done.exception, SystemExit)
     assert "utf-8" in done.output
+
+
+def test_a_tar_archive_is_opened_once_for_all_its_members(tmp_path, monkeypatch):
+    path, names = tmp_path / "a.tar.gz", [f"{i:04d}.csv" for i in range(2000)]
+    with tarfile.open(path, "w:gz") as archive:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = 4
+            archive.addfile(member, io.BytesIO(name[:4].encode()))
+    opened, really = [], tarfile.open
+    monkeypatch.setattr(tarfile, "open", lambda *a, **k: (opened.append(a), really(*a, **k))[1])
+    assert content.members(path) == names
+    began = time.process_time()
+    assert [content.read_bytes(Source(path, n)).decode() for n in names] == [n[:4] for n in names]
+    assert time.process_time() - began < 2
+    assert len(opened) == 1

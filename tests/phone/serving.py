@@ -6,6 +6,7 @@ import contextlib
 import copy
 import http.client
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,20 @@ def small_server(folder: Path, **limits: Any) -> Iterator[Server]:
     uploads = Uploads(folder / "raw", Limits(**limits))
     with running(Server(("127.0.0.1", 0), site, uploads)) as server:
         yield server
+
+
+def to(port: int, trusting: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
+    """A connection of a phone, by TLS where it is told whom it trusts."""
+    if trusting is None:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=trusting)
+
+
+def put(phone: http.client.HTTPConnection, path: str, body: Any) -> tuple[int, Any]:
+    """Status and answer."""
+    phone.request("PUT", path, json.dumps(body), {"Content-Type": "application/json"})
+    with phone.getresponse() as response:
+        return response.status, json.loads(response.read())
 
 
 def request(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import http.client
 import json
 import re
 import signal
@@ -27,7 +26,7 @@ from har.phone.server import Server
 from har.phone.site import build_site
 from har.phone.uploads import Uploads
 from tests.conftest import ROOT
-from tests.phone.serving import request, running, write_bundle, write_page
+from tests.phone.serving import request, running, to, write_bundle, write_page
 
 ABOUT = {"name": "Ada", "activity": "walking", "placement": "wrist"}
 ASKS = b"GET /js/app.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -238,13 +237,13 @@ def test_a_disk_that_hangs_holds_up_no_page(serve, monkeypatch):
         assert {b.result()[0] for b in begun} == {201}
 
 
-def test_two_hundred_phones_at_once_all_land(serve):
-    server = serve()
+def test_two_hundred_phones_at_once_all_land(serve, tls, trusting):
+    server = serve(tls=trusting and tls.context())
     together = threading.Barrier(200, timeout=60)
 
     def record(n: int) -> list[int]:
         at, statuses = f"/api/recordings/{n:032x}", []
-        phone = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        phone = to(server.port, trusting)
         samples = [[0.02 * i, 1, 2, 3] for i in range(50)]
         sent = [(at, ABOUT), (f"{at}/chunks/0", {"samples": samples})]
         together.wait()
@@ -261,7 +260,7 @@ def test_two_hundred_phones_at_once_all_land(serve):
 
     with running(server), ThreadPoolExecutor(200) as pool:
         assert list(pool.map(record, range(200))) == [[201] * 3] * 200
-        assert request(server, "GET", "/api/recordings")[1]["recordings"] == 200
+        assert server.uploads.summary()["recordings"] == 200
 
 
 @pytest.mark.parametrize(
