@@ -1,8 +1,9 @@
 """Pictures of the phone page for the reports, with a real recording as the sensor.
 
-    python -m tests.web.pictures reports/motionsense/bundle/cnn walk.csv reports/figures
+    python -m tests.web.pictures reports/motionsense/bundle/cnn walking.csv reports/figures
 
-`walk.csv` has the columns time_s, x, y, z (m/s², Android's sign). Needs Chromium and `make web`. Of
+`walking.csv` has the columns time_s, x, y, z (m/s², Android's sign), 17 seconds or more, and is named
+for its activity, which the page is taught. Needs Chromium and `make web`. Of
 a model that wants its samples turned upright, only what asks the wearer to walk is taken.
 """
 
@@ -26,6 +27,23 @@ from tests.web.conftest import CHROMIUM, FLAGS, Phone
 WALKED_S = 12.0
 """Of a walk, when the picture of calibrating is taken."""
 
+TAUGHT_S = 16.0
+"""Of a recording, its end: what the page is taught."""
+
+
+def teach(phone: Phone, activity: str, rows: np.ndarray) -> None:
+    """Teach the page what the rows are, and stop where the whole card can be seen."""
+    page = phone.page
+    page.select_option("#teach-what", label="something new …")
+    page.fill("#teach-new", activity)
+    page.click("#teach-hold")
+    phone.move(rows[:, 0], rows[:, 1:])
+    page.wait_for_selector("#teach-list li")
+    page.evaluate(
+        "() => scrollBy(0, document.getElementById('now').getBoundingClientRect().top - 80)"
+    )
+    page.wait_for_timeout(600)
+
 
 def take(bundle: Path, recording: Path, out: Path) -> None:
     rows = np.loadtxt(recording, delimiter=",", skiprows=1)
@@ -35,9 +53,8 @@ def take(bundle: Path, recording: Path, out: Path) -> None:
         server = Server(("127.0.0.1", 0), build_site(bundle), Uploads(Path(raw)))
         with running(server):
             for scheme in ("light", "dark"):
-                phone = Phone(browser, server, color_scheme=scheme)
+                phone = Phone(browser, server, offline=True, color_scheme=scheme)
                 page = phone.open()
-                page.wait_for_selector("#offline:visible")
                 phone.start_sensor()
                 if Bundle.open(bundle).aligner():
                     first = rows[: np.searchsorted(rows[:, 0], WALKED_S)]
@@ -46,10 +63,14 @@ def take(bundle: Path, recording: Path, out: Path) -> None:
                     page.screenshot(path=out / f"phone-calibrating-{scheme}.png")
                     phone.context.close()
                     continue
-                phone.move(rows[:, 0], rows[:, 1:])
+                first, rest = np.split(rows, [np.searchsorted(rows[:, 0], rows[-1, 0] - TAUGHT_S)])
+                phone.move(first[:, 0], first[:, 1:])
                 page.evaluate("() => har.live.classifier.settled()")
                 page.wait_for_timeout(600)
                 page.screenshot(path=out / f"phone-live-{scheme}.png")
+                teach(phone, recording.stem, rest)
+                page.screenshot(path=out / f"phone-teach-{scheme}.png")
+                page.evaluate("() => scrollTo(0, 0)")
                 page.click("#start-sensor")
                 page.click("#tab-record")
                 page.fill("#who", "Ada")

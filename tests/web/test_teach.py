@@ -89,6 +89,9 @@ def test_what_the_wearer_teaches_corrects_answers_as_python_does_and_lasts(
     tapped.click()
     (name, n_other, _, _) = lesson.said()
     assert (name.lower(), int(n_other)) == (other, n_smoothed)
+    page.wait_for_function(  # at once: the sensor has sent nothing since
+        "(name) => document.getElementById('activity').textContent === name", arg=other
+    )
     lesson.play(3)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     assert page.evaluate(CONTRAST) == []

@@ -72,6 +72,7 @@ export class Classifier {
     this.resampler.onRow = (index, row) => (this.aligner ?? this.windower).push(index, row);
     this.resampler.onBreak = () => (this.aligner ?? this.windower).interrupt();
     this.last = Promise.resolve();
+    this.heard = [];
     this.portrait = this.#newPortrait();
   }
 
@@ -116,6 +117,14 @@ export class Classifier {
     return this.last;
   }
 
+  /** The answer about the last windows, corrected by all that was taught until now. */
+  answer() {
+    this.smoother.interrupt();
+    const found = this.heard.map((a) => this.smoother.push(this.wearer.correct(a))).at(-1);
+    const activity = found.answer === UNKNOWN ? "unknown" : this.wearer.activities[found.answer];
+    return { ...found, activity };
+  }
+
   #enqueue(window) {
     this.portrait?.push(window.rows);
     const { rateHz, leadIn, nSamples, nSmoothed } = this.contract;
@@ -123,16 +132,11 @@ export class Classifier {
       const { probabilities, features } = await this.run(window.rows);
       if (window.fresh) this.heard = [];
       this.heard = [...this.heard, { probabilities, features }].slice(-nSmoothed);
-      // All of them anew: since the last one, the wearer may have taught something.
-      this.smoother.interrupt();
-      const answer = this.heard.map((a) => this.smoother.push(this.wearer.correct(a))).at(-1);
-      const { activities } = this.wearer;
       const startS = (window.start + leadIn / 2) / rateHz;
       this.onAnswer({
-        ...answer,
+        ...this.answer(),
         probabilities,
         features,
-        activity: answer.answer === UNKNOWN ? "unknown" : activities[answer.answer],
         fresh: window.fresh,
         startS,
         endS: startS + nSamples / rateHz,

@@ -296,9 +296,9 @@ export class Live {
     this.results.push(result);
     if (this.results.length > 5000) this.results.splice(0, 1000);
     this.bouts.push(result);
-    this.onChange();
     if (this.walking) return this.list(); // of the walk before, and late
     this.show(result);
+    this.onChange();
     if (this.source === "sensor") {
       if (this.results.length % CHECKED_EVERY === 0) notice(this.unlike().join(" "));
       const late = this.contract.delayS.toFixed(1);
@@ -308,6 +308,7 @@ export class Live {
 
   show({ answer, activity, confidence, smoothed }) {
     const { activities } = this.wearer;
+    this.shown = activity;
     const text = spoken(activity);
     if ($("activity").textContent !== text) $("activity").textContent = text;
     $("activity").classList.toggle("unknown", answer < 0);
@@ -357,10 +358,15 @@ export class Live {
     this.changed = true;
   }
 
-  /** Activities came or went: what is on the list keeps its name, and takes its new place's colour. */
-  renumber() {
+  /**
+   * The wearer taught something: the answer on the screen follows; what is on the list keeps its
+   * name, and takes its activity's colour of now.
+   */
+  taught() {
     for (const b of this.bouts.bouts) b.index = this.wearer.activities.indexOf(b.activity);
-    this.list();
+    const heard = this.source === "sensor" && !this.walking && this.classifier.heard.length;
+    if (heard) this.show(this.classifier.answer());
+    else this.list();
   }
 
   draw() {

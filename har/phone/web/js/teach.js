@@ -130,7 +130,7 @@ export class Teach {
     } catch (error) {
       this.say(`It could not be kept for the next time: ${error.message}`, false);
     }
-    this.live.renumber();
+    this.live.taught();
     this.list();
     this.refresh();
     if (this.from === "file") await this.live.openFile(this.live.file); // with the answers of now
@@ -160,8 +160,7 @@ export class Teach {
     if (!this.holding) $("teach-hold").textContent = from === "file" ? "Teach the file" : `Hold: ${HOLD_S} s`;
     const answered = from === "sensor" && this.live.results.length > 0 && !this.holding;
     $("teach-wrong").hidden = !answered;
-    const now = this.live.results.at(-1)?.activity;
-    [...$("teach-chips").children].forEach((b, i) => (b.disabled = activities[i] === now));
+    [...$("teach-chips").children].forEach((b, i) => (b.disabled = activities[i] === this.live.shown));
   }
 
   /** The activities, and what was taught of them. */
