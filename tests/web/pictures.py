@@ -2,9 +2,9 @@
 
     python -m tests.web.pictures reports/motionsense/bundle/cnn walking.csv reports/figures
 
-`walking.csv` has the columns time_s, x, y, z (m/s², Android's sign), 17 seconds or more, and is named
-for its activity, which the page is taught. Needs Chromium and `make web`. Of
-a model that wants its samples turned upright, only what asks the wearer to walk is taken.
+`walking.csv` has the columns time_s, x, y, z (m/s², Android's sign), 17 seconds or more, and is
+named for its activity, which the page is taught. Needs Chromium and `make web`. Of a model that
+wants its samples turned upright, only what asks the wearer to walk is taken.
 """
 
 from __future__ import annotations
