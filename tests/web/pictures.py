@@ -32,7 +32,7 @@ TAUGHT_S = 16.0
 
 
 def teach(phone: Phone, activity: str, rows: np.ndarray) -> None:
-    """Teach the page what the rows are, and stop where the whole card can be seen."""
+    """Teach the page what the rows are, and stop where the answer and what changed are seen."""
     page = phone.page
     page.select_option("#teach-what", label="something new …")
     page.fill("#teach-new", activity)
