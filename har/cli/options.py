@@ -72,7 +72,7 @@ reading = together(
     click.option(
         "--gravity",
         type=click.Choice(["present", "removed"]),
-        help="Whether gravity is in the values, if the file misleads.",
+        help="Whether gravity is in the values, where the guess from the file is wrong.",
     ),
     click.option(
         "--columns",

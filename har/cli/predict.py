@@ -139,7 +139,7 @@ def describe(prediction: Prediction, *, at_most: int = 20) -> str:
         ]
     lines += ["", f"Live, an answer comes {p.delay_s:.1f} s after the activity begins."]
     if p.walked_s:
-        lines.append(f"Turned upright by {p.walked_s} s of walking.")
+        lines.append(f"Aligned with gravity by {p.walked_s} s of walking.")
     elif p.walked_s == 0:
         lines.append(
             "Too little walking to turn the samples upright by: read as recorded, which mixes up "

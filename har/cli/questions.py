@@ -101,8 +101,8 @@ def recipe(
 ) -> None:
     """Does a change of the training recipe help? Each alone, on validation people only.
 
-    What augmentation is for, a sensor that sits or ticks otherwise, may not show on windows as
-    they are: --disturb asks about that, of the same stored networks.
+    Augmentation is for a sensor that is worn, calibrated or clocked differently, which may not show
+    on windows as they are: --disturb asks the same stored networks about that.
 
     \b
     Example:

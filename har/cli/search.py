@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @options.overrides()
 @options.jobs
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the search.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the search.")
 @options.as_json
 @click.pass_obj
 def search(

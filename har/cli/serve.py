@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="0: any free one.",
+    help="Port to listen on; 0 takes any free one.",
 )
 @click.option(
     "--https", is_flag=True,

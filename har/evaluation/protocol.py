@@ -25,7 +25,7 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         f"Validation people ({validators}) train nothing: they choose the epoch and, by the mean "
         "macro-F1 on them, the model."
     )
-    unseen = "everyone is held out once, and tested by models that never saw them."
+    unseen = "everyone is held out once, and tested by models that were not trained on them."
     if split.scheme == "subject-folds":
         who = f"{folds} subject folds over {people} people: {unseen} {chosen}"
     elif split.scheme == "leave-one-subject-out":

@@ -179,7 +179,7 @@ def _score(
     if pipeline.split.scheme == "sessions":
         whom = "other recordings of the same people: this tells nothing about anybody else"
     else:
-        whom = f"{n} people, each scored by a model that had never seen them"
+        whom = f"{n} people, each scored by a model that was not trained on them"
     what = {
         "final": f"the cross-validated estimate of the recipe, on {whom}; the file that ships is "
         "the same recipe fitted on all of them, and nobody is left to score it on",

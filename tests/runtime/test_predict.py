@@ -131,7 +131,7 @@ def test_turned_as_the_offline_pipeline_turns(make_bundle: MakeBundle, seconds: 
     np.testing.assert_allclose(found.probabilities, offline, atol=1e-4)
     assert found.walked_s == windows.aligned[r.id]
     assert found.walked_s == 20 if seconds == 20 else 20 < found.walked_s < 80
-    assert f"Turned upright by {found.walked_s} s of walking." in describe(found)
+    assert f"Aligned with gravity by {found.walked_s} s of walking." in describe(found)
     as_recorded = predict(plain, chunks.of_recording(r))
     assert as_recorded.walked_s is None
     assert np.abs(as_recorded.probabilities - found.probabilities).max() > 0.01

@@ -250,7 +250,7 @@ def test_a_files_samples_are_turned_as_har_predict_does(
     assert f"{predicted.n_windows} windows" in said
     assert page.is_visible("#notice") == (seconds == 0)
     if seconds:
-        assert said.endswith(f"turned upright by {seconds} s of walking")
+        assert said.endswith(f"aligned with gravity by {seconds} s of walking")
     else:
         assert page.inner_text("#notice").startswith("Too little walking")
     page.click("#tab-about")

@@ -139,11 +139,11 @@ def test_record_then_train(serving, phone, shoulder, tmp_path):
     p = phone(serving("gru"))
     page = p.open()
     n = 0
-    for exercise in ("IR", "ROW"):
+    for exercise in ("internal_rotation", "row_bent_over"):
         takes = [r for r in shoulder if r.annotations[0].label == exercise][:3]
         for recording in takes:
             samples = recording.acceleration[:600]
-            begin(p, "Ada", {"IR": "Internal rotation", "ROW": "Row"}[exercise])
+            begin(p, "Ada", exercise.replace("_", " ").capitalize())
             p.move(np.arange(len(samples)) / 50, samples)
             stop(p)
             n += 1

@@ -274,7 +274,7 @@ export class Live {
 
   summary() {
     const walked = this.classifier.aligner?.seconds;
-    const upright = walked ? `, turned upright by ${walked} s of walking` : "";
+    const upright = walked ? `, aligned with gravity by ${walked} s of walking` : "";
     return `${duration(this.log.at(-1)[0])}, ${this.results.length} windows${upright}`;
   }
 

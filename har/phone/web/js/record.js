@@ -208,7 +208,7 @@ export class Record {
       Object.keys(summary.people).length < 3
         ? "With fewer than three people it is tested on other recordings of the same people: " +
           "that score tells nothing about anybody else."
-        : "Three people are enough to test on people never seen: --set split.scheme=subject-folds " +
+        : "Three people are enough to test on held-out people: --set split.scheme=subject-folds " +
           "--set split.folds=3";
     if (!rows.length) {
       const empty = element("p", "sub");
