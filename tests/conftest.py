@@ -39,6 +39,8 @@ settings.load_profile("har")
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses a network through a fixture; in a worker, take the long modules first."""
+    if "tensorflow" in sys.modules:
+        raise pytest.UsageError("A test module imports TensorFlow: do so in its tests instead.")
     for item in items:
         if not FIXTURES_WITH_TENSORFLOW.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("tensorflow")

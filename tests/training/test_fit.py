@@ -7,7 +7,7 @@ from har.config import ModelConfig, Training
 from har.models import registry
 from har.signal import window_files
 from har.signal.features import features, names
-from har.training import gather, job
+from har.training import job
 from har.training.fit import class_weights, fit
 from har.training.job import WORKSHOP, Job, Task, run_job
 from har.training.run import WINDOWS_PER_S, estimate, longest_first, roughly, speeds
@@ -261,6 +261,8 @@ def test_a_job_that_fails_leaves_nothing_to_the_next(prepared, tmp_path):
 
 @pytest.mark.tensorflow
 def test_what_stays_in_its_file_trains_the_same(prepared, tmp_path, monkeypatch):
+    from har.training import gather
+
     found = []
     for held in (gather.HELD_BYTES, 0):
         monkeypatch.setattr(gather, "HELD_BYTES", held)
