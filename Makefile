@@ -1,5 +1,5 @@
 # make demo          the whole pipeline on the built-in recordings
-# make quick         the tests that need neither TensorFlow nor a browser: a minute
+# make quick         the tests that need no TensorFlow, browser, published data or whole runs: a minute
 # make test          all tests: eight minutes on two cores
 # make install-test  the tests that build an environment, the documentation or a wheel
 # make check         ruff, mypy and bandit
@@ -23,7 +23,7 @@ demo: $(VENV)/.run
 # In this folder lie a TensorFlow and a JAX that refuse to be imported.
 quick: $(VENV)/.dev
 	PYTHONPATH="$(CURDIR)/tests/no_tensorflow$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m pytest \
-	  $(PARALLEL) -m 'not (tensorflow or browser or install or slow)'
+	  $(PARALLEL) -m 'not (tensorflow or browser or processes or dataset or install or slow)'
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL)

@@ -116,6 +116,7 @@ def test_a_worker_killed_in_each_stage_changes_nothing(cluster, local, tmp_path)
     assert not list(folder.glob("data/cache/*/*/parts"))
 
 
+@pytest.mark.processes
 def test_without_kills_it_is_the_same_too(cluster, local, tmp_path):
     folder = copy_of(local, tmp_path / "w")
     console = Console(file=io.StringIO(), width=200)
@@ -126,6 +127,7 @@ def test_without_kills_it_is_the_same_too(cluster, local, tmp_path):
     assert threading.active_count() <= before + 2  # its clients are closed
 
 
+@pytest.mark.processes
 def test_where_the_cluster_can_be_watched_is_said_once(cluster, monkeypatch):
     monkeypatch.setattr("har.fanout.cluster._announced", set())
     console = Console(file=io.StringIO(), width=200)
@@ -135,12 +137,14 @@ def test_where_the_cluster_can_be_watched_is_said_once(cluster, monkeypatch):
     assert console.file.getvalue().count(cluster.dashboard_link) == 1
 
 
+@pytest.mark.processes
 def test_a_machine_that_does_not_see_the_workspace_ends_the_run(cluster):
     crew = fanout.Crew(1, Console(quiet=True), cluster.scheduler_address)
     with pytest.raises(ClusterError, match=r"no /nowhere on .*shared file system"):
         list(crew.run(fanout_work.square, [1], shared=Path("/nowhere")))
 
 
+@pytest.mark.processes
 def test_a_machine_with_other_code_ends_the_run(cluster, monkeypatch, tmp_path):
     monkeypatch.setattr("har.fanout.outcome.code_version", lambda _module: "another")
     crew = fanout.Crew(1, Console(quiet=True), cluster.scheduler_address)

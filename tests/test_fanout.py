@@ -315,6 +315,7 @@ def test_workers_end_with_their_parent_and_leave_nothing(tmp_path):
     assert not list(tmp_path.glob("har-*"))
 
 
+@pytest.mark.processes
 def test_without_distributed_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClusterError, match=r"pip install 'har-accelerometer\[cluster\]'"):

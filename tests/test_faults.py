@@ -210,6 +210,7 @@ def side_by_side(folder, without):
 ONCE = ["ran", "up to date", "up to date"]
 
 
+@pytest.mark.processes
 def test_three_runs_side_by_side_make_each_output_once(tmp_path):
     states = side_by_side(prepare_workspace(tmp_path), without=("export",))
     assert states.pop("train")  # shared out job by job
@@ -250,6 +251,7 @@ def on_small_disks(tmp_path_factory):
     return json.loads(unshared.run("tests.small_disk", str(tmp_path_factory.mktemp("small"))))
 
 
+@pytest.mark.processes
 def test_a_full_disk_is_said_wherever_it_ends_a_run(on_small_disks):
     ended = set()
     for size, came_to in on_small_disks["full"].items():
@@ -264,6 +266,7 @@ def test_a_full_disk_is_said_wherever_it_ends_a_run(on_small_disks):
     assert "ingest: up to date" in on_small_disks["more"]["said"]
 
 
+@pytest.mark.processes
 def test_a_workspace_that_nobody_may_write_to_is_said(on_small_disks):
     done = on_small_disks["read_only"]
     for command, came_to in done.items():

@@ -252,6 +252,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_lying_about(tmp_path):
     assert "2 of 2 jobs" in again
 
 
+@pytest.mark.tensorflow
 def test_a_job_that_fails_is_named_and_the_others_are_compared(finished, tmp_path):
     """The others are trained already."""
     shutil.copytree(finished[0] / "data/cache", tmp_path / "data/cache")

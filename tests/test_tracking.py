@@ -200,8 +200,8 @@ def test_data_set_and_pictures_and_report(sent):
         "index.html", "results.json", "figures",
     }  # fmt: skip
     assert [a.path for a in c.list_artifacts(parent.info.run_id, "figures")] == [
-        "figures/activities.png", "figures/learning-curves.png", "figures/people.png",
-        "figures/reliability.png",
+        "figures/abstention.png", "figures/activities.png", "figures/learning-curves.png",
+        "figures/people.png", "figures/reliability.png",
     ]  # fmt: skip
     for run in of_kind(sent, "model"):
         (data,) = run.inputs.dataset_inputs
@@ -212,6 +212,7 @@ def test_data_set_and_pictures_and_report(sent):
         assert c.list_artifacts(run.info.run_id, "images")
 
 
+@pytest.mark.processes
 def test_sent_twice_adds_nothing_and_imports_no_mlflow(sent, tmp_path):
     before = runs(sent)
     assert track(sent) is None
@@ -268,6 +269,7 @@ def fresh(finished, tmp_path):
     return workspace.reopen(root, ONE)
 
 
+@pytest.mark.processes
 def test_a_store_that_is_gone_is_filled_again(fresh):
     context = fresh
     assert track(context).added == 5
@@ -276,6 +278,7 @@ def test_a_store_that_is_gone_is_filled_again(fresh):
     assert elsewhere(context, ONE) == "None False"
 
 
+@pytest.mark.processes
 def test_two_at_once_on_a_fresh_store(fresh, tmp_path, monkeypatch):
     """SQLAlchemy makes the tables; two of it at a time made one of them crash."""
     other = tmp_path / "other"
@@ -325,6 +328,7 @@ def everything(folder):
     return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.processes
 def test_a_copy_of_a_workspace_keeps_to_itself(fresh, tmp_path):
     track(fresh)
     original = everything(fresh.workspace.root)

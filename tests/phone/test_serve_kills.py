@@ -43,6 +43,7 @@ server.run()
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_kills_while_uploading_and_finishing_lose_nothing(tmp_path, scheme):
     trusting = None
@@ -107,6 +108,7 @@ def test_kills_while_uploading_and_finishing_lose_nothing(tmp_path, scheme):
     assert landed
 
 
+@pytest.mark.processes
 def test_a_disk_that_fills_while_phones_send_loses_nothing(tmp_path):
     """See `tests.phone.small_disk`."""
     came = json.loads(unshared.run("tests.phone.small_disk", str(tmp_path)))

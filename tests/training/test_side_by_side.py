@@ -136,6 +136,7 @@ def test_jobs_over_a_cluster_equal_those_of_this_machine(cluster, prepared, tmp_
     assert read_about(there / "job" / far[0].key).backend == {"name": "tensorflow"}
 
 
+@pytest.mark.processes
 def test_the_command_line_takes_a_cluster(cluster, tmp_path):
     arguments = [
         "run", "watch", "--until", "train", "--dask", cluster,
