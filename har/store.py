@@ -165,6 +165,17 @@ class Store:
                 os.rename(scratch, target)
         sync_one(target.parent)
 
+    def sweep(self, stage: str) -> None:
+        """Remove what processes that were ended here left of a stage: parts, and claims that nobody
+        holds."""
+        folder = self.root / stage
+        self._sweep(folder)
+        for path in folder.glob(".claim-*"):
+            if (handle := _lock(path, wait=False)) is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    path.unlink()
+                os.close(handle)
+
     def _sweep(self, folder: Path) -> None:
         """Remove what dead processes of this machine left behind; others may share the folder."""
         for partial in folder.glob(f".partial-*-{_host()}-*"):

@@ -18,6 +18,7 @@ from har import fanout
 from har.models import registry
 from har.plural import counted
 from har.progress import roughly
+from har.store import Store
 from har.training import backend
 from har.training.job import Task, run_job
 from har.training.job_files import JobRecord, newest
@@ -130,6 +131,19 @@ def _outcomes(
     say: Callable[[str], None],
 ) -> Iterator[tuple[int, fanout.Done | fanout.Failed]]:
     """Each task's outcome, once; those that another run is training come last, when it has."""
+    try:
+        yield from _rounds(tasks, crew, on_report, say)
+    finally:  # interrupted, its processes are ended in the midst of their work
+        for store in {task.store for task in tasks}:
+            Store(store).sweep("job")
+
+
+def _rounds(
+    tasks: Sequence[Task],
+    crew: fanout.Crew,
+    on_report: Callable[[int, Any], None],
+    say: Callable[[str], None],
+) -> Iterator[tuple[int, fanout.Done | fanout.Failed]]:
     todo = list(enumerate(tasks))
     for wait in (False, True):
         later = []

@@ -318,7 +318,7 @@ def test_a_model_that_is_not_the_one_that_was_scored_does_not_ship(exported: Con
 def test_which_models() -> None:
     models = ["gru", "lstm", "extra_trees"]
     results = made.results(
-        parse({**PIPELINE, "models": models}),
+        parse({**PIPELINE, "models": models, "export": {}}),
         {
             "gru": {"macro_f1": 0.8},
             "lstm": {"macro_f1": None},

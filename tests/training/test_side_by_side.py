@@ -104,7 +104,7 @@ def test_a_process_whose_sources_are_others_trains_nothing(prepared, tmp_path, m
 def cluster():
     distributed = pytest.importorskip("distributed", reason="distributed is not installed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as made:
         yield made.scheduler_address
 
@@ -117,6 +117,7 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.mark.tensorflow
 def test_jobs_over_a_cluster_equal_those_of_this_machine(cluster, prepared, tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
+    there.mkdir()  # a run on a cluster has read and prepared into it
     near, cloud = Crew(1, QUIET), Crew(1, QUIET, cluster)
     local, far = tasks(prepared, here, seeds=(0,)), tasks(prepared, there, seeds=(0,))
     with in_process.instead():
