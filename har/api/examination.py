@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from har.api.collection import findings_frame, table
 from har.errors import DataError
 from har.ingest import check as checking
+from har.plural import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,8 +76,8 @@ class Examination:
     def __repr__(self) -> str:
         whole, errors = self.report.whole, self.report.errors()
         return (
-            f"<Examination: {whole.title}; {whole.recordings} recordings, {whole.kept} of "
-            f"{whole.samples_in} samples kept, {errors} {'error' if errors == 1 else 'errors'}>"
+            f"<Examination: {whole.title}; {counted(whole.recordings, 'recording')}, "
+            f"{whole.kept} of {whole.samples_in} samples kept, {counted(errors, 'error')}>"
         )
 
     def _repr_html_(self) -> str:

@@ -11,6 +11,7 @@ import click
 
 from har.cli import options, output
 from har.cli.group import Group
+from har.plural import counted
 from har.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -200,8 +201,8 @@ def _echo_report(report: Report, *, strict: bool) -> None:
     rejected = ", ".join(f"{n:,} {reason}" for reason, n in sorted(whole.rejected.items()))
     click.echo(whole.title)
     click.echo(
-        f"  {whole.recordings} recordings, {whole.samples_in:,} samples in = {whole.kept:,} kept"
-        + (f" + rejected: {rejected}" if rejected else "")
+        f"  {counted(whole.recordings, 'recording')}, {whole.samples_in:,} samples in = "
+        f"{whole.kept:,} kept" + (f" + rejected: {rejected}" if rejected else "")
     )
     kinds = _by_kind(report)
     lost = [kind for kind in kinds if kind[0].code == "loss"]
@@ -219,7 +220,7 @@ def _echo_report(report: Report, *, strict: bool) -> None:
         click.echo("\n".join(_line(kind, strict=strict, every=not read) for kind in others) + "\n")
     errors = report.errors(strict=strict)
     unread = sum(f.code == "unreadable-file" for f in report.findings())
-    click.echo(f"  {errors} errors." if errors else _no_errors(unread))
+    click.echo(f"  {counted(errors, 'error')}." if errors else _no_errors(unread))
 
 
 def _no_errors(unread: int) -> str:
