@@ -21,6 +21,14 @@ one_model = click.option(
     "--model", metavar="NAME", help="A model of the run, in place of the selected one."
 )
 
+some_models = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="A model of the run, in place of the selected one; may be repeated.",
+)
+
 
 class _Numbers(click.ParamType):
     """`2,4,8`: numbers above 0."""
@@ -44,13 +52,7 @@ class _Numbers(click.ParamType):
 
 @click.command()
 @finished_run
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="NAME",
-    help="A model of the run, in place of the selected one; may be repeated.",
-)
+@some_models
 @click.pass_context
 def optimism(
     ctx: click.Context, pipeline: str, models: tuple[str, ...], jobs: int | None, out: Path | None
@@ -228,13 +230,7 @@ def unknown(ctx: click.Context, folds: int, elsewhere: str | None, **asked: Any)
 
 @click.command()
 @finished_run
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="NAME",
-    help="A model of the run, in place of the selected one; may be repeated.",
-)
+@some_models
 @click.option(
     "--windows",
     "numbers",

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from har.export.outputs import both
 from har.runtime import likeness, novelty
+from har.runtime.interpreter import FEATURES, PROBABILITIES
 from har.signal import window_files
 from har.signal.windows import Windows
 from har.training.job_files import MODEL, JobRecord
@@ -94,19 +96,18 @@ class Asked:
 
     @classmethod
     def of(cls, model: Any, windows: Windows, train: np.ndarray) -> Asked:
-        import keras
-
-        network = keras.Model(model.inputs, [model.output, model.layers[-1].input])
+        network = both([model])
         lags = likeness.lags(windows.rate_hz, windows.n_raw)
         x, labels = windows.gather(train), windows.labels[train]
-        features = np.asarray(network.predict(x, batch_size=512, verbose=0)[1], np.float64)
+        features = np.asarray(network.predict(x, batch_size=512, verbose=0)[FEATURES], np.float64)
         k = len(windows.activities)
         return cls(
             network, lags, clouds(features, labels, k), clouds(novelty.describe(x, lags), labels, k)
         )
 
     def scores(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        p, features = self.network.predict(x, batch_size=512, verbose=0)
+        found = self.network.predict(x, batch_size=512, verbose=0)
+        p, features = found[PROBABILITIES], found[FEATURES]
         answers = np.asarray(p).argmax(1)
         return {
             "answers": answers,

@@ -47,7 +47,7 @@ def run(finished: Finished, numbers: Sequence[int], new: int) -> Outcome:
     numbers = tuple(sorted(set(numbers or NUMBERS)))
     rows = []
     for model in finished.models:
-        found = _asked(_items(finished, model, numbers))
+        found = _asked(finished, _items(finished, model, numbers))
         rows += [_row(model.key, n, [r for r in found if r["n"] == n]) for n in numbers]
     unheard = [_unheard(finished, m, new) for m in finished.models] if new else []
     return finished.outcome(
@@ -83,9 +83,9 @@ def _check(job: JobRecord, model: ModelConfig) -> None:
         raise TrainingError(f"{model.key} is not a network: it has no features to correct by.")
 
 
-def _asked(items: Sequence[wearers.Item], jobs: int | None = None) -> list[dict[str, Any]]:
+def _asked(finished: Finished, items: Sequence[wearers.Item]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for n, outcome in fanout.run(wearers.ask, items, jobs=jobs or 1):
+    for n, outcome in fanout.run(wearers.ask, items, jobs=finished.crew.jobs):
         if isinstance(outcome, fanout.Failed):
             raise TrainingError(f"{items[n].job.path}: {outcome.reason}")
         found += outcome.value
@@ -120,7 +120,10 @@ def _row(model: str, n: int, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _unheard(finished: Finished, model: ModelConfig, folds: int) -> dict[str, Any]:
     """Each activity left out of training in turn, and taught; beside the model that knows all."""
-    whole = {r["person"]: r["confusion"]["before"] for r in _asked(_items(finished, model, (0,)))}
+    whole = {
+        r["person"]: r["confusion"]["before"]
+        for r in _asked(finished, _items(finished, model, (0,)))
+    }
     rows = []
     for activity in finished.results.activities:
         items = [
@@ -129,7 +132,7 @@ def _unheard(finished: Finished, model: ModelConfig, folds: int) -> dict[str, An
             )
             for i in unknown.trained_without(finished, model, activity, folds)
         ]
-        found = [r for r in _asked(items) if r["person"] in whole]
+        found = [r for r in _asked(finished, items) if r["person"] in whole]
         rows.append(
             {
                 "activity": activity,

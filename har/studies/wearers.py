@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from har.evaluation.metrics import macro_f1
+from har.export.outputs import both
 from har.export.writer import choose_golden
 from har.runtime.chain import Adaptation
 from har.runtime.correction import Evidence
@@ -50,7 +51,7 @@ def ask(item: Item, _report: Callable[[Any], None]) -> list[dict[str, Any]]:
 
     windows = window_files.load(item.everything)
     known = window_files.load(item.prepared)
-    network = _tapped(load_model(item.job.path / MODEL))
+    network = both([load_model(item.job.path / MODEL)])
     predictions = item.job.read().predictions
     golden = predictions.train_index[choose_golden(known.labels[predictions.train_index])]
     teacher = Teacher(
@@ -76,15 +77,9 @@ def ask(item: Item, _report: Callable[[Any], None]) -> list[dict[str, Any]]:
     return out
 
 
-def _tapped(model: Any) -> Any:
-    import keras
-
-    return keras.Model(model.inputs, [model.output, model.layers[-1].input])
-
-
 def _answers(network: Any, windows: Windows, index: np.ndarray) -> Evidence:
-    p, features = network.predict(windows.gather(index), batch_size=512, verbose=0)
-    return Evidence(np.asarray(features), np.asarray(p))
+    found = network.predict(windows.gather(index), batch_size=512, verbose=0)
+    return Evidence(**{name: np.asarray(values) for name, values in found.items()})
 
 
 def taught(
