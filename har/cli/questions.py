@@ -245,10 +245,16 @@ def unknown(ctx: click.Context, folds: int, elsewhere: str | None, **asked: Any)
     show_default=True,
     help="Folds to train again without each activity in turn, which is then taught.",
 )
+@click.option(
+    "--strengths",
+    type=_Numbers(float),
+    metavar="S,…",
+    help="Compare these strengths of the prior on validation people; test people are not asked.",
+)
 @click.pass_context
 def personal(
     ctx: click.Context, pipeline: str, models: tuple[str, ...], numbers: tuple[int, ...] | None,
-    new: int, jobs: int | None, out: Path | None,
+    new: int, strengths: tuple[float, ...] | None, jobs: int | None, out: Path | None,
 ) -> None:  # fmt: skip
     """What are a few labelled seconds of the wearer worth?
 
@@ -261,9 +267,13 @@ def personal(
     """
     from har.studies import finished, personal
 
+    if new and strengths:
+        raise click.UsageError(
+            "--new tests on test people, --strengths on validation people: give one of the two."
+        )
     of = finished.find(ctx.obj, pipeline, models=models, jobs=jobs)
-    outcome = personal.run(of, numbers or (), new)
-    _tell(ctx, of.name, outcome, outcome.write(of.folder), out)
+    outcome = personal.run(of, numbers or (), new, strengths or ())
+    _tell(ctx, of.name, outcome, of.publish(outcome), out)
 
 
 COMMANDS = (optimism, recipe, length, people, robustness, unknown, personal)

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from har.evaluation.results import Results
 
-STUDIES = ("length", "people", "robustness", "unknown")
-"""Those of one model of a finished run; `optimism` is a part of the results."""
+STUDIES = ("length", "people", "personal", "robustness", "unknown")
+"""Those of a finished run that have a section; `optimism` is a part of the results."""
 
 
 class Said(BaseModel):

@@ -13,6 +13,7 @@ from har.errors import TrainingError
 from har.evaluation.metrics import macro_f1
 from har.evaluation.statistics import interval95, resampled_people
 from har.plural import counted
+from har.runtime.chain import Adaptation
 from har.runtime.correction import ADAPTATION
 from har.studies import pictures, unknown, wearers
 from har.studies.answer import Outcome
@@ -29,7 +30,9 @@ LOST = 0.01
 """A person who loses more is counted."""
 
 
-def run(finished: Finished, numbers: Sequence[int], new: int) -> Outcome:
+def run(
+    finished: Finished, numbers: Sequence[int], new: int, strengths: Sequence[float] = ()
+) -> Outcome:
     """Teach the stored fold models a few windows of each test person, and score the rest.
 
     Parameters
@@ -38,6 +41,8 @@ def run(finished: Finished, numbers: Sequence[int], new: int) -> Outcome:
         Windows of each activity; `NUMBERS` if there are none.
     new : int
         Folds that are trained again without each activity in turn, to be taught it; 0 for none.
+    strengths : sequence of float
+        Of the prior, to be compared on validation people, in place of `ADAPTATION` on test people.
 
     Raises
     ------
@@ -45,37 +50,62 @@ def run(finished: Finished, numbers: Sequence[int], new: int) -> Outcome:
         If a model is no network, or a job fails.
     """
     numbers = tuple(sorted(set(numbers or NUMBERS)))
-    rows = []
-    for model in finished.models:
-        found = _asked(finished, _items(finished, model, numbers))
-        rows += [_row(model.key, n, [r for r in found if r["n"] == n]) for n in numbers]
+    if strengths and finished.pipeline.training.refit:
+        raise TrainingError(
+            f"The models of {finished.name} are trained on validation people too (training.refit): "
+            f"a strength cannot be chosen on them. Run har compare {finished.name} --set "
+            "training.refit=false first."
+        )
+    hows = tuple(ADAPTATION.model_copy(update={"strength": x}) for x in sorted(strengths))
+    part = "validation" if strengths else "test"
+    rows = [
+        row
+        for model in finished.models
+        for row in _rows(
+            model.key, _asked(finished, _items(finished, model, numbers, part, hows, all_ways=True))
+        )
+    ]
     unheard = [_unheard(finished, m, new) for m in finished.models] if new else []
     return finished.outcome(
-        "personal",
+        "strengths" if strengths else "personal",
         "what are a few labelled seconds of the wearer worth?",
         finished.models[0],
         says=[
-            *(_says(r) for r in rows if r["n"] == _middle(numbers)), *map(_says_new, unheard),
+            *(_says_strengths(rows) if strengths else
+              (_says(r) for r in rows if r["n"] == _middle(numbers))),
+            *(_says_unlabelled(r) for r in rows if r["way"] != wearers.LABELS),
+            *map(_says_new, unheard),
         ],
         head=(
-            "model", "windows", "people", "before", "after", "gain (95 %)", "of what was missing",
+            "model", "taught", "people", "before", "after", "gain (95 %)", "of what was missing",
             "a point worse", "with refusal", "refused", "a point worse then",
         ),
         rows=[_cells(r) for r in rows],
-        protocol=_protocol(finished, rows),
+        protocol=_protocol(finished, rows, part),
         data={"taught": rows, "new": unheard, "adaptation": ADAPTATION.as_json()},
         draw=lambda ink: pictures.pairs(
-            {f"{r['model']}, {counted(r['n'], 'window')}": (r["before"], r["after"]) for r in rows},
+            {
+                f"{_who(r)}, {_amount(r)}": (r["before"], r["after"])
+                for r in rows if not strengths or r["n"] in (0, _middle(numbers))
+            },
             ("as it ships", "taught"), "macro-F1, mean over people held out", ink,
         ),
     )  # fmt: skip
 
 
-def _items(finished: Finished, model: ModelConfig, numbers: tuple[int, ...]) -> list[wearers.Item]:
+def _items(
+    finished: Finished,
+    model: ModelConfig,
+    numbers: tuple[int, ...],
+    part: str = "test",
+    hows: tuple[Adaptation, ...] = (),
+    *,
+    all_ways: bool = False,
+) -> list[wearers.Item]:
     jobs = [j for j in finished.jobs if j.model == model.key and j.seed == finished.seeds[0]]
     _check(jobs[0], model)
-    path = finished.prepared.path
-    return [wearers.Item(j, path, path, "test", numbers, ADAPTATION) for j in jobs]
+    path, hows = finished.prepared.path, hows or (ADAPTATION,)
+    return [wearers.Item(j, path, path, part, numbers, hows, unlabelled=all_ways) for j in jobs]
 
 
 def _check(job: JobRecord, model: ModelConfig) -> None:
@@ -92,15 +122,23 @@ def _asked(finished: Finished, items: Sequence[wearers.Item]) -> list[dict[str, 
     return found
 
 
-def _row(model: str, n: int, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _rows(model: str, found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for r in found:
+        groups.setdefault((r["way"], r["strength"], r["n"]), []).append(r)
+    return [
+        {"model": model, "way": way, "strength": strength, "n": n, **_summary(those)}
+        for (way, strength, n), those in groups.items()
+    ]
+
+
+def _summary(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     before = np.array([r["before"] for r in found])
     gain = np.array([r["after"] for r in found]) - before
     refused = np.array([r["refused"] for r in found])
     kept = np.where(refused, 0.0, gain)
     weights = resampled_people(len(found)) / len(found)
     return {
-        "model": model,
-        "n": n,
         "before": float(before.mean()),
         "after": float((before + gain).mean()),
         "gain": float(gain.mean()),
@@ -128,7 +166,7 @@ def _unheard(finished: Finished, model: ModelConfig, folds: int) -> dict[str, An
     for activity in finished.results.activities:
         items = [
             wearers.Item(
-                i.job, i.prepared, i.everything, "test", (NEW,), ADAPTATION, left_out=activity
+                i.job, i.prepared, i.everything, "test", (NEW,), (ADAPTATION,), left_out=activity
             )
             for i in unknown.trained_without(finished, model, activity, folds)
         ]
@@ -168,6 +206,38 @@ def _says(row: dict[str, Any]) -> str:
     )
 
 
+def _says_strengths(rows: Sequence[dict[str, Any]]) -> Iterable[str]:
+    labelled = [r for r in rows if r["way"] == wearers.LABELS]
+    for model in dict.fromkeys(r["model"] for r in labelled):
+        gains = [
+            (strength, np.mean([r["gain"] for r in mine]))
+            for strength in dict.fromkeys(r["strength"] for r in labelled)
+            if (mine := [r for r in labelled if (r["model"], r["strength"]) == (model, strength)])
+        ]
+        each = ", ".join(f"{100 * gain:+.1f} points at {strength:g}" for strength, gain in gains)
+        yield f"{model}, by strength of the prior, mean over numbers of windows: {each}."
+
+
+def _says_unlabelled(row: dict[str, Any]) -> str:
+    low, high = (100 * bound for bound in row["gain_ci95"])
+    return (
+        f"{_who(row)}, {row['way']} by the wearer's own recordings, without labels: "
+        f"{100 * row['gain']:+.1f} points ({low:+.1f} to {high:+.1f}); {row['worse']} of "
+        f"{len(row['people'])} lose more than a point."
+    )
+
+
+def _who(row: dict[str, Any]) -> str:
+    """The model, and the prior's strength where it is not the one that ships."""
+    strength = row["strength"]
+    ships = strength in (None, ADAPTATION.strength)
+    return str(row["model"]) if ships else f"{row['model']}, strength {strength:g}"
+
+
+def _amount(row: dict[str, Any]) -> str:
+    return counted(row["n"], "window") if row["way"] == wearers.LABELS else str(row["way"])
+
+
 def _says_new(found: dict[str, Any]) -> str:
     worst = min(found["activities"], key=lambda r: r["taught"])
     return (
@@ -181,26 +251,36 @@ def _says_new(found: dict[str, Any]) -> str:
 def _cells(row: dict[str, Any]) -> list[str]:
     low, high = row["gain_ci95"]
     return [
-        row["model"], str(row["n"]), str(len(row["people"])), f"{row['before']:.3f}",
+        _who(row), _amount(row), str(len(row["people"])), f"{row['before']:.3f}",
         f"{row['after']:.3f}", f"{row['gain']:+.3f} ({low:+.3f} to {high:+.3f})",
         f"{row['of_missing']:.0%}", str(row["worse"]), f"{row['gain_with_refusal']:+.3f}",
         str(row["refused"]), str(row["worse_with_refusal"]),
     ]  # fmt: skip
 
 
-def _protocol(finished: Finished, rows: Sequence[dict[str, Any]]) -> str:
+def _protocol(finished: Finished, rows: Sequence[dict[str, Any]], part: str) -> str:
     first = rows[0]
+    strength = (
+        "The strength of the prior was fixed on validation people before test people were scored "
+        "(`model.json`, adaptation)." if part == "test" else
+        "The strength of the prior is what the bundle says where no other is named; test people "
+        "were not asked."
+    )  # fmt: skip
+    ways = "" if len({r["way"] for r in rows}) == 1 else (
+        " Rows without labels use all of those first recordings: `axes standardised` gives each "
+        "axis the mean and spread that training people have, `batch normalisation` puts the "
+        "wearer's statistics in place of theirs."
+    )  # fmt: skip
     n, other = len(first["people"]), first["other_recordings"]
     whole = "" if other == n else (
         f" For {n - other} of {n} people an activity has a single recording: they are tested on "
         "what comes later in it, a window's gap after what was taught."
     )  # fmt: skip
     return (
-        f"The fold models of `har run`, seed {finished.seeds[0]}, on the people of their test "
-        "folds. Of each activity the first windows of the person's first recording, which do not "
-        f"overlap, are taught; the person's other recordings of it are tested.{whole} Scores are "
-        "macro-F1 over the activities that the person did, each window judged alone; intervals are "
-        "over people. `with refusal` counts no correction where the labelled windows themselves, "
-        "left out in turn, say that it does not help. The strength of the prior was fixed on "
-        "validation people before test people were scored (`model.json`, adaptation)."
+        f"The fold models of `har run`, seed {finished.seeds[0]}, on the {part} people "
+        "of their folds. Of each activity the first windows of the person's first recording, which "
+        f"do not overlap, are taught; the person's other recordings of it are tested.{whole}{ways} "
+        "Scores are macro-F1 over the activities that the person did, each window judged alone; "
+        "intervals are over people. `with refusal` counts no correction where the labelled windows "
+        f"themselves, left out in turn, say that it does not help. {strength}"
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +19,35 @@ from har.runtime.correction import Evidence
 from har.runtime.teaching import Lesson, Teacher
 from har.signal import window_files
 from har.signal.windows import Windows
+from har.studies.unlabelled import WAYS
 from har.training.job_files import MODEL, JobRecord
+
+LABELS = "labels"
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
     """A fold model, the part of its people who are asked, and how many windows of each activity
-    are taught. `everything` are the windows of the run; those of `prepared` lack `left_out`."""
+    are taught. `everything` are the windows of the run; those of `prepared` lack `left_out`.
+    `unlabelled` asks for the ways that need no labels too."""
 
     job: JobRecord
     prepared: Path
     everything: Path
     part: str
     numbers: tuple[int, ...]
-    how: Adaptation
+    hows: tuple[Adaptation, ...]
     left_out: str | None = None
+    unlabelled: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """A person's windows and what the model says of them, in order of recording and time."""
+    """A person's windows, at `index` of all, and what the model says of them, in order of recording
+    and time."""
 
     name: str
+    index: np.ndarray
     labels: np.ndarray
     recordings: np.ndarray
     starts: np.ndarray
@@ -46,7 +55,10 @@ class Person:
 
 
 def ask(item: Item, _report: Callable[[Any], None]) -> list[dict[str, Any]]:
-    """For each person and number of windows: scores before and after, with and without refusal."""
+    """Scores before and after, with and without refusal: by person, way, windows and strength.
+
+    The way is "labels", or one of those that need none.
+    """
     from har.models.saved import load_model
 
     windows = window_files.load(item.everything)
@@ -54,32 +66,70 @@ def ask(item: Item, _report: Callable[[Any], None]) -> list[dict[str, Any]]:
     network = both([load_model(item.job.path / MODEL)])
     predictions = item.job.read().predictions
     golden = predictions.train_index[choose_golden(known.labels[predictions.train_index])]
-    teacher = Teacher(
-        known.activities, _answers(network, known, golden), item.how,
-        known.n_samples / known.rate_hz,
-    )  # fmt: skip
+    anchors, length = _answers(network, known, golden), known.n_samples / known.rate_hz
+    teachers = [Teacher(known.activities, anchors, how, length) for how in item.hows]
     asked = predictions.of(item.part)[0]
     people = np.unique(known.subjects[asked])
     theirs = np.flatnonzero(np.isin(windows.subjects, people))
     answers = _answers(network, windows, theirs)
+    population = known.gather(predictions.train_index) if item.unlabelled else None
     out = []
     for name in people:
         own = windows.subjects[theirs] == name
         mine = theirs[own]
         person = Person(
-            str(name), windows.labels[mine], windows.recordings[mine], windows.starts[mine],
+            str(name), mine, windows.labels[mine], windows.recordings[mine], windows.starts[mine],
             answers[own],
         )  # fmt: skip
-        for n in item.numbers:
-            found = taught(person, windows, teacher, n, item.left_out)
-            if found:
-                out.append({"person": person.name, "n": n, "fold": item.job.fold, **found})
+        found: list[tuple[str, int, float | None, dict[str, Any] | None]] = [
+            (LABELS, n, teacher.how.strength, taught(person, windows, teacher, n, item.left_out))
+            for teacher, n in itertools.product(teachers, item.numbers)
+        ]
+        if population is not None:
+            fits = {way: partial(fit, network, population) for way, fit in WAYS.items()}
+            found += [
+                (way, 0, None, unlabelled(person, windows, fit, item.numbers))
+                for way, fit in fits.items()
+            ]
+        out += [
+            {"person": person.name, "fold": item.job.fold, "way": way, "n": n,
+             "strength": strength, **scores}
+            for way, n, strength, scores in found if scores
+        ]  # fmt: skip
     return out
 
 
 def _answers(network: Any, windows: Windows, index: np.ndarray) -> Evidence:
     found = network.predict(windows.gather(index), batch_size=512, verbose=0)
     return Evidence(**{name: np.asarray(values) for name, values in found.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A person's windows of an activity: those of the first recording that are heard, n of them
+    that do not overlap, and those to test on."""
+
+    activity: int
+    recording: str
+    heard: np.ndarray
+    picked: np.ndarray
+    test: np.ndarray
+    elsewhere: bool
+
+
+def _split(person: Person, windows: Windows, n: int) -> Iterator[Split]:
+    far = 2 * windows.n_raw  # a window, and a window's gap
+    for activity in np.unique(person.labels):
+        mine = np.flatnonzero(person.labels == activity)
+        names = person.recordings[mine]
+        first = mine[names == names[0]]
+        rest = mine[names != names[0]]
+        picked = first[_apart(person.starts[first], windows.n_raw, n)]
+        elsewhere = bool(len(rest))
+        if not elsewhere:  # one recording of it: what comes later, with a gap
+            rest = first[person.starts[first] >= person.starts[picked[-1]] + far]
+            first = first[person.starts[first] <= person.starts[picked[-1]]]
+        yield Split(int(activity), str(names[0]), first, picked, rest, elsewhere)
 
 
 def taught(
@@ -89,49 +139,66 @@ def taught(
 
     None if nothing of theirs is left to test on.
     """
-    far = 2 * windows.n_raw  # a window, and a window's gap
-    wanted = None if left_out is None else windows.activities.index(left_out)
-    lessons, test, elsewhere = [], [], True
-    for activity in np.unique(person.labels):
-        mine = np.flatnonzero(person.labels == activity)
-        names = person.recordings[mine]
-        first = mine[names == names[0]]
-        rest = mine[names != names[0]]
-        picked = _apart(person.starts[first], windows.n_raw, n)
-        if not len(rest):  # one recording of it: what comes later, with a gap
-            rest = first[person.starts[first] >= person.starts[first[picked[-1]]] + far]
-            elsewhere = False
-        test.append(rest)
-        if n and (wanted is None or activity == wanted):
-            rows = first[picked]
-            lessons.append(
-                Lesson(
-                    windows.activities[activity], str(names[0]),
-                    (person.starts[rows] - person.starts[rows[0]]) / windows.rate_hz,
-                    person.answers[rows],
-                )
-            )  # fmt: skip
-    index = np.concatenate(test)
-    if not len(index):
-        return None
+    splits = list(_split(person, windows, n))
+    lessons = [
+        Lesson(
+            windows.activities[s.activity], s.recording,
+            (person.starts[s.picked] - person.starts[s.picked[0]]) / windows.rate_hz,
+            person.answers[s.picked],
+        )
+        for s in splits if n and left_out in (None, windows.activities[s.activity])
+    ]  # fmt: skip
     activities = teacher.with_new(lessons)
-    order = [activities.index(a) if a in activities else len(activities)
-             for a in windows.activities]  # fmt: skip
-    truth = np.array(order)[person.labels[index]]
+    fitted = teacher.fit(lessons, activities) if lessons else None
+    checked = teacher.verify(lessons) if lessons else None
+    return _scores(
+        person, windows, splits, activities,
+        lambda test: fitted(person.answers[test]) if fitted else person.answers.probabilities[test],
+        refused=checked is not None and not checked.helps,
+    )  # fmt: skip
+
+
+def unlabelled(
+    person: Person, windows: Windows, fit: Callable[[np.ndarray], Any], numbers: Sequence[int]
+) -> dict[str, Any] | None:
+    """Scores of a person before and after a network was fitted to all that was heard of them.
+
+    None where it cannot be fitted, or nothing is left to test on.
+    """
+    splits = list(_split(person, windows, max(numbers)))
+    heard = np.concatenate([s.heard for s in splits])
+    network = fit(windows.gather(person.index[heard]))
+    return network and _scores(
+        person, windows, splits, windows.activities,
+        lambda test: _answers(network, windows, person.index[test]).probabilities,
+    )  # fmt: skip
+
+
+def _scores(
+    person: Person,
+    windows: Windows,
+    splits: Sequence[Split],
+    activities: tuple[str, ...],
+    after: Callable[[np.ndarray], np.ndarray],
+    *,
+    refused: bool = False,
+) -> dict[str, Any] | None:
+    test = np.concatenate([s.test for s in splits])
+    if not len(test):
+        return None
     k = len(activities) + 1  # the last for what nobody taught
-    before = after = _confusion(truth, person.answers.probabilities[index], k)
-    refused = False
-    if lessons:
-        after = _confusion(truth, teacher.fit(lessons, activities)(person.answers[index]), k)
-        checked = teacher.verify(lessons)
-        refused = checked is not None and not checked.helps
+    order = [activities.index(a) if a in activities else k - 1 for a in windows.activities]
+    truth = np.array(order)[person.labels[test]]
+    confusion = {
+        "before": _confusion(truth, person.answers.probabilities[test], k),
+        "after": _confusion(truth, after(test), k),
+    }
     return {
-        "windows": len(index),
-        "other_recordings": elsewhere,
-        "before": float(macro_f1(before)),
-        "after": float(macro_f1(after)),
+        "windows": len(test),
+        "other_recordings": all(s.elsewhere for s in splits),
         "refused": refused,
-        "confusion": {"before": before.tolist(), "after": after.tolist()},
+        **{when: float(macro_f1(counts)) for when, counts in confusion.items()},
+        "confusion": {when: counts.tolist() for when, counts in confusion.items()},
     }
 
 

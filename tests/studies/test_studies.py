@@ -338,7 +338,10 @@ def test_a_few_windows_tell_what_nobody_else_could(tmp_path):
     run = finish(tmp_path, models=[{"tiny": {}}], training={"epochs": 2, "seeds": [0]})
     ask(run, "personal", "own", "--windows", "1,3", "--new", 1, "--out", tmp_path / "page.md")
     found = published(run, "personal.json")
-    one, three = found["taught"]
+    one, three, *unlabelled = found["taught"]
+    assert [r["way"] for r in unlabelled] == ["axes standardised", "batch normalisation"]
+    tested = {np.sum(r["confusion"][when]) for r in unlabelled for when in ("before", "after")}
+    assert tested == {np.sum(three["confusion"]["before"])}
     assert (one["n"], three["n"]) == (1, 3)
     assert len(three["people"]) == PEOPLE
     assert three["other_recordings"] == 0, "each activity has a single recording"
@@ -356,6 +359,15 @@ def test_a_few_windows_tell_what_nobody_else_could(tmp_path):
     assert {a["activity"] for a in new["activities"]} == set(ACTIVITIES)
     assert all(0 <= a["taught"] <= 1 for a in new["activities"])
     assert "labelled seconds" in (tmp_path / "page.md").read_text()
+    assert "labelled seconds of the wearer" in (run / "reports/own/index.html").read_text()
+
+    ask(run, "personal", "own", "--windows", "1,3", "--strengths", "0.1,1e9")
+    compared = published(run, "strengths.json")
+    by_strength = {(r["strength"], r["n"]): r["gain"] for r in compared["taught"] if r["strength"]}
+    assert by_strength.keys() == {(0.1, 1), (0.1, 3), (1e9, 1), (1e9, 3)}
+    assert by_strength[0.1, 3] > 0.1
+    assert by_strength[1e9, 3] == 0, "a prior so strong lets nothing be learnt"
+    assert "on the validation people" in compared["protocol"]
 
 
 @pytest.mark.parametrize("kind", ["none", "walking"])
