@@ -155,7 +155,8 @@ def _chosen(
             movement.sort(key=lambda view: (view.rank, view.source.name))
             best, *others = movement[:: -1 if table.gravity == "removed" else 1]
             chosen.append((name, best.source))
-            reason = f"another view of the same movement; {best.name} is read"
+            name_read = PurePosixPath(_shown(best.source, root)).name
+            reason = f"another view of the same movement; {name_read} is read"
             found.not_used += [(_shown(view.source, root), reason) for view in others]
     return chosen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 
 import yaml
@@ -17,6 +18,8 @@ SAID = (
     "autocalibrate", "subject", "activity",
 )  # fmt: skip
 """What a pipeline file that was examined may say, and goes on in the draft as it is."""
+
+_STAMPED = re.compile(r"([^\W\d][^\d]*?)([-_ ]+)\d")
 
 
 def pipeline(report: Report, *, path: str) -> str:
@@ -131,15 +134,26 @@ def _folders(report: Report) -> str:
     first = next((i for i, level in enumerate(levels) if len(level) > 1), len(levels))
     said = [", ".join(level[:6]) + (" …" if len(level) > 6 else "") for level in levels[first:]]
     names = ["{subject}", "{activity}", "{session}"]
-    parts, k = [], 0
+    parts = []
     for level in levels[first:]:
         name, suffix = level[0], PurePosixPath(level[0]).suffix
-        if len(level) == 1 or k >= len(names):
-            parts.append(name if len(level) == 1 else "*" + suffix)
+        if len(level) == 1:
+            parts.append(name)
+        elif names[:1] == ["{activity}"] and (separator := _stamped(level)):
+            parts.append(separator.join(names) + suffix)
+            names = []
         else:
-            parts.append(names[k] + suffix)
-            k += 1
+            parts.append((names.pop(0) if names else "*") + suffix)
     return f'  # paths differ in: {" / ".join(said)}; such as pattern: "{"/".join(parts)}"'
+
+
+def _stamped(level: list[str]) -> str:
+    """What separates a word from the number or date after it, where words repeat in all names."""
+    found = [_STAMPED.match(name) for name in level]
+    words = {m[1] for m in found if m}
+    separators = {m[2] for m in found if m}
+    repeat = None not in found and len(words) < len(level) and len(separators) == 1
+    return separators.pop() if repeat else ""
 
 
 def _yaml(value: object) -> str:

@@ -247,6 +247,15 @@ def digests(folder: Path) -> dict[str, list[str]]:
     return out
 
 
+def sources(folder: Path) -> dict[str, str]:
+    """Ids of the recordings, and the file that each was read from, as it was named then."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(folder / "recordings.parquet", columns=["id", "provenance"]).to_pydict()
+    origins = [json.loads(text).get("source") for text in table["provenance"]]
+    return {i: str(source) for i, source in zip(table["id"], origins, strict=True) if source}
+
+
 def content_digests(folder: Path) -> list[str]:
     """For each recording the hash of what windows are made of: its samples, their times, its rate
     and its annotations."""

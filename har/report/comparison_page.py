@@ -41,6 +41,7 @@ def render(
     *,
     answered: Answered | None = None,
     answers: Sequence[Answer] = (),
+    links: Mapping[str, str] | None = None,
 ) -> str:
     """The page.
 
@@ -52,6 +53,8 @@ def render(
         What the selected model said of each window, for its mistakes and the map.
     answers : sequence of Answer
         Of the studies of this run.
+    links : mapping of str, optional
+        Recordings and the addresses of their files, for the mistakes.
     """
     drawn = drawings(results, curves)
     shown = {name: _both(drawn[name]) if name in drawn else None
@@ -65,6 +68,7 @@ def render(
         pairs=mistakes.pairs(answered) if answered else [],
         plane=mistakes.plane(answered) if answered else None,
         answers=answers,
+        links=links or {},
         series={"light": figures.LIGHT.series, "dark": figures.DARK.series},
         figures={
             **shown,

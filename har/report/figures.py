@@ -161,8 +161,8 @@ def learning_curves(
         ax.xaxis.get_major_locator().set_params(integer=True)
     if lines:
         figure.legend(
-            lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False,
-            fontsize=8, labelcolor=ink.text,
+            lines.values(), lines.keys(), loc="outside lower center", frameon=False,
+            ncols=3 if columns > 1 else 1, fontsize=8, labelcolor=ink.text,
         )  # fmt: skip
     return figure
 

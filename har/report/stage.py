@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from har.files import sha256_file
 from har.stages import Context, Stage
@@ -49,7 +51,24 @@ def _run(context: Context, writing: Writing) -> None:
         {name: [_curve(job.history) for job in mine] for name, mine in jobs.items()},
         answered=Answered.by(jobs.get(results.selected or "", []), windows),
         answers=said,
+        links=_links(context),
     )
+
+
+def _links(context: Context) -> dict[str, str]:
+    """Relative addresses of the recordings whose file, or archive, is in the workspace."""
+    from har.ingest import recording_files
+
+    if "ingest" not in context.outputs:
+        return {}
+    root, page = context.workspace.root.absolute(), _folder(context).absolute()
+    links = {}
+    for recording, source in recording_files.sources(context.outputs["ingest"].path).items():
+        path = root / source
+        file = next((p for p in (path, *path.parents) if p.is_file()), None)
+        if file is not None and file.is_relative_to(root):
+            links[recording] = quote(os.path.relpath(file, page).replace(os.sep, "/"))
+    return links
 
 
 def _assembled(context: Context) -> Results:
@@ -111,7 +130,7 @@ STAGE = Stage(
     name="report",
     summary="draw the report",
     needs=("prepare", "train", "compare"),
-    uses=("export",),
+    uses=("ingest", "export"),
     modules=("har.report.stage",),
     inputs=_inputs,
     run=_run,

@@ -388,6 +388,27 @@ def test_files_that_cannot_be_read_are_told_by_their_header_the_commonest_first(
     assert "not used: moment, east, north, down" in drafted
 
 
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (["walking-2024-01-28_10-33", "walking-2024-01-29_08-01"], "{activity}-{session}"),
+        (["walk 1.csv", "walk 2.csv", "sit 1.csv"], "{activity} {session}.csv"),
+        (["walking.csv", "sitting.csv"], "{activity}.csv"),
+        (["walk-1.csv", "sit-1.csv"], "{activity}.csv"),
+        (["walk-1.csv", "walk_2.csv"], "{activity}.csv"),
+    ],
+)
+def test_a_draft_suggests_how_paths_say_who_and_what(tmp_path, names, pattern):
+    for person in ("ann", "ben"):
+        for name in names:
+            path = tmp_path / "my" / person / name
+            path = path if path.suffix == ".csv" else path / "acceleration.csv"
+            exports.table(path, "time,x,y,z", np.column_stack(walk(seconds=4)))
+    run(str(tmp_path / "my"), "--write-pipeline", str(tmp_path / "p.yaml"))
+    suggested = (tmp_path / "p.yaml").read_text().split("such as pattern: ")[1].split('"')[1]
+    assert suggested.removesuffix("/acceleration.csv") == "{subject}/" + pattern
+
+
 def test_a_draft_of_a_pipeline_file_has_its_data_not_itself(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     t, a = walk(seconds=4)

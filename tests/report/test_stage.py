@@ -19,6 +19,8 @@ from har.errors import LeakageError, StoreError
 from har.evaluation import stage as compare
 from har.evaluation.results import ExportFigures, Optimism, Variant, Withheld
 from har.files import digest
+from har.ingest import recording_files
+from har.recording import Recording
 from har.report import comparison_page, stage
 from har.report import gap as gap_page
 from tests.evaluation import workspace
@@ -233,6 +235,24 @@ def test_an_export_and_a_study_are_put_beside_the_scores(fresh):
     assert "On the phone" in page
     assert gap_page.TITLE in page
     assert (folder / "figures" / "pareto.png").is_file()
+
+
+def test_a_mistake_leads_to_the_file_of_its_recording(fresh, tmp_path):
+    sources = {"my/a b.csv": "my/a%20b.csv", "all.zip/walk.csv": "all.zip", "gone.csv": ""}
+    (tmp_path / "my").mkdir()
+    (tmp_path / "my" / "a b.csv").touch()
+    (tmp_path / "all.zip").touch()
+    names = sorted(set(re.findall(r"<br>(\S+) at \d", again(fresh)[1])))[: len(sources)]
+    with fresh.store.writing("ingest", "i0", {}) as writing:
+        recording_files.write(writing.path, [
+            Recording("own", *name.split("/"), 50.0, np.zeros((9, 3), np.float32),
+                      provenance={"source": source})
+            for name, source in zip(names, sources, strict=True)
+        ])  # fmt: skip
+    page = again(fresh.with_output("ingest", fresh.store.find("ingest", "i0")))[1]
+    for name, address in zip(names, sources.values(), strict=True):
+        assert (f'<a href="../../{address}">{name}</a> at' in page) == bool(address)
+        assert (f"<br>{name} at" in page) != bool(address)
 
 
 def test_a_study_of_other_scores_is_left_out_and_said(fresh):

@@ -53,7 +53,7 @@ def test_a_column_sorts_its_table(page: Any) -> None:
     assert column(page, 1) == ["cnn", "gru"]
 
 
-def test_mistakes_of_one_person(page: Any) -> None:
+def test_mistakes_of_one_person_and_of_one_pair(page: Any) -> None:
     for section in ("#mistakes", "#map"):
         shown = page.locator(f"{section} [data-person]:visible")
         everybody = shown.count()
@@ -63,6 +63,14 @@ def test_mistakes_of_one_person(page: Any) -> None:
         assert shown.count() < everybody
         page.locator(f"{section} select").first.select_option("")
         assert shown.count() == everybody
+        wrong = page.locator(f"{section} [data-person]").evaluate_all(
+            "(items) => items.map((i) => [i.dataset.activity, i.dataset.answer])"
+        )
+        pair = next([a, b] for a, b in wrong if a != b)
+        for number, name in zip((1, 2), pair, strict=True):
+            page.locator(f"{section} select").nth(number).select_option(name)
+        assert shown.count() == wrong.count(pair)
+    assert page.locator("#mistakes h3:visible").count() == 1
     point = page.locator("#map circle").first
     point.dispatch_event("pointerover")
     assert page.inner_text(".told") == point.locator("title").text_content() != ""

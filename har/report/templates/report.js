@@ -26,10 +26,10 @@
     });
   }
 
-  // Mistakes and points of the map, of one person or activity.
+  // Mistakes and points of the map, of one person or of one confused pair.
   for (const filters of document.querySelectorAll(".filters")) {
     const items = [...filters.parentNode.querySelectorAll("[data-person]")];
-    const lists = ["person", "activity"].map((name) => {
+    const lists = ["person", "activity", "answer"].map((name) => {
       const values = [...new Set(items.map((item) => item.dataset[name]))];
       values.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
       const list = document.createElement("select");
@@ -43,6 +43,9 @@
       for (const item of items) {
         const shown = lists.every(([name, list]) => !list.value || list.value === item.dataset[name]);
         item.style.display = shown ? "" : "none";
+      }
+      for (const list of filters.parentNode.querySelectorAll(".gallery")) {
+        list.parentNode.hidden = [...list.children].every((item) => item.style.display);
       }
     });
     filters.hidden = false;
