@@ -195,7 +195,7 @@ class Training(Section):
     )
     clip_norm: float = Field(1.0, gt=0, description="global norm of the gradient")
     label_smoothing: float = Field(
-        0.0, ge=0, lt=1, description="share of a label that is dealt out over all activities"
+        0.0, ge=0, lt=1, description="share of a label that is spread over all activities"
     )
     class_weights: Literal["sqrt", "balanced", "none", "focal", "logits"] = Field(
         "sqrt",

@@ -22,7 +22,7 @@ def adapt(
     workspace: Workspace, bundle: str, recordings: tuple[str, ...], out: Path, as_json: bool,
     **said: Any,
 ) -> None:  # fmt: skip
-    """Fit a bundle's answers to one wearer, from labelled seconds of theirs.
+    """Adapt a bundle to one wearer, from a few labelled seconds.
 
     BUNDLE is as of `har predict`. A RECORDING carries labels, or is ACTIVITY=FILE: one activity
     from beginning to end. Ten seconds of each activity are enough. An activity that the model does

@@ -31,16 +31,16 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
     type=click.Path(file_okay=False, path_type=Path),
     envvar="HAR_WORKSPACE",
     default=Path("."),
-    help="Folder that holds data/ and reports/ (default: here; or HAR_WORKSPACE).",
+    help="Folder of data/ and reports/ (default: HAR_WORKSPACE, or the current folder).",
 )
 @click.pass_context
 def main(ctx: click.Context, workspace: Path) -> None:
-    """Raw accelerometer recordings to an activity classifier on a phone.
+    """Turn raw accelerometer recordings into an activity classifier for a phone.
 
     \b
-    har run watch          the whole pipeline on the data set that is built in
-    har data list          the data sets that are known
-    har COMMAND -h         help, with an example
+    har run watch          run the whole pipeline on the built-in recordings
+    har data list          list the known data sets
+    har COMMAND -h         show help, with an example
     """
     fanout.gpus.hide()
     ctx.obj = Workspace(workspace.resolve())

@@ -24,7 +24,7 @@ MAX_FILES = 20
 
 @click.group(cls=Group)
 def data() -> None:
-    """Data sets: what is known, get one, examine your own recordings.
+    """List and fetch data sets; check your own recordings.
 
     \b
     Example:
@@ -36,7 +36,7 @@ def data() -> None:
 @options.as_json
 @click.pass_obj
 def data_list(workspace: Workspace, as_json: bool) -> None:
-    """Show the known data sets: people, rate, placements, licence, citation, whether at hand.
+    """List the known data sets: people, rate, placements, licence, citation, whether present.
 
     \b
     Example:
@@ -55,11 +55,11 @@ def data_list(workspace: Workspace, as_json: bool) -> None:
 @click.argument("name")
 @click.option(
     "--from", "source", type=click.Path(exists=True, path_type=Path), metavar="PATH",
-    help="Copy from this folder (or file), where the set may be unpacked, instead of downloading.",
+    help="Copy from this folder or file (packed or unpacked) instead of downloading.",
 )  # fmt: skip
 @click.pass_obj
 def data_fetch(workspace: Workspace, name: str, source: Path | None) -> None:
-    """Get a data set: from HAR_DATA_MIRROR if that has it, else from its publisher.
+    """Download a data set, from HAR_DATA_MIRROR if that has it, otherwise from its publisher.
 
     \b
     Example:
@@ -82,30 +82,31 @@ def data_fetch(workspace: Workspace, name: str, source: Path | None) -> None:
     metavar="FILE",
     help="Write a pipeline file for these recordings.",
 )
-@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @options.as_json
 @click.option(
     "--html",
     "page",
     type=options.file,
     metavar="FILE",
-    help="Write a page, too.",
+    help="Also write the result as an HTML page.",
 )
-@click.option("--placement", help="Of a published data set with several.")
+@click.option("--placement", help="Placement to check, of a published data set with several.")
 @click.option(
     "--labels", metavar="FILE",
-    help="File of labelled intervals; for one per recording such as '{folder}/{name}_labels.csv'.",
+    help="File of labelled intervals, or a pattern such as '{folder}/{name}_labels.csv' for one "
+    "file per recording.",
 )  # fmt: skip
 @click.option(
     "--autocalibrate", is_flag=True,
-    help="Calibrate each recording to gravity at rest, and say its error before and after.",
+    help="Calibrate each recording to gravity at rest, and print its error before and after.",
 )  # fmt: skip
 @click.pass_obj
 def data_check(
     workspace: Workspace, path: Path, pipeline_file: Path | None, strict: bool, as_json: bool,
     page: Path | None, placement: str | None, labels: str | None, autocalibrate: bool,
 ) -> None:  # fmt: skip
-    """Examine a file, a folder or a pipeline file's data: format, rate, unit, sign, what is wrong.
+    """Check a file, a folder or a pipeline file's data: format, rate, unit, sign, problems.
 
     Exit code 1 if there is an error.
 
@@ -152,7 +153,7 @@ def data_card(
 ) -> None:
     """Describe a pipeline's recordings: people, hours, labels, losses, licence, citation.
 
-    Recordings that were not ingested yet are.
+    Recordings are ingested first if necessary.
 
     \b
     Example:

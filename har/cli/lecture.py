@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 lecture_options = options.together(
     click.option(
-        "--quick", is_flag=True, help="Small and short: shows that it works, not what it reaches."
+        "--quick", is_flag=True, help="Run a small version, which shows only that it works."
     ),
     options.as_json,
 )
@@ -52,7 +52,7 @@ class _Lectures(Group):
 
 @click.group(cls=_Lectures)
 def lecture() -> None:
-    """The course's experiments: what should come out, and what does.
+    """Run the course's experiments and compare the results with what is expected.
 
     \b
     Example:

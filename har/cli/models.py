@@ -16,7 +16,7 @@ STEPS, CLASSES = 128, 6
 @click.argument("name", required=False)
 @options.as_json
 def models(name: str | None, as_json: bool) -> None:
-    """List the models that a pipeline can name; of NAME, the parameters that it has.
+    """List the models that a pipeline can name, or the parameters of NAME.
 
     \b
     Example:

@@ -17,13 +17,13 @@ jobs = click.option(
     "--jobs",
     type=click.IntRange(1),
     default=None,
-    help="Processes at a time (default: one for each core).",
+    help="Number of processes at a time (default: one for each core).",
 )
 dask = click.option(
     "--dask",
     metavar="ADDRESS",
-    help="Read, prepare, train and convert on a Dask cluster whose workers see this workspace, "
-    "such as tcp://10.0.0.1:8786; a process for each piece of work.",
+    help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786, to read, prepare, train and "
+    "convert on its workers; they must see this workspace.",
 )
 
 
@@ -60,7 +60,7 @@ TIME_UNITS = ("s", "ms", "us", "ns", "10ms", "10us", "100ns")
 
 reading = together(
     click.option(
-        "--unit", type=click.Choice(["m/s2", "g", "mg"]), help="If the file does not tell."
+        "--unit", type=click.Choice(["m/s2", "g", "mg"]), help="Unit, if the file does not tell."
     ),
     click.option(
         "--convention",
@@ -68,17 +68,17 @@ reading = together(
         help="Sign: android (flat, screen up, z = +9.81; the default) or ios.",
     ),
     click.option("--time-unit", type=click.Choice(TIME_UNITS), help="Unit of a time column."),
-    click.option("--rate-hz", type=float, help="Of a table without a time column."),
+    click.option("--rate-hz", type=float, help="Sampling rate of a table without a time column."),
     click.option(
         "--gravity",
         type=click.Choice(["present", "removed"]),
-        help="Whether gravity is in the values, where the guess from the file is wrong.",
+        help="Override the detected gravity setting.",
     ),
     click.option(
         "--columns",
         metavar="NAME=COLUMN,…",
-        help="Of a table, such as time=t,x=ax,y=ay,z=az.",
+        help="Columns of a table, such as time=t,x=ax,y=ay,z=az.",
         callback=lambda _ctx, _param, value: columns_of(value),
     ),
 )
-"""How a recording is to be read, where it does not tell."""
+"""How to read a recording that does not say so itself."""

@@ -22,18 +22,25 @@ if TYPE_CHECKING:
 @click.argument("bundle")
 @click.argument("recording", type=click.Path(path_type=Path))
 @options.out("Write bouts as CSV.")
-@click.option("--plot", type=options.file, help="Draw a timeline.")
+@click.option("--plot", type=options.file, help="Draw a timeline as PNG.")
 @click.option(
-    "--variant", default="float32", show_default=True, help="float32, dynamic, float16 or int8."
+    "--variant",
+    default="float32",
+    show_default=True,
+    help="Variant of the model: float32, dynamic, float16 or int8.",
 )
 @click.option(
     "--sets",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="LEVEL",
-    help="Sets of activities that are right for this share of a new person's windows: 0.9.",
+    help="Predict sets of activities that contain the right one for this share of a new person's "
+    "windows, such as 0.9.",
 )
 @click.option(
-    "--adapter", type=options.file, metavar="FILE", help="The wearer's, made by `har adapt`."
+    "--adapter",
+    type=options.file,
+    metavar="FILE",
+    help="Apply the wearer's adapter, made by `har adapt`.",
 )
 @options.reading
 @options.as_json
@@ -42,7 +49,7 @@ def predict(
     workspace: Workspace, bundle: str, recording: Path, out: Path | None, plot: Path | None,
     variant: str, sets: float | None, adapter: Path | None, as_json: bool, **said: Any,
 ) -> None:  # fmt: skip
-    """Label a recording: bouts of activity, and minutes of each.
+    """Label a recording: bouts of activity, and the minutes of each activity.
 
     BUNDLE is what `har export` wrote, or the name of its pipeline (of several models, `watch/cnn`)
     or that pipeline's file; RECORDING a file, folder or archive of any format that `har data check`

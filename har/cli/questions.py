@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from har.studies.answer import Outcome
     from har.studies.finished import Finished
 
-page = options.out("Write a Markdown page here, its picture in figures/ beside it.")
+page = options.out("Write a Markdown page to this file, and its picture to figures/ beside it.")
 finished_run = options.together(options.pipeline, options.jobs, page)
 one_model = click.option(
     "--model", metavar="NAME", help="A model of the run, in place of the selected one."
@@ -57,10 +57,10 @@ class _Numbers(click.ParamType):
 def optimism(
     ctx: click.Context, pipeline: str, models: tuple[str, ...], jobs: int | None, out: Path | None
 ) -> None:
-    """What a random split would have claimed: leaky on purpose, beside the honest score.
+    """Measure how much a random split of windows overestimates the score.
 
-    Trains the model of the finished run PIPELINE again on windows dealt out at random, everything
-    else equal, and puts the gap into results.json (under `optimism`) and the report.
+    Trains the model of the finished run PIPELINE again on a random split of the windows, with all
+    else equal, and adds the difference to results.json (under `optimism`) and the report.
 
     \b
     Example:
@@ -83,11 +83,11 @@ def optimism(
     metavar="KEY=VALUE[;KEY=VALUE]",
     help="training.KEY=VALUE, or models.PARAMETER=VALUE for every model that has it; repeatable.",
 )
-@options.overrides("Of the pipeline that the changes are made to, as for `har run`; repeatable.")
+@options.overrides("Override a value of the pipeline before the changes; repeatable.")
 @click.option(
     "--disturb",
     metavar="KIND=AMOUNT",
-    help="Score windows that are disturbed: rotation=DEGREES, scale=SHARE, rate=SHARE, noise=M/S2.",
+    help="Also score on disturbed windows: rotation=DEGREES, scale=SHARE, rate=SHARE, noise=M/S2.",
 )
 @options.jobs
 @page
@@ -101,10 +101,10 @@ def recipe(
     jobs: int | None,
     out: Path | None,
 ) -> None:
-    """Does a change of the training recipe help? Each alone, on validation people only.
+    """Measure whether changes of the training recipe help, each alone, on validation people.
 
-    Augmentation is for a sensor that is worn, calibrated or clocked differently, which may not show
-    on windows as they are: --disturb asks the same stored networks about that.
+    Augmentation helps when a sensor is worn, calibrated or clocked differently, which the recorded
+    windows may not show: --disturb also scores the stored networks on disturbed windows.
 
     \b
     Example:
@@ -133,7 +133,7 @@ def recipe(
 )
 @click.pass_context
 def length(ctx: click.Context, lengths: tuple[float, ...], **asked: Any) -> None:
-    """How long must a window be? The finished run PIPELINE again on windows of other lengths.
+    """Train the finished run PIPELINE again on windows of other lengths.
 
     \b
     Example:
@@ -153,7 +153,7 @@ def length(ctx: click.Context, lengths: tuple[float, ...], **asked: Any) -> None
     type=_Numbers(int),
     default=None,
     metavar="N,N,…",
-    help="Training people in each fold (default: 2,4,8 and so on; all of them come last).",
+    help="Numbers of training people in each fold (default: 2,4,8 and so on, then all).",
 )
 @click.option(
     "--draws",
@@ -164,9 +164,9 @@ def length(ctx: click.Context, lengths: tuple[float, ...], **asked: Any) -> None
 )
 @click.pass_context
 def people(ctx: click.Context, numbers: tuple[int, ...] | None, draws: int, **asked: Any) -> None:
-    """What would more people bring? The finished run PIPELINE with fewer who train.
+    """Train the finished run PIPELINE again on fewer people, to see what more would bring.
 
-    Test people and validation people stay who they are; the last point is the run itself.
+    Test people and validation people stay the same; the last point is the run itself.
 
     \b
     Example:
@@ -182,12 +182,10 @@ def people(ctx: click.Context, numbers: tuple[int, ...] | None, draws: int, **as
 @one_model
 @click.pass_context
 def robustness(ctx: click.Context, **asked: Any) -> None:
-    """What if the sensor is worn, calibrated or clocked differently?
+    """Score stored models on a sensor that is worn, calibrated or clocked differently.
 
-    Asks the stored models; trains nothing.
-
-    Each fold's network gets the windows of its own test people turned, scaled, with noise, at a
-    rate that is off, with axes flipped, without gravity.
+    Nothing is trained. Each fold's network is tested on the windows of its own test people after a
+    rotation, a change of scale or rate, added noise, flipped axes or removal of gravity.
 
     \b
     Example:
@@ -206,18 +204,19 @@ def robustness(ctx: click.Context, **asked: Any) -> None:
     type=click.IntRange(1),
     default=2,
     show_default=True,
-    help="How many of the folds are trained again, without each activity in turn.",
+    help="Number of folds to train again without each activity in turn.",
 )
 @click.option(
     "--elsewhere",
     metavar="PIPELINE",
-    help="Recordings of another placement, with windows and activities of the same names.",
+    help="A pipeline of recordings from another placement, with the same windows and activities.",
 )
 @click.pass_context
 def unknown(ctx: click.Context, folds: int, elsewhere: str | None, **asked: Any) -> None:
-    """Does it notice what it was never trained on? Each activity left out in turn, then met.
+    """Measure how often a model answers `unknown` to activities that it was not trained on.
 
-    Beside that: a phone at rest any way up, tones, noise, a constant.
+    Each activity is left out of training in turn. Also tested: a phone at rest in any orientation,
+    tones, noise and a constant.
 
     \b
     Example:
@@ -236,30 +235,30 @@ def unknown(ctx: click.Context, folds: int, elsewhere: str | None, **asked: Any)
     "numbers",
     type=_Numbers(int),
     metavar="N,…",
-    help="Windows of each activity to teach (default: 1,3,10).",
+    help="Numbers of windows of each activity to teach (default: 1,3,10).",
 )
 @click.option(
     "--new",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Folds to train again without each activity in turn, which is then taught.",
+    help="Number of folds to train again without each activity in turn, which is then taught.",
 )
 @click.option(
     "--strengths",
     type=_Numbers(float),
     metavar="S,…",
-    help="Compare these strengths of the prior on validation people; test people are not asked.",
+    help="Compare these strengths of the prior on validation people; test people are not used.",
 )
 @click.pass_context
 def personal(
     ctx: click.Context, pipeline: str, models: tuple[str, ...], numbers: tuple[int, ...] | None,
     new: int, strengths: tuple[float, ...] | None, jobs: int | None, out: Path | None,
 ) -> None:  # fmt: skip
-    """What are a few labelled seconds of the wearer worth?
+    """Measure how much a few labelled seconds of the wearer improve a model.
 
-    The stored fold models are taught windows of each person held out, as `har adapt` teaches, and
-    tested on other recordings of that person.
+    The stored fold models are adapted to each held-out person as by `har adapt`, and tested on
+    other recordings of that person.
 
     \b
     Example:
@@ -305,7 +304,7 @@ def _tell(
 
 
 def describe(outcome: Outcome) -> str:
-    """The answer, its table, and what was done."""
+    """The answer, its table and the method."""
     from har.report.table import padded
 
     says = [output.wrapped(line) for line in outcome.says]

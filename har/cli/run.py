@@ -20,9 +20,9 @@ run_options = options.together(
     click.option(
         "--force",
         is_flag=True,
-        help="Run the named stage (of har run: the last one) even if it is up to date.",
+        help="Run the named stage (the last one for `har run`) even if it is up to date.",
     ),
-    click.option("--dry-run", is_flag=True, help="Say what would run, and why; run nothing."),
+    click.option("--dry-run", is_flag=True, help="Print what would run and why, and run nothing."),
 )
 
 
@@ -85,17 +85,17 @@ COMMANDS = (
     run,
     pipelines,
     _stage("ingest", "Take recordings in: read, check and store them."),
-    _stage("prepare", "Resample and cut windows (and what that needs)."),
-    _stage("train", "Train every model on every fold (and what that needs)."),
+    _stage("prepare", "Resample and cut windows, after the stages that this needs."),
+    _stage("train", "Train every model on every fold, after the stages that this needs."),
     _stage(
         "compare",
-        "Score, compare and report (and what that needs).",
+        "Score and compare, after the stages that this needs, and report.",
         until="report",
         without=("export",),
     ),
     _stage(
         "export",
-        "Write the bundle for the phone (and what that needs), and report.",
+        "Write the bundle for the phone, after the stages that this needs, and report.",
         until="report",
     ),
 )

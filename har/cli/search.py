@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.pipeline
-@click.option("--model", metavar="NAME", help="Whose parameters (default: the pipeline's first).")
+@click.option("--model", metavar="NAME", help="Model to search for (default: the first one).")
 @click.option(
     "--trials", type=click.IntRange(1), default=30, show_default=True,
-    help="Sets of parameters to try, those of earlier runs included.",
+    help="Number of parameter sets to try, including those of earlier runs.",
 )  # fmt: skip
 @options.overrides()
 @options.jobs
@@ -31,8 +31,8 @@ def search(
 ) -> None:  # fmt: skip
     """Search a model's parameters with Optuna, scored on validation people alone.
 
-    Prints the best as a part for the pipeline file. Trials are kept in reports/search.db: the same
-    command goes on where it was stopped. Needs the extra `search`.
+    Prints the best as YAML for the pipeline file. Trials are kept in reports/search.db: run the
+    same command again to continue. Needs the extra `search`.
 
     \b
     Example:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @click.option(
     "--host",
     metavar="ADDRESS",
-    help="Listen here (default: 127.0.0.1, this machine alone; with --https the local network).",
+    help="Address to listen on (default: 127.0.0.1, this machine only; with --https the local "
+    "network).",
 )
 @click.option(
     "--port",
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--https", is_flag=True,
-    help="For a phone on the local network: makes a local certificate authority and shows how to "
+    help="Serve to phones on the local network: make a local certificate authority and show how to "
     "trust it.",
 )  # fmt: skip
 @click.pass_obj

@@ -14,7 +14,7 @@ from har.workspace import Workspace
 
 @click.group(cls=Group)
 def study() -> None:
-    """Questions on what is stored: how sure are we, and of what?
+    """Measure how reliable results, readers and models are.
 
     \b
     Example:
@@ -33,7 +33,7 @@ def study() -> None:
 @options.out("Write Markdown here.")
 @click.pass_obj
 def study_doctor(workspace: Workspace, per_set: int, out: Path | None) -> None:
-    """Put defects into real recordings and count how many `har data check` finds.
+    """Insert defects into real recordings and count how many `har data check` finds.
 
     Uses the data sets in data/raw, or in HAR_DATA_MIRROR.
 
@@ -61,7 +61,7 @@ def study_doctor(workspace: Workspace, per_set: int, out: Path | None) -> None:
 @options.out("Write Markdown here.")
 @click.pass_obj
 def study_account(workspace: Workspace, paths: tuple[str, ...], out: Path | None) -> None:
-    """Where every sample of data sets, folders and files went: kept, or rejected and why.
+    """List what became of every sample of data sets, folders and files: kept, or why rejected.
 
     PATHS are names of data sets, or paths.
 
@@ -86,9 +86,9 @@ def study_account(workspace: Workspace, paths: tuple[str, ...], out: Path | None
 def study_unlike(
     workspace: Workspace, pipeline: str, jobs: int | None, as_json: bool, out: Path | None
 ) -> None:
-    """Plant defects in recordings of people held out and count how many `har predict` notices.
+    """Insert defects into recordings of held-out people; count how many `har predict` notices.
 
-    Nothing is trained; recordings of a minute or more with walking in them are asked about.
+    Nothing is trained. Recordings of at least a minute that contain walking are used.
 
     \b
     Example:
@@ -112,12 +112,12 @@ def study_unlike(
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write into (default: reports/ of the workspace).",
 )
-@click.option("--command", help="What made the results, if it was not `har run PIPELINE`.")
+@click.option("--command", help="Command that made the results, if it was not `har run PIPELINE`.")
 @click.pass_obj
 def study_page(workspace: Workspace, pipeline: str, out: Path | None, command: str | None) -> None:
     """Write a page to commit from a finished run: Markdown, figures, results.
 
-    What it means is for people to write: that part of the page is kept when it is made again.
+    The section `What it means` is written by hand and kept when the page is made again.
 
     \b
     Example:
@@ -134,14 +134,14 @@ def study_page(workspace: Workspace, pipeline: str, out: Path | None, command: s
 @study.command("phone")
 @options.pipeline
 @options.out(
-    "Markdown page; only its part about models is written anew.",
+    "Markdown page; only its section on models is rewritten.",
     default=Path("reports/phone.md"),
     show_default=True,
 )
-@click.option("--command", help="What made the bundles, if it was not `har run PIPELINE`.")
+@click.option("--command", help="Command that made the bundles, if it was not `har run PIPELINE`.")
 @click.pass_obj
 def study_phone(workspace: Workspace, pipeline: str, out: Path, command: str | None) -> None:
-    """What each exported model and variant costs, and what conversion did to it.
+    """Write a page on the size, time and accuracy of each exported model and variant.
 
     \b
     Example:

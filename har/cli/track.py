@@ -10,12 +10,12 @@ from har.workspace import Workspace
 
 @click.command()
 @options.pipeline
-@options.overrides("The overrides that it was run with.")
+@options.overrides("Override that the run was made with; may be repeated.")
 @click.pass_obj
 def track(workspace: Workspace, pipeline: str, overrides: tuple[str, ...]) -> None:
-    """Send stored results to MLflow, once: to MLFLOW_TRACKING_URI or reports/mlflow.db.
+    """Send stored results to MLflow (MLFLOW_TRACKING_URI, or reports/mlflow.db).
 
-    `har run` does it at its end; this is for a server that was down then.
+    `har run` does this at its end; use this command if the server was down then.
 
     \b
     Example:
@@ -29,12 +29,16 @@ def track(workspace: Workspace, pipeline: str, overrides: tuple[str, ...]) -> No
 
 @click.command()
 @click.option(
-    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Listen here."
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on.",
 )
-@click.option("--port", type=int, default=5000, show_default=True, help="Of MLflow's pages.")
+@click.option("--port", type=int, default=5000, show_default=True, help="Port of the MLflow pages.")
 @click.pass_obj
 def ui(workspace: Workspace, host: str, port: int) -> None:
-    """Show this workspace's tracked runs in MLflow's own pages, until interrupted.
+    """Show this workspace's tracked runs in MLflow, until interrupted.
 
     \b
     Example:

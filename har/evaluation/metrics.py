@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 ABSENT_CLASSES = (
-    "A macro-F1 is the mean over the activities that occur among the true labels of the windows "
-    "it is about: for one person, the activities that this person performed. Windows taken for "
-    "another activity count as misses of their own."
+    "Macro-F1 is the mean over the activities among the true labels of the windows that are "
+    "scored: for one person, the activities that this person performed. A window predicted as any "
+    "other activity counts as a miss of its true activity."
 )
 
 

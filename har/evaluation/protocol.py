@@ -20,10 +20,10 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
     split, training = pipeline.split, pipeline.training
     validators = f"{_span(fold_sizes)} in each fold, taken from the others"
     if split.validation == "next-fold":
-        validators = f"{_span(fold_sizes)} in each fold, those whom the next fold tests"
+        validators = f"{_span(fold_sizes)} in each fold, those that the next fold tests"
     chosen = (
-        f"Validation people ({validators}) train nothing: they choose the epoch and, by the mean "
-        "macro-F1 on them, the model."
+        f"Validation people ({validators}) are not trained on: the epoch and, by the mean macro-F1 "
+        "on them, the model are chosen on them."
     )
     unseen = "everyone is held out once, and tested by models that were not trained on them."
     if split.scheme == "subject-folds":
@@ -36,27 +36,26 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
     else:
         who = (
             f"Recordings of the same {people} people are kept apart ({folds} folds of whole "
-            "recordings, or of blocks of one with a gap of at least a window). This score tells "
+            "recordings, or of blocks of one with a gap of at least a window). This score says "
             "nothing about other people."
         )
     if split.exclude:
-        who += f" Left out altogether: {', '.join(split.exclude)}."
+        who += f" Excluded: {', '.join(split.exclude)}."
     w, s = pipeline.windows, pipeline.signal
     signal = f"Signals at {s.rate_hz:g} Hz in m/s²"
     if s.filter.kind != "none":
         signal += f", low-pass {s.filter.cutoff_hz:g} Hz inside the model"
     if s.align.kind != "none":
         signal += (
-            "; each recording turned so that gravity during its first seconds of walking, "
-            f"at most {s.align.seconds}, points along {s.align.axis} (walking is found by how much "
-            "it moves: no label is used, but recordings of the people tested on are, without their "
-            "labels)"
+            "; each recording rotated so that gravity during its first seconds of walking, "
+            f"at most {s.align.seconds}, points along {s.align.axis} (walking is detected from the "
+            "movement: no labels are used, but unlabelled recordings of the test people are)"
         )
     cut = "inside each annotated interval" if w.within == "annotation" else "over whole recordings"
     windows = (
         f"{signal}; windows of {w.length_s:g} s with {w.overlap:.0%} overlap, cut {cut}, never "
         f"across a gap, a recording or a person; a window's label is that of most of its samples, "
-        f"and windows under {w.min_purity:.0%} purity are left out."
+        f"and windows under {w.min_purity:.0%} purity are excluded."
     )
     seeds = ", ".join(map(str, training.seeds))
     each = (
@@ -67,7 +66,7 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
         + (
             "Nothing is chosen on test people."
             if split.scheme == "subjects"
-            else "No job's epoch or temperature is chosen on what it tests."
+            else "No job's epoch or temperature is chosen on its test people."
         )
     )
     scores = "Scores are pooled over the out-of-fold predictions of a seed and averaged over seeds."
@@ -75,8 +74,9 @@ def protocol(pipeline: Pipeline, *, people: int, folds: int, fold_sizes: Sequenc
 
 
 REFIT = (
-    "Once a fold's validation people have chosen the epoch and the temperature, they train too: "
-    "each model is trained anew for as many epochs, and tested; its validation score is of before. "
+    "Once the epoch and the temperature are chosen on a fold's validation people, each model is "
+    "refitted for as many epochs with these people included, and tested; its validation score is "
+    "that before the refit. "
 )
 
 
@@ -105,20 +105,20 @@ def cautions(people: int, tests: int, pipeline: Pipeline) -> list[str]:
     else:
         out.append(f"No interval over people can be given from {people}.")
     out.append(
-        "Spread over seeds (the same people, other initial weights) and spread over people (their "
-        "own macro-F1) are given apart: they answer different questions."
+        "The spread over seeds (the same people, other initial weights) and the spread over people "
+        "(the macro-F1 of each) answer different questions and are given separately."
     )
     if tests:
         p = statistics.smallest_p(people)
         text = (
-            f"The selected model is compared with each other one, paired by person, by Wilcoxon's "
+            "The selected model is compared with each other model, paired by person, by Wilcoxon's "
             f"signed-rank test with Holm's correction over {tests} "
             f"{'test' if tests == 1 else 'tests'}. {people} people cannot give a p below {p:.2g}"
         )
         if tests * p > statistics.ALPHA:
             text += (
-                f", or {min(1.0, tests * p):.2g} after correction: too few people to tell, "
-                "whatever the models are; read the interval of the difference."
+                f", or {min(1.0, tests * p):.2g} after correction: too few people for a "
+                "significant result; see the interval of the difference."
             )
         else:
             text += f" ({tests * p:.2g} after correction)."
@@ -135,21 +135,21 @@ def nested(found: Nested) -> str:
     ci95 = found.macro_f1_ci95
     over = f" (95 % over people {interval(ci95)})" if ci95 else ""
     return (
-        "Who validates in one fold is tested in another, and the model is selected by the mean "
-        "over all folds. With each fold's model selected by that fold's validation people alone "
-        f"({who}) the macro-F1 is {found.macro_f1:.3f}{over}, the accuracy "
-        f"{found.accuracy:.3f}: the score of the whole procedure, choice of a model included "
+        "The validation people of one fold are the test people of another, and the model is "
+        "selected by the mean over all folds. With each fold's model selected by that fold's "
+        f"validation people alone ({who}) the macro-F1 is {found.macro_f1:.3f}{over}, the accuracy "
+        f"{found.accuracy:.3f}: the score of the whole procedure, including the choice of a model "
         "(Varma and Simon 2006)."
     )
 
 
 def aligned(found: Aligned) -> str:
-    """How many recordings were turned by their walking (`har.signal.align`)."""
+    """How many recordings were aligned with gravity (`har.signal.align`)."""
     turned = found.recordings - len(found.as_recorded)
-    said = f"{turned} of {found.recordings} recordings were turned by their walking"
+    said = f"{turned} of {found.recordings} recordings were aligned with gravity"
     if not found.as_recorded:
         return f"{said}."
-    return f"{said}; too little walking, and so as recorded: {', '.join(found.as_recorded)}."
+    return f"{said}; not aligned for lack of walking: {', '.join(found.as_recorded)}."
 
 
 def _how_good(row: Comparison) -> str:
@@ -213,11 +213,13 @@ def headline(
     if untrained:
         who = "; ".join(f"{name} ({', '.join(people)})" for name, people in untrained.items())
         lines.append(
-            f"Nobody who trains in the fold that tests them does what these people do: {who}. "
-            "Its recall there is 0, and macro-F1 counts it as it counts the other activities."
+            f"Activities that no training person of the fold performs: {who}. "
+            "Their recall there is 0, and macro-F1 counts them like the other activities."
         )
     if sessions:
-        lines.append("These are other recordings of the same people: nothing is said of others.")
+        lines.append(
+            "These are other recordings of the same people: the score says nothing about others."
+        )
     failed = {n: len(m.failed_jobs) for n, m in models.items() if m.failed_jobs}
     if failed:
         lines.append(

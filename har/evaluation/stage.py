@@ -52,7 +52,7 @@ def scores(output: Output) -> Results:
 
 STAGE = Stage(
     name="compare",
-    summary="score on unseen people, prove that nothing leaked, compare",
+    summary="score on held-out people, check for leakage, compare",
     needs=("prepare", "train"),
     modules=("har.evaluation.stage",),
     config=lambda pipeline: pipeline.model_dump(mode="json"),  # all of it is in the results

@@ -35,16 +35,16 @@ DEPENDENCE = (
 )
 INTERVALS = (
     "Intervals are 95 % bootstrap intervals over people, who are drawn with replacement, each with "
-    "all of their windows (percentiles, expanded for few people as by Hesterberg 2015). They tell "
+    "all of their windows (percentiles, expanded for few people as in Hesterberg 2015). They show "
     "how the score varies with who was recorded, not with the seed."
 )
 TWO_QUESTIONS = (
-    "The interval of a difference is of pooled scores, p is of people's own: a small difference "
-    "with nearly everybody may have a small p and an interval that holds 0. The verdict is p's, "
-    "and none where the two point different ways; what the first lines say of models that need no "
-    "epochs goes by the interval. The smallest possible p of a pair is what it "
-    "would be if all of its differences pointed one way; people whose two scores are equal say "
-    "nothing."
+    "The interval of a difference is computed from pooled scores, p from each person's score: a "
+    "small difference in nearly everybody may have a small p and an interval that contains 0. The "
+    "verdict is based on p, and is 'not significant' if p and the difference disagree in "
+    "direction; the first lines of the report compare models by the interval. The smallest "
+    "possible p of a pair is that of differences which all have the same sign; people with equal "
+    "scores are excluded from the test."
 )
 
 

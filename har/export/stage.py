@@ -172,7 +172,7 @@ def _bundles(
 
 STAGE = Stage(
     name="export",
-    summary="fit on everyone, convert, prove it equal, write the bundle",
+    summary="fit on everyone, convert, check against Keras, write the bundle",
     needs=("ingest", "prepare", "train", "compare"),
     modules=("har.export.stage",),
     config=_config,

@@ -98,7 +98,7 @@ def _memory(context: Context) -> FileHashes:
 
 STAGE = Stage(
     name="ingest",
-    summary="reading recordings",
+    summary="read recordings",
     needs=(),
     modules=("har.ingest.stage", "har.ingest.reading"),
     config=config,

@@ -85,7 +85,7 @@ def headline(section: Optimism) -> str:
     """The widest gap in a sentence."""
     name, honest, leaky, gap, *_ = rows(section)[0]
     return (
-        f"{name}: macro-F1 {honest} under the protocol of this report; windows dealt out at random "
+        f"{name}: macro-F1 {honest} under the protocol of this report; a random split of windows "
         f"would have claimed {leaky} ({gap})."
     )
 
@@ -94,11 +94,11 @@ def why(section: Optimism) -> list[str]:
     """Why the higher number is wrong, and what was equal."""
     shared = section.shared
     return [
-        "The second number is leaky on purpose and no score of the model. Windows were dealt out "
-        "to train, validation and test at random, as in much published work: "
-        f"{shared.samples:.0%} of the test windows share samples with a training window (they "
-        f"overlap), and {shared.people:.0%} are of somebody who trains too. It tells how well "
-        "a network remembers people and moments that it has seen, not what it does for somebody "
-        "new.",
+        "The second number is deliberately leaky and is not a score of the model. Windows were "
+        "split into train, validation and test at random, as in much published work: "
+        f"{shared.samples:.0%} of the test windows share samples with an overlapping training "
+        f"window, and {shared.people:.0%} are of people who are also in the training data. It "
+        "measures how well a network remembers the people and moments of its training data, not "
+        "how well it works for new people.",
         section.protocol,
     ]

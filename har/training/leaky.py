@@ -1,4 +1,4 @@
-"""A split that leaks on purpose, as much published work splits: windows dealt out at random.
+"""A split that leaks on purpose, as in much published work: windows split at random.
 
 No scheme of a pipeline file can name it: `har study optimism` alone makes one, to show what such a
 score would have claimed. What is trained on it has a key of its own, and says so in its record.
@@ -45,7 +45,7 @@ class LeakySplit(Parts):
 
 
 def deal(honest: Sequence[Split], seed: int) -> list[LeakySplit]:
-    """The windows of a comparison's folds dealt out again at random, as many to each part.
+    """The windows of a comparison's folds split again at random, as many in each part.
 
     A window is tested as often as before.
     """

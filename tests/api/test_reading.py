@@ -160,4 +160,4 @@ def test_progress_in_a_notebook_is_text(monkeypatch, workspace, capsys):
     """Bars there would need ipywidgets, and warn where it is not installed."""
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     har.run("watch", overrides={"models": ["extra_trees"]}, until="ingest")
-    assert "ingest: reading recordings" in capsys.readouterr().err
+    assert "ingest: read recordings" in capsys.readouterr().err

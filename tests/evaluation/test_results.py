@@ -246,7 +246,7 @@ def test_people_who_are_left_out_are_not_counted(tmp_path):
     assert r.windows.kept + r.windows.rejected["person left out"] == len(w)
     assert r.windows.kept == np.isin(w.subjects, ["1", "2", "3", "4"]).sum()
     assert "out of 4" in r.protocol
-    assert "Left out altogether: 5, 6." in r.protocol
+    assert "Excluded: 5, 6." in r.protocol
 
 
 def test_what_is_known_of_the_run(compared):
@@ -262,7 +262,7 @@ def test_what_is_known_of_the_run(compared):
 def test_the_protocol_says_who_validates():
     p = made.pipeline(["cnn"], split={"scheme": "subject-folds", "validation": "next-fold"})
     text = protocol.protocol(p, people=6, folds=3, fold_sizes=[2, 2, 2])
-    assert "(2 in each fold, those whom the next fold tests)" in text
+    assert "(2 in each fold, those that the next fold tests)" in text
 
 
 def test_the_fingerprint_is_of_the_data():
@@ -355,10 +355,11 @@ def test_the_headline_says_of_an_activity_that_only_one_person_has_that_nobody_t
     labels[(labels == 2) & (w.subjects != "4")] = 1  # only person 4 jumps
     r, _ = compare(tmp_path, dataclasses.replace(w, labels=labels), {"cnn": 0.9})
     assert any(
-        "does what these people do: jump (4). Its recall there is 0" in x for x in r.headline
+        "training person of the fold performs: jump (4). Their recall there is 0" in x
+        for x in r.headline
     )
     sound, _ = compare(tmp_path / "b", w, {"cnn": 0.9})
-    assert not any("Nobody who trains" in x for x in sound.headline)
+    assert not any("no training person" in x for x in sound.headline)
 
 
 def test_the_first_line_names_the_selected_where_it_is_better(compared):
@@ -407,7 +408,7 @@ def test_sessions_of_one_person_say_that_they_tell_nothing_of_others(tmp_path):
     p = made.pipeline(["cnn"], (0,), split={"scheme": "sessions", "folds": 3})
     r = assembly.assemble(p, w, folds, models, proof, code="c0de")
     jsonschema.validate(r.as_json(), schema())
-    assert "tells nothing about other people" in r.protocol
+    assert "says nothing about other people" in r.protocol
     assert any("same people" in line for line in r.headline)
     assert "No interval over people can be given from 1." in r.statistics
 

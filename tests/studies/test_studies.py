@@ -111,7 +111,7 @@ def test_a_random_split_claims_what_nobody_new_gets(run, optimism):
     shared = published(run)["optimism"]["shared"]
     assert shared["people"] == 1.0
     assert shared["samples"] > 0.6  # about 1 − (1 − share that trains)²
-    assert "windows dealt out at random would" in " ".join(optimism[1].stdout.split())
+    assert "a random split of windows would" in " ".join(optimism[1].stdout.split())
     page = (run / "page.md").read_text()
     assert "leaky on purpose" in page
     assert "har study optimism own --model extra_trees\n" in page

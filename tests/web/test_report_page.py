@@ -64,7 +64,7 @@ def test_mistakes_of_one_person_and_of_one_pair(page: Any) -> None:
         page.locator(f"{section} select").first.select_option("")
         assert shown.count() == everybody
         wrong = page.locator(f"{section} [data-person]").evaluate_all(
-            "(items) => items.map((i) => [i.dataset.activity, i.dataset.answer])"
+            "(items) => items.map((i) => [i.dataset.activity, i.dataset.prediction])"
         )
         pair = next([a, b] for a, b in wrong if a != b)
         for number, name in zip((1, 2), pair, strict=True):

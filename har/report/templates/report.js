@@ -29,7 +29,7 @@
   // Mistakes and points of the map, of one person or of one confused pair.
   for (const filters of document.querySelectorAll(".filters")) {
     const items = [...filters.parentNode.querySelectorAll("[data-person]")];
-    const lists = ["person", "activity", "answer"].map((name) => {
+    const lists = ["person", "activity", "prediction"].map((name) => {
       const values = [...new Set(items.map((item) => item.dataset[name]))];
       values.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
       const list = document.createElement("select");
