@@ -16,6 +16,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from tests.dots import instead as dots_for_pictures
 from tests.in_process import instead as instead_of_processes
 
 ROOT = Path(__file__).parent.parent
@@ -89,6 +90,14 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 def in_process() -> Iterator[None]:
     """What this module runs, it runs in this process, which imports TensorFlow once."""
     with instead_of_processes():
+        yield
+
+
+@pytest.fixture(scope="module")
+def plain_pictures() -> Iterator[None]:
+    """What the pictures of this module's reports show is not asked: they are composed, and written
+    as dots. A report has dozens, and each takes a tenth of a second to draw."""
+    with dots_for_pictures():
         yield
 
 

@@ -18,6 +18,7 @@ from har.ingest import reading
 from tests import in_process, unshared
 from tests.test_store import flip
 
+pytestmark = pytest.mark.usefixtures("plain_pictures")
 STAGES = ("ingest", "prepare", "train", "compare", "report")
 
 

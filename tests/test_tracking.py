@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import io
 import json
 import os
 import pathlib
@@ -17,14 +16,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 from sklearn.metrics import f1_score
 
 from har import session, tracking
 from har.cli.app import main
 from har.errors import TrackingError
 from har.evaluation.results import ExportFigures
-from har.report import figures
 from har.signal import window_files
 from har.tracking import moved, once, pages, send, view
 from har.training.job_files import read
@@ -40,17 +37,6 @@ N_RUNS = 1 + 3 + 3 * 3 * 2
 @pytest.fixture(autouse=True)
 def no_server(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def pictures():
-    """What pictures show is not asked here, and each takes a tenth of a second to draw."""
-    with pytest.MonkeyPatch.context() as patch:
-        dot = io.BytesIO()
-        Image.new("RGB", (2, 2)).save(dot, "png")
-        patch.setattr(figures, "png", lambda _figure, **_how: dot.getvalue())
-        patch.setattr(figures, "svg", lambda _figure: "<svg/>")
-        yield
 
 
 def track(context, **how):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from har.stages import Context
 from har.store import Store
 from har.training.job_files import JobRecord, Trained
 from har.workspace import Workspace
+from tests import dots
 from tests.evaluation import made
 
 
@@ -64,14 +66,15 @@ def reopen(
     return found
 
 
-def run(found: Context, key: str = "k") -> Context:
-    """Run `compare` and `report`."""
-    for each in (compare.STAGE, report.STAGE):
-        with found.store.writing(each.name, key, each.parts(found)) as writing:
-            each.run(found, writing)
-        output = found.store.find(each.name, key)
-        assert output is not None
-        found = found.with_output(each.name, output)
+def run(found: Context, key: str = "k", *, pictures: bool = False) -> Context:
+    """Run `compare` and `report`, whose pictures are dots unless they are asked for."""
+    with contextlib.nullcontext() if pictures else dots.instead():
+        for each in (compare.STAGE, report.STAGE):
+            with found.store.writing(each.name, key, each.parts(found)) as writing:
+                each.run(found, writing)
+            output = found.store.find(each.name, key)
+            assert output is not None
+            found = found.with_output(each.name, output)
     return found
 
 

@@ -23,6 +23,7 @@ from har.ingest import recording_files
 from har.recording import Recording
 from har.report import comparison_page, stage
 from har.report import gap as gap_page
+from tests import dots
 from tests.evaluation import workspace
 
 SKILLS = {"lstm": 0.6, "cnn": 0.9, "extra_trees": 0.5}
@@ -30,7 +31,8 @@ SKILLS = {"lstm": 0.6, "cnn": 0.9, "extra_trees": 0.5}
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    return workspace.run(workspace.context(tmp_path_factory.mktemp("workspace"), SKILLS))
+    root = tmp_path_factory.mktemp("workspace")
+    return workspace.run(workspace.context(root, SKILLS), pictures=True)
 
 
 def test_what_compare_leaves(done):
@@ -69,7 +71,7 @@ def test_a_leak_fails_the_run_and_leaves_no_results(tmp_path):
 
 
 def test_the_same_predictions_give_the_same_files(done, tmp_path):
-    again = workspace.run(workspace.context(tmp_path, SKILLS))
+    again = workspace.run(workspace.context(tmp_path, SKILLS), pictures=True)
     for stage_name, name in (
         ("compare", "scores.json"),
         ("compare", "windows.parquet"),
@@ -145,7 +147,8 @@ def test_the_page_shows_an_export_that_is_filled_in(done):
     results = workspace.results(done)
     cnn = {"float32": MEASURED, "int8": Withheld(withheld="it crashed")}
     models = results.models | {"cnn": results.models["cnn"].model_copy(update={"export": cnn})}
-    page = comparison_page.render(results.model_copy(update={"models": models}), {})
+    with dots.instead():
+        page = comparison_page.render(results.model_copy(update={"models": models}), {})
     text = " ".join(Page(page).words)
     assert "On the phone" in text
     assert "80 kB" in text
@@ -208,7 +211,7 @@ def fresh(two, tmp_path):
 def again(context):
     """The report, drawn once more from what there is now."""
     key = digest(stage.STAGE.parts(context))
-    with context.store.writing("report", key, {}) as writing:
+    with context.store.writing("report", key, {}) as writing, dots.instead():
         stage.STAGE.run(context, writing)
     output = context.store.find("report", key)
     return stage.published(output), (output.path / "index.html").read_text("utf-8"), output.path

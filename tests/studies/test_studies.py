@@ -26,7 +26,7 @@ from har.signal import window_files
 from har.studies import people as learning
 from har.studies import robustness
 
-pytestmark = pytest.mark.usefixtures("in_process")
+pytestmark = pytest.mark.usefixtures("in_process", "plain_pictures")
 
 PEOPLE, ACTIVITIES, LEVEL = 7, ("sit", "stand", "lie"), 3.0
 PIPELINE = {
