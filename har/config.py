@@ -32,7 +32,7 @@ class Filter(Section):
     kind: Literal["lowpass", "none"] = Field(
         "lowpass", description="none: samples are used as they were recorded"
     )
-    cutoff_hz: float = Field(20.0, gt=0, description="half-amplitude (−6 dB) frequency")
+    cutoff_hz: float = Field(20.0, gt=0, description="cutoff (half-amplitude, −6 dB) frequency")
     transition_hz: float = Field(
         8.0, ge=0.01, description="width of the transition band; the narrower, the more taps"
     )
@@ -42,22 +42,32 @@ class Align(Section):
     """Each recording turned so that upright is one way for all (`har.signal.align`)."""
 
     kind: Literal["none", "walking"] = Field(
-        "none", description="walking: by gravity while the wearer walks, found without labels"
+        "none",
+        description="walking: align with gravity while the wearer walks, which is detected "
+        "without labels",
     )
     seconds: int = Field(
-        20, ge=5, le=3600, description="of walking that are averaged: the first ones"
+        20, ge=5, le=3600, description="seconds of walking to average, from the first walking on"
     )
     axis: Literal["x", "y", "z", "-x", "-y", "-z"] = Field(
-        "y", description="where upright goes: about where it points already, not the opposite"
+        "y",
+        description="axis that gravity is aligned with: the one that points roughly up when the "
+        "sensor is worn",
     )
 
 
 class Signal(Section):
     rate_hz: float = Field(
-        50.0, ge=1, le=2000, description="of the model; recordings are resampled to it"
+        50.0,
+        ge=1,
+        le=2000,
+        description="sampling rate of the model; recordings are resampled to it",
     )
     max_gap_s: float = Field(
-        0.25, gt=0, le=3600, description="a longer gap between samples is never bridged: it cuts"
+        0.25,
+        gt=0,
+        le=3600,
+        description="longest gap that is interpolated; a longer one splits the recording",
     )
     filter: Filter = Field(Filter(kind="none"), description="a low-pass filter inside the model")
     align: Align = Field(Align(), description="recordings aligned with gravity")
@@ -74,15 +84,18 @@ class Signal(Section):
 
 
 class WindowsConfig(Section):
-    length_s: float = Field(2.56, gt=0, le=3600, description="of a window")
-    overlap: float = Field(0.5, ge=0, lt=1, description="of the window's length")
+    length_s: float = Field(2.56, gt=0, le=3600, description="length of a window")
+    overlap: float = Field(
+        0.5, ge=0, lt=1, description="overlap of consecutive windows, as a share of their length"
+    )
     within: Literal["recording", "annotation"] = Field(
         "recording",
         description="recording: windows slide over the whole recording; annotation: they are cut "
         "inside each labelled interval",
     )
     label: Literal["majority", "last"] = Field(
-        "majority", description="the activity of most of a window's samples, or of its last one"
+        "majority",
+        description="a window's label: the activity of most of its samples, or of the last one",
     )
     min_purity: float = Field(
         0.8, ge=0, le=1, description="smallest share of samples that carry the window's label"
@@ -98,19 +111,22 @@ class SplitConfig(Section):
     scheme: Literal["subject-folds", "leave-one-subject-out", "sessions", "subjects"] = Field(
         "subject-folds",
         description="subject-folds: each fold tests other people; leave-one-subject-out: a fold "
-        "for each person; sessions: whole recordings apart, for fewer than 3 people, which says "
-        "nothing about other people; subjects: the people in test are tested once",
+        "for each person; sessions: folds of whole recordings, for fewer than 3 people, which says "
+        "nothing about other people; subjects: the people listed in test are tested once",
     )
-    folds: int = Field(5, ge=2, le=10_000, description="of subject-folds and sessions")
+    folds: int = Field(
+        5, ge=2, le=10_000, description="number of folds, for subject-folds and sessions"
+    )
     test: tuple[str, ...] = Field((), description="the test subjects of scheme: subjects")
     validation: Annotated[float, Field(gt=0, lt=1)] | Literal["next-fold"] = Field(
         0.2,
-        description="share of each fold's training people who validate; next-fold: those whom the "
-        "next fold tests, so that everybody validates once",
+        description="share of each fold's training people to use for validation; next-fold: the "
+        "test "
+        "people of the next fold, so that everybody validates once",
     )
-    seed: Seed = Field(0, description="of the draw of folds and validation people")
+    seed: Seed = Field(0, description="random seed of the folds and validation people")
     exclude: tuple[str, ...] = Field(
-        (), description="people who take no part, such as test people while a recipe is developed"
+        (), description="people to exclude, such as test people during development"
     )
 
     @model_validator(mode="before")
@@ -147,7 +163,7 @@ class SplitConfig(Section):
 class ModelConfig(Section):
     """A model of the registry, with the parameters that differ from its defaults."""
 
-    name: FileName = Field(description="as har models lists it")
+    name: FileName = Field(description="name of the model as har models lists it")
     params: dict[str, Any] = Field(
         {}, description="parameters that differ from the defaults; har models NAME lists them"
     )
@@ -163,15 +179,19 @@ class ModelConfig(Section):
 class Augment(Section):
     """Random changes of training windows (`har.training.augment`); all off by default."""
 
-    rotate_deg: float = Field(0.0, ge=0, description="standard deviation of the angle")
-    scale: float = Field(0.0, ge=0, description="standard deviation of the factor")
-    vigour: float = Field(
-        0.0, ge=0, description="standard deviation of the log of a factor on all but gravity"
+    rotate_deg: float = Field(
+        0.0, ge=0, description="standard deviation of the rotation angle, in degrees"
     )
-    jitter: float = Field(0.0, ge=0, description="standard deviation of noise, m/s²")
+    scale: float = Field(0.0, ge=0, description="standard deviation of the scale factor")
+    vigour: float = Field(
+        0.0,
+        ge=0,
+        description="standard deviation of the log of a factor on the acceleration without gravity",
+    )
+    jitter: float = Field(0.0, ge=0, description="standard deviation of added noise, in m/s²")
     warp: float = Field(0.0, ge=0, lt=0.5, description="greatest relative change of speed")
     turn: float = Field(0.0, ge=0, le=1, description="probability of a half turn about an axis")
-    mirror: float = Field(0.0, ge=0, le=1, description="probability that x changes its sign")
+    mirror: float = Field(0.0, ge=0, le=1, description="probability that the sign of x is flipped")
 
 
 class Training(Section):
@@ -179,61 +199,72 @@ class Training(Section):
         None,
         ge=1,
         le=1_000_000_000,
-        description="of the optimiser at most, rounded up to whole epochs: small sets train as "
-        f"long as large ones. {STEPS:,} if neither steps nor epochs are given",
+        description="maximum number of optimiser steps, rounded up to whole epochs, so that small "
+        "sets "
+        f"train as long as large ones; {STEPS:,} if neither steps nor epochs are given",
     )
-    epochs: int | None = Field(None, ge=1, le=1_000_000, description="at most, in place of steps")
-    batch_size: int = Field(64, ge=1, le=1_000_000, description="windows of a step")
-    learning_rate: float = Field(2e-3, gt=0, description="of Adam, its highest")
+    epochs: int | None = Field(
+        None, ge=1, le=1_000_000, description="maximum number of epochs, in place of steps"
+    )
+    batch_size: int = Field(64, ge=1, le=1_000_000, description="number of windows in a step")
+    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate of Adam")
     schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="of the learning rate, after its warm-up"
+        "cosine", description="schedule of the learning rate after the warm-up"
     )
-    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps with a rising rate")
-    weight_decay: float = Field(0.0, ge=0, description="of AdamW; 0: not")
+    warmup: float = Field(
+        0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises"
+    )
+    weight_decay: float = Field(0.0, ge=0, description="weight decay of AdamW; 0: none")
     average: float = Field(
-        0.0, ge=0, description="epochs over which weights are averaged, exponentially; 0: not"
+        0.0,
+        ge=0,
+        description="number of epochs over which weights are averaged exponentially; 0: none",
     )
-    clip_norm: float = Field(1.0, gt=0, description="global norm of the gradient")
+    clip_norm: float = Field(1.0, gt=0, description="largest global norm of the gradient")
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of a label that is spread over all activities"
     )
     class_weights: Literal["sqrt", "balanced", "none", "focal", "logits"] = Field(
         "sqrt",
-        description="balanced: every activity weighs the same, however rare; sqrt: the square "
-        "roots of those weights; focal: none, but windows that are surely right weigh little; "
-        "logits: none, but the loss knows how common each activity is, so that the network need "
-        "not",
+        description="balanced: every activity has the same total weight, however rare; sqrt: the "
+        "square roots of those weights; focal: focal loss, in which windows with confident right "
+        "answers weigh little; logits: the logits are adjusted by the frequency of each activity",
     )
     augment: Augment = Field(
-        Augment(rotate_deg=15, scale=0.1, warp=0.1), description="of training windows; {}: none"
+        Augment(rotate_deg=15, scale=0.1, warp=0.1),
+        description="random changes of training windows; {}: none",
     )
     calibration: Literal["temperature", "none"] = Field(
-        "temperature", description="of the probabilities, on validation people"
+        "temperature", description="calibration of the probabilities on validation people"
     )
     patience: int = Field(
         5,
         ge=1,
         le=1_000_000_000,
-        description="epochs, or steps if the budget is in steps, without a better validation "
-        "score; if it is left out, three tenths of the budget (at least 5 epochs)",
+        description="number of epochs (or steps, if the budget is in steps) without a better "
+        "validation score before training stops; default: three tenths of the budget, at least 5 "
+        "epochs",
     )
     refit: bool = Field(
         False,
-        description="once validation people have chosen epoch and temperature, train anew on them "
-        "too, for as many epochs: that is what is tested and kept",
+        description="after the epoch and temperature are chosen, train again for as many epochs "
+        "with "
+        "the validation people included; that model is tested and kept",
     )
     seeds: tuple[Seed, ...] = Field(
-        (0,), min_length=1, description="each trains every model on every fold once"
+        (0,),
+        min_length=1,
+        description="random seeds; every model is trained on every fold with each",
     )
     backend: Literal["auto", "tensorflow", "jax"] = Field(
-        "auto", description="what trains; auto: for each model the faster one of those installed"
+        "auto", description="library for training; auto: the faster installed one for each model"
     )
     device: Literal["auto", "cpu", "gpu"] = Field(
         "auto",
         description="where networks are trained; auto: on the processor, which is faster for "
         "networks of this size (reports/gpu.md)",
     )
-    jobs_per_gpu: int = Field(1, ge=1, le=64, description="jobs that share a GPU")
+    jobs_per_gpu: int = Field(1, ge=1, le=64, description="number of jobs that share a GPU")
 
     @model_validator(mode="before")
     @classmethod
@@ -268,7 +299,9 @@ class Export(Section):
         "final", description="final: trained on everybody; fold: the first fold's model as scored"
     )
     seeds: Literal["first", "all"] = Field(
-        "first", description="ship the first seed's fit, or the mean of all seeds' in one file"
+        "first",
+        description="first: export the first seed's model; all: the mean of all seeds' models in "
+        "one file",
     )
     quantization: tuple[Variant, ...] = Field(
         ("none", "dynamic", "float16"),
@@ -289,7 +322,9 @@ Activities = Literal["all"] | tuple[str, ...] | dict[str, tuple[str, ...]]
 class Pipeline(Section):
     """A whole pipeline file."""
 
-    name: FileName = Field(description="of the folder in reports/; the file's name if left out")
+    name: FileName = Field(
+        description="name of the run and of its folder in reports/; default: the file's name"
+    )
     dataset: str | Table = Field(
         description="a name that har data list shows, or a section that describes own recordings"
     )
@@ -301,14 +336,17 @@ class Pipeline(Section):
     )
     signal: Signal = Field(Signal(), description="sampling rate, gaps, filter, alignment")
     windows: WindowsConfig = Field(WindowsConfig(), description="how recordings are cut")
-    split: SplitConfig = Field(SplitConfig(), description="who trains, validates and is tested")
+    split: SplitConfig = Field(
+        SplitConfig(), description="division into training, validation and test people"
+    )
     models: tuple[ModelConfig, ...] = Field(
         min_length=1,
-        description="to compare: each a name, {name: {parameter: value}}, or {name, label, params}",
+        description="models to compare: each a name, {name: {parameter: value}}, or {name, label, "
+        "params}",
     )
-    training: Training = Field(Training(), description="of the networks")
-    export: Export = Field(Export(), description="which models ship, and in which files")
-    about: str = Field("", description="a sentence for reports; changes no result")
+    training: Training = Field(Training(), description="training of the networks")
+    export: Export = Field(Export(), description="models to export, and the files to write")
+    about: str = Field("", description="a sentence for reports; it changes no result")
 
     @field_validator("models", mode="before")
     @classmethod

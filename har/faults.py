@@ -11,7 +11,7 @@ from har.errors import HarError, WorldError
 
 CHANGES_NO_RESULT = True
 
-KEPT = "What was finished is kept; the same command goes on from there."
+KEPT = "What was finished is kept; the same command continues."
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -74,18 +74,18 @@ def _one(error: BaseException) -> WorldError | None:
         )
     if number in _FORBIDDEN:
         return WorldError(
-            f"{where}: {reason}. Mend its permissions, or name a place that may be written to with "
+            f"{where}: {reason}. Change its permissions, or name a writable folder with "
             f"--workspace. {KEPT}"
         )
     if number in _IN_THE_WAY:
-        return WorldError(f"{where}: {reason}. Move away what is there. {KEPT}")
+        return WorldError(f"{where}: {reason}. Move or delete what is there. {KEPT}")
     if number in _BROKEN:
-        return WorldError(f"{where}: {reason}. See to the disk or the mount. {KEPT}")
+        return WorldError(f"{where}: {reason}. Check the disk or the mount. {KEPT}")
     if "No usable temporary directory" in str(error):
-        return WorldError(f"{reason}. Name one that may be written to in TMPDIR. {KEPT}")
+        return WorldError(f"{reason}. Name a writable one in TMPDIR. {KEPT}")
     if number == errno.ENOENT and error.filename:
         return WorldError(
-            f"{where}: {reason}. It cannot be made there, or was deleted meanwhile. {KEPT}"
+            f"{where}: {reason}. It cannot be created there, or was deleted in the meantime. {KEPT}"
         )
     return None
 

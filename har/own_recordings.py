@@ -23,10 +23,10 @@ class Section(BaseModel):
 class Columns(Section):
     """Names of the columns in a user's own table."""
 
-    time: str | None = Field(None, description="left out: rate_hz says how far samples are apart")
+    time: str | None = Field(None, description="time of each sample; without it, rate_hz is used")
     x: str = Field(description="acceleration along the sensor's x axis")
-    y: str = Field(description="along its y axis")
-    z: str = Field(description="along its z axis")
+    y: str = Field(description="acceleration along the sensor's y axis")
+    z: str = Field(description="acceleration along the sensor's z axis")
     label: str | None = Field(None, description="the activity at each sample")
     subject: str | None = Field(None, description="the person at each sample")
 
@@ -38,12 +38,14 @@ TimeUnit = Literal["s", "ms", "us", "ns", "10ms", "10us", "100ns"]
 class LabelColumns(Section):
     """Names of the columns in a file of labelled intervals, where they do not tell."""
 
-    start: str | None = Field(None, description="when an interval begins")
-    end: str | None = Field(None, description="without it, an interval lasts until the next one")
-    duration: str | None = Field(None, description="in place of the end")
+    start: str | None = Field(None, description="start of an interval")
+    end: str | None = Field(
+        None, description="end of an interval; without it, an interval lasts until the next one"
+    )
+    duration: str | None = Field(None, description="duration of an interval, in place of its end")
     label: str | None = Field(None, description="the activity")
     recording: str | None = Field(None, description="a recording's file, or the end of its path")
-    subject: str | None = Field(None, description="whose it is, with or in place of recording")
+    subject: str | None = Field(None, description="the person, with or in place of recording")
 
 
 class Labels(Section):
@@ -54,17 +56,21 @@ class Labels(Section):
         "by the recording's folder, the name of its file without the suffix, or a field of "
         "pattern; also in an archive, as if that were a folder: set.zip/labels.csv"
     )
-    columns: LabelColumns = Field(LabelColumns(), description="where their names do not tell")
+    columns: LabelColumns = Field(
+        LabelColumns(), description="names of the columns, if they are not recognised"
+    )
     time_unit: TimeUnit | None = Field(
-        None, description="where the size of the times does not tell"
+        None, description="unit of the times, if their size does not show it"
     )
     since: Literal["start", "clock"] | None = Field(
         None,
-        description="what small numbers count from: the recording's first sample, or its time "
-        "column's own zero",
+        description="zero of times that are small numbers: the recording's first sample, or the "
+        "zero of "
+        "its time column",
     )
     shift_s: float = Field(
-        0.0, description="added to the labels' times: another time zone, or a clock that is off"
+        0.0,
+        description="seconds to add to the labels' times, for another time zone or a wrong clock",
     )
 
     @field_validator("path")
@@ -84,44 +90,50 @@ class Table(Section):
 
     path: str = Field(description="files, with * and ** as in a shell; relative to the workspace")
     name: str = Field(
-        "own", pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100, description="of this data set"
+        "own", pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100, description="name of this data set"
     )
-    columns: Columns | None = Field(None, description="not needed for a recognised phone logger")
+    columns: Columns | None = Field(
+        None, description="names of a table's columns; not needed for a recognised phone logger"
+    )
     pattern: str | None = Field(
-        None, description="where in the path a field stands: {subject}/{activity}_{session}.csv"
+        None,
+        description="fields in the path below `path`, such as {subject}/{activity}-{session}.csv",
     )
     sidecar: str | None = Field(None, description="a CSV of file, subject, placement, activity")
     time_unit: TimeUnit | None = Field(
-        None, description="of the time column, where the size of its values does not tell"
+        None, description="unit of the time column, if the size of its values does not show it"
     )
-    rate_hz: float | None = Field(None, gt=0, description="for tables without a time column")
+    rate_hz: float | None = Field(
+        None, gt=0, description="sampling rate of tables without a time column"
+    )
     unit: Literal["m/s2", "g", "mg"] | None = Field(
-        None, description="of acceleration; found from gravity where it can be"
+        None, description="unit of acceleration; found from gravity if possible"
     )
-    counts_per_g: float | None = Field(None, gt=0, description="for raw counts, in place of unit")
+    counts_per_g: float | None = Field(None, gt=0, description="raw counts per g, in place of unit")
     zero: float | tuple[float, float, float] | None = Field(
-        None, description="counts that 0 g reads, where it is not 0: one number, or for x, y and z"
+        None, description="raw counts at 0 g, if not 0: one number, or one each for x, y and z"
     )
     six_positions: dict[str, tuple[float, float]] | None = Field(
         None,
-        description="in place of counts_per_g and zero: for x, y and z the counts that an axis "
-        "reads when it points up (+1 g) and when it points down (−1 g)",
+        description="in place of counts_per_g and zero: for each of x, y and z, the counts when it "
+        "points up (+1 g) and when it points down (−1 g)",
     )
     autocalibrate: bool = Field(
         False,
-        description="find a recording's offset and gain by gravity at rest (hours of a wearable)",
+        description="find offset and gain from gravity at rest, in hours of a wearable's data",
     )
     gravity: Literal["present", "removed"] | None = Field(
-        None, description="removed: linear acceleration, from which the phone took gravity away"
+        None,
+        description="removed: linear acceleration, from which the phone has subtracted gravity",
     )
     convention: Literal["android", "ios"] | None = Field(
         None,
         description="the sign: flat on a table, screen up, z reads +9.8 (android) or −9.8 (ios)",
     )
     placement: str | None = Field(None, description="where the sensor is worn: wrist, pocket, …")
-    subject: str | None = Field(None, description="who, when all files are of one person")
-    activity: str | None = Field(None, description="what, when all files are of one activity")
-    labels: Labels | None = Field(None, description="in place of labels beside the samples")
+    subject: str | None = Field(None, description="the person, if all files are of one")
+    activity: str | None = Field(None, description="the activity, if all files are of one")
+    labels: Labels | None = Field(None, description="labels in files of their own")
 
     @field_validator("counts_per_g", "six_positions")
     @classmethod

@@ -172,7 +172,7 @@ def test_prepare_says_how_many_windows_and_why_others_are_not(tmp_path):
     about["aligned"] = {"a": 30, "b": 0, "c": 12}
     made = output(tmp_path, "prepared.json", about, windows=40, subjects=5)
     assert summary.prepare(made).startswith(
-        "2 of 3 recordings turned by their walking (as recorded, for want of it: b); 40 windows"
+        "2 of 3 recordings aligned with gravity (not aligned for lack of walking: b); 40 windows"
     )
 
 
@@ -301,7 +301,7 @@ def test_ctrl_c_says_how_to_go_on_and_exits_with_130(tmp_path, monkeypatch):
     monkeypatch.setattr("har.session.run", interrupted)
     result = CliRunner().invoke(main, ["--workspace", str(tmp_path), "run", "watch"])
     assert result.exit_code == 130
-    assert "the same command goes on from there" in result.output
+    assert "the same command continues" in result.output
 
 
 def test_pipelines_are_listed_with_what_they_are_about():

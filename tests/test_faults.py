@@ -290,7 +290,7 @@ def test_a_file_in_the_way_of_a_folder_is_said(finished, tmp_path, target):
     path = folder / target
     shutil.rmtree(path)
     path.write_text("in the way")
-    with pytest.raises(WorldError, match=rf"{target}.*Move away what is there"):
+    with pytest.raises(WorldError, match=rf"{target}.*Move or delete what is there"):
         session.run(folder, str(folder / "own.yaml"), jobs=1, without=("export",))
 
 
@@ -301,9 +301,9 @@ def test_a_file_in_the_way_of_a_folder_is_said(finished, tmp_path, target):
         (OSError(errno.EDQUOT, "Disk quota exceeded", "/a/b"), "while /a/b was written"),
         (OSError("24000 requested and 992 written"), "The disk is full"),
         (OSError("Unable to write (file write failed: errno = 28)"), "The disk is full"),
-        (PermissionError(errno.EACCES, "Permission denied", "/a"), "/a: Permission denied. Mend"),
-        (OSError(errno.EIO, "Input/output error", "/a"), "See to the disk"),
-        (FileNotFoundError(errno.ENOENT, "No such file", "/a"), "was deleted meanwhile"),
+        (PermissionError(errno.EACCES, "Permission denied", "/a"), "/a: Permission denied. Change"),
+        (OSError(errno.EIO, "Input/output error", "/a"), "Check the disk"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/a"), "was deleted in the meantime"),
         (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in"), "TMPDIR"),
         (MemoryError("8 GiB"), "not enough memory (8 GiB)"),
         (KeyError("a"), None),

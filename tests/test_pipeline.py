@@ -244,7 +244,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_lying_about(tmp_path):
     said = run.stderr.read()
     assert run.wait() == 130, said
     assert said.strip().splitlines()[-1] == (
-        "Interrupted. What was finished is kept; the same command goes on from there."
+        "Interrupted. What was finished is kept; the same command continues."
     )
     assert "Traceback" not in said
     assert not [p for p in workspace.rglob(".*") if p.name.startswith((".partial", ".claim"))]

@@ -221,7 +221,7 @@ class Bundle:
             return opening.open_path(path, table(str(path), said), trained, left_out)
         if said:
             raise DataError(
-                f"{', '.join(said)} can be said of a path or a DataFrame; recordings know it."
+                f"{', '.join(said)} applies to a path or a DataFrame only; recordings carry it."
             )
         several = [what] if isinstance(what, Recording) else what
         return (chunks.of_recording(r) for r in several)

@@ -37,7 +37,7 @@ class Group(click.Group):
             raise SystemExit(1) from None
         except KeyboardInterrupt:
             click.echo(
-                "\nInterrupted. What was finished is kept; the same command goes on from there.",
+                "\nInterrupted. What was finished is kept; the same command continues.",
                 err=True,
             )
             raise SystemExit(INTERRUPTED) from None

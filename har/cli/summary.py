@@ -93,10 +93,10 @@ def _aligned(seconds: Mapping[str, int]) -> str:
     if not seconds:
         return ""
     lacking = [name for name, s in seconds.items() if not s]
-    said = f"{len(seconds) - len(lacking)} of {len(seconds)} recordings turned by their walking"
+    said = f"{len(seconds) - len(lacking)} of {len(seconds)} recordings aligned with gravity"
     if lacking:
         some = ", ".join(lacking[:3]) + (", …" if len(lacking) > 3 else "")
-        said += f" (as recorded, for want of it: {some})"
+        said += f" (not aligned for lack of walking: {some})"
     return f"{said}; "
 
 

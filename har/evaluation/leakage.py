@@ -218,7 +218,7 @@ def require(proof: Mapping[str, Any]) -> None:
     """Fail the run if the proof does not hold, with every problem that was found."""
     if not proof["ok"]:
         raise LeakageError(
-            "The scores would not be honest:\n  "
+            "Leakage was found, so the scores would be invalid:\n  "
             + "\n  ".join(proof["problems"])
             + "\nNo results are written. Check the split and the names of the recordings' people."
         )

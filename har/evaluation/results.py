@@ -86,11 +86,13 @@ class Reliability(Part):
 
     ece: Share = Field(description="expected calibration error, over 15 bins of equal size")
     brier: Annotated[float, Field(ge=0, le=2)] = Field(description="0 is best, 2 is worst")
-    ece_before: Share = Field(description="without the temperature")
+    ece_before: Share = Field(description="expected calibration error without the temperature")
     brier_before: Annotated[float, Field(ge=0, le=2)]
-    per_subject: dict[str, Share] = Field(description="ece of people with 50 windows or more")
+    per_subject: dict[str, Share] = Field(
+        description="expected calibration error of each person with at least 50 windows"
+    )
     bins: list[tuple[Share, Share, Count]] = Field(
-        description="mean confidence, share that is right, windows"
+        description="mean confidence, accuracy and number of windows of each bin"
     )
 
 
@@ -103,7 +105,7 @@ class Estimate(Part):
 
 
 class Nested(Estimate):
-    chosen: Names = Field(description="a model for each fold")
+    chosen: Names = Field(description="the model selected in each fold")
 
 
 class Cost(Part):
@@ -113,14 +115,18 @@ class Cost(Part):
     bytes: Count
     latency_ms_p50: Spread
     latency_ms_p99: Spread
-    proven: bool = Field(description="the file is in a bundle and was proven equal to Keras")
+    proven: bool = Field(
+        description="whether the file is in a bundle and was checked against Keras"
+    )
 
 
 class Variant(Part):
     """What conversion did to a model, on the windows of people whom it had not seen."""
 
     bytes: Count
-    max_abs_diff: Spread = Field(description="of a probability, from the Keras model's")
+    max_abs_diff: Spread = Field(
+        description="largest difference of a probability from the Keras model's"
+    )
     label_agreement: Share
     macro_f1: Share
     latency_ms_p50: Spread
@@ -150,7 +156,7 @@ class ExportFigures(Contract):
 
     models: dict[str, Export]
     costs: dict[str, Cost | Withheld] = Field(
-        default_factory=dict, description="of the exportable models without a bundle"
+        default_factory=dict, description="size and latency of exportable models without a bundle"
     )
 
 
@@ -161,34 +167,36 @@ class ModelScores(Part):
     macro_f1_seed_sd: Spread | None
     macro_f1_subject_sd: Spread | None
     fold_macro_f1: Share | None = Field(
-        description="the mean over folds of each fold's macro-F1 over all activities of the "
+        description="mean over folds of each fold's macro-F1 over all activities of the "
         "pipeline, one that the fold lacks counting 0: to compare with papers that score so"
     )
     validation_macro_f1: Share | None
     exportable: bool
-    by_epochs: bool = Field(description="gradient descent trained it")
+    by_epochs: bool = Field(description="whether the model was trained by gradient descent")
     backend: Literal["tensorflow", "jax"] | None = Field(
-        description="what trained it; null for a classical model, or where the run did not say"
+        description="library that trained it; null for a classical model, or if unknown"
     )
     device: Literal["cpu", "gpu"] | None = Field(
-        None, description="where; null as the one before is"
+        None, description="device that trained it; null as for backend"
     )
     per_seed: list[SeedScore]
     per_class: PerClass | None
     per_subject: dict[str, Share]
     parameters: Count | None
-    train_seconds: Spread = Field(description="of all jobs together")
+    train_seconds: Spread = Field(description="training time of all jobs together")
     failed_jobs: list[FailedJob]
     confusion: list[list[Count]] | None = Field(
-        description="counts summed over seeds; rows are true activities"
+        description="confusion matrix, summed over seeds; rows are true activities"
     )
-    reliability: Reliability | None = Field(None, description="null where nothing is scored")
+    reliability: Reliability | None = Field(
+        None, description="calibration on held-out people; null if nothing is scored"
+    )
     seed_ensemble: Estimate | None = Field(
-        description="the probabilities of all seeds averaged; null with one seed"
+        description="scores of the mean probability over seeds; null with one seed"
     )
     export: Export
     cost: Cost | Withheld | None = Field(
-        None, description="null of a classical model, and before an export"
+        None, description="size and latency; null for a classical model and before an export"
     )
 
     @property
@@ -207,12 +215,12 @@ class Comparison(Part):
 
     a: str
     b: str
-    difference: float = Field(description="of pooled macro-F1, a − b")
+    difference: float = Field(description="difference of pooled macro-F1, a − b")
     ci95: Interval | None
     n_subjects: Count
     p: Share
     p_attainable: Share = Field(
-        description="the smallest p that so many people can give, before correction"
+        description="smallest p that is possible with so many people, before correction"
     )
     p_holm: Share
     verdict: Literal["better", "worse", "not significant", "too few people to tell"]
@@ -246,7 +254,7 @@ class Shared(Part):
 
 
 class OptimismOf(Part):
-    of: str = Field(description="what the honest score is of")
+    of: str = Field(description="what the honest score is about")
     honest: Claim
     leaky: Claim
     gap: Gap
@@ -267,9 +275,9 @@ class Results(Contract):
     schema_: Literal["har/results/1"] = Field(alias="schema")
     pipeline: str
     dataset: str
-    protocol: str = Field(min_length=1, description="what was done, in words")
-    headline: Names = Field(min_length=1, description="what to ship, and what speaks against it")
-    statistics: Names = Field(description="what a reader must know to read the numbers")
+    protocol: str = Field(min_length=1, description="the evaluation protocol, in words")
+    headline: Names = Field(min_length=1, description="which model to ship, and the caveats")
+    statistics: Names = Field(description="notes on how to read the numbers")
     config: Pipeline = Field(description="the pipeline file with every default")
     config_key: str
     data_fingerprint: str = Field(description="hash of signal, windows, labels, people")
@@ -281,8 +289,7 @@ class Results(Contract):
     folds: list[Fold] = Field(min_length=1)
     windows: WindowCounts
     aligned: Aligned | None = absent(
-        "recordings turned by their walking (har/signal/align.py), and those that had too little "
-        "of it"
+        "recordings aligned with gravity (har/signal/align.py), and those with too little walking"
     )
     selected: str | None = Field(
         description="best mean validation macro-F1 among the models that can be exported"
@@ -293,11 +300,11 @@ class Results(Contract):
     models: dict[str, ModelScores] = Field(min_length=1)
     comparisons: list[Comparison]
     critical_difference: CriticalDifference | None = Field(
-        description="all pairs, with 20 people or more"
+        description="comparison of all pairs, with at least 20 people"
     )
     leakage: Leakage
     optimism: Optimism | None = absent(
-        "of har study optimism: leaky on purpose, the score of nothing"
+        "result of har study optimism: a deliberately leaky split, not a score of the model"
     )
 
     @model_validator(mode="after")

@@ -117,4 +117,4 @@ def _selection(m: Manifest, results: Results | None) -> str:
         + (f"select {results.selected}" if results.selected else "select no model")
     )
     head = " ".join(results.headline)
-    return f"{how}. Compared with: {others}. Test people chose nothing. {head}"
+    return f"{how}. Compared with: {others}. Nothing was chosen on test people. {head}"

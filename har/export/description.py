@@ -177,13 +177,13 @@ def _score(
 ) -> manifest.ScoreOf:
     n = len(score.per_subject)
     if pipeline.split.scheme == "sessions":
-        whom = "other recordings of the same people: this tells nothing about anybody else"
+        whom = "other recordings of the same people, which says nothing about other people"
     else:
         whom = f"{n} people, each scored by a model that was not trained on them"
     what = {
-        "final": f"the cross-validated estimate of the recipe, on {whom}; the file that ships is "
-        "the same recipe fitted on all of them, and nobody is left to score it on",
-        "fold": f"the recipe over all folds, on {whom}; the file that ships is one fold's model",
+        "final": f"the cross-validated score of this recipe, on {whom}; the exported model was "
+        "trained with the same recipe on all of them, so nobody is left to test it on",
+        "fold": f"this recipe's score over all folds, on {whom}; the exported model is of one fold",
     }[trained_on.fit]
     quoted: ModelScores | Estimate = score
     if trained_on.members:

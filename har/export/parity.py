@@ -101,7 +101,7 @@ def why_not(variant: str, parity: Parity) -> str | None:
     if p.label_agreement < MIN_AGREEMENT:
         return (
             f"only {p.label_agreement:.2%} of {p.n_windows} windows keep their label, "
-            f"{MIN_AGREEMENT:.0%} are asked for"
+            f"{MIN_AGREEMENT:.0%} are required"
         )
     return None
 

@@ -161,7 +161,7 @@ class Prover:
         for variant, path in made.files.items():
             if variant == STEP:
                 continue
-            answers, what = LiteModel(path).ask(probe), f"{model.name}, the file that ships"
+            answers, what = LiteModel(path).ask(probe), f"{model.name}, the exported file"
             compared = parity.compare(made.keras.probabilities, answers.probabilities)
             if variant == "float32":
                 parity.gate_features(made.keras.features, answers.features, what=what)
@@ -215,8 +215,8 @@ class Prover:
             if isinstance(outcome, fanout.Failed):
                 row = rows[i]
                 raise ExportError(
-                    f"The {row.variant} file of {row.model}, fold {row.fold}, cannot be held to "
-                    f"Keras: {outcome.reason}"
+                    f"The {row.variant} file of {row.model}, fold {row.fold}, cannot be checked "
+                    f"against Keras: {outcome.reason}"
                 )
             found[i] = outcome.value
         return found
@@ -234,7 +234,7 @@ class Prover:
                 np.concatenate([r.answers for r in mine if r.answers is not None]),
                 self.windows.labels[np.concatenate([r.index for r in mine])],
             )
-            if reason := parity.gate(variant, compared, what=f"{name}, on unseen people"):
+            if reason := parity.gate(variant, compared, what=f"{name}, on held-out people"):
                 withheld[variant] = reason
             else:
                 files[variant], measured[variant] = path, figures(path, compared)

@@ -265,7 +265,7 @@ def _report(
         message = "No recording could be read here."
         whole.findings.insert(0, Finding("nothing", "error", "none", message, shown))
     elif not corpus.people:
-        message = "No activity is named anywhere: enough to predict on, not to train on."
+        message = "No activities are named: the recordings can be predicted on, but not trained on."
         whole.findings.append(Finding("no-labels", "info", "none", message, shown))
     subjects = corpus.subjects - {""}
     return Report(whole, files, not_used, table, subjects, corpus.people, window_s=corpus.window_s)
@@ -322,7 +322,7 @@ def _together(shown: str, files: list[Checked]) -> Checked:
         whole.findings += f.findings
     if whole.gravity == MIXED:
         message = (
-            "Some files have gravity in them and some have not. Read them apart, by two paths, or "
+            "Some files contain gravity and some do not. Read them apart, by two paths, or "
             "set dataset.gravity: present to take those views that have it."
         )
         whole.findings.append(Finding("gravity-mixed", "error", "none", message, shown))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from har.files import contents, digest
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -33,6 +35,13 @@ def version() -> str:
     return digest(contents(TEMPLATES))
 
 
+def code(text: str) -> Markup:
+    """Text with what is between backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
 @functools.cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -46,6 +55,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     for write in (
+        code,
         numerals.score,
         numerals.interval,
         numerals.signed,

@@ -208,7 +208,7 @@ def defects() -> list[Defect]:
         Defect("flat sensor", "throughout", _flat(), code("flat")),
         Defect("dead axis", "throughout", _dead(), code("dead-axis")),
         Defect("too short", "1 s", _short(), code("short")),
-        Defect("sign turned over", "not in the values", _scaled(-1, unit="m/s2"),
+        Defect("sign flipped", "not in the values", _scaled(-1, unit="m/s2"),
                lambda _raw, _codes: False, rate=False),
     ]  # fmt: skip
     return out

@@ -160,7 +160,7 @@ def as_markdown(rows: list[Row], recordings: list[Recording], command: str) -> s
             "",
             "Some alarms are true: WISDM's phones do clip at ± 2 g, run at two rates and jitter, "
             "and MotionSense holds one recording twice (`sit_5` and `sit_13` of subject 1). A gap "
-            "shorter than 3.5 periods is not called one. A sign turned over, or axes changed "
+            "shorter than 3.5 periods is not called one. A flipped sign, or axes changed "
             "about, leave values that are as plausible as before: there the format's metadata or "
             "the user must say, and a run stops until they do.",
             "",

@@ -60,7 +60,7 @@ class Change:
             "scale": f"× {self.strength:g}",
             "noise": f"noise of {self.strength:g} m/s²",
             "rate": f"rate off by {self.strength:+.0%}".replace("-", "−"),
-            "flip": f"sign of {', '.join(self.axis)} turned over",
+            "flip": f"sign of {', '.join(self.axis)} flipped",
         }.get(self.kind, self.kind)
 
 

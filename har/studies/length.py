@@ -62,7 +62,7 @@ def run(finished: Finished, lengths_s: Sequence[float]) -> Outcome:
         "how long must a window be?",
         model,
         says=_says(model, drawn, own),
-        head=("length", "windows", "macro-F1", "95 % over people", f"less that of {own:g} s",
+        head=("length", "windows", "macro-F1", "95 % over people", f"minus that of {own:g} s",
               "95 % over people", "validation"),
         rows=[_row(p, own) for p in points],
         protocol=_protocol(finished, model),
@@ -122,8 +122,8 @@ def _protocol(finished: Finished, model: ModelConfig) -> str:
     return (
         f"{model.key} trained on windows of each length; people in the folds, seeds "
         f"({', '.join(map(str, finished.seeds))}), epochs and everything else as in the run. Each "
-        "length is scored on its own windows: longer ones are fewer, cover more of a change "
-        "between activities, and answer later, so that scores of two lengths are not of the same "
-        "moments. Nothing is chosen by the scores on test people; a length is chosen, if at all, "
-        "by the validation column."
+        "length is scored on its own windows: longer ones are fewer, contain more changes "
+        "of activity, and answer later, so the scores of two lengths are not about the same "
+        "moments. Nothing is chosen by the scores on test people: choose a length by the "
+        "validation column."
     )

@@ -94,7 +94,7 @@ def _protocol(finished: Finished) -> str:
     return (
         f"Equal on both sides: data, model, seeds ({', '.join(map(str, t.seeds))}), at "
         f"most {budget(t)}, {f'and in each of {n} folds ' if n > 1 else ''}the number of "
-        f"windows that train, validate and test. Only who they are of differs: {which} kept apart, "
-        f"or windows at random; both scores are of the {len(tested)} people whom the "
-        "honest one is about. Nothing is chosen by this; the interval is over people, paired."
+        f"training, validation and test windows. Only the split differs: {which} kept apart, "
+        f"or windows at random; both scores are on the {len(tested)} people of the honest one. "
+        "Nothing is chosen by this; the interval is over people, paired."
     )

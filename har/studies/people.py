@@ -10,6 +10,7 @@ import numpy as np
 from har.config import ModelConfig
 from har.errors import SplitError
 from har.evaluation.numerals import signed
+from har.plural import counted
 from har.studies import pictures
 from har.studies.answer import Outcome
 from har.studies.finished import Finished
@@ -75,7 +76,7 @@ def run(finished: Finished, numbers: Sequence[int], draws: int) -> Outcome:
     curve = [_point(n, rows, least) for n, rows in found.items()]
     return finished.outcome(
         "people",
-        "what would more people bring?",
+        "how much would more training people help?",
         model,
         says=_says(model, curve),
         head=("training people", "draws", "macro-F1", "over draws", "accuracy", "validation"),
@@ -128,10 +129,10 @@ def _says(model: ModelConfig, curve: list[dict[str, Any]]) -> list[str]:
 
 def _protocol(finished: Finished, model: ModelConfig, draws: int) -> str:
     return (
-        f"{model.key} trained on some of each fold's training people, drawn {draws} times; within "
-        "a draw fewer people are some of the more. Test people and validation people are those of "
-        "the run at every point, the last of which is the run itself; seeds "
+        f"{model.key} trained on some of each fold's training people, in {counted(draws, 'draw')}; "
+        "within a draw, small sets are parts of larger ones. Test and validation people are those "
+        "of the run at every point, the last of which is the run itself; seeds "
         f"({', '.join(map(str, finished.seeds))}) and epochs are equal, so fewer people also mean "
-        "fewer steps of the optimizer. The epoch is chosen on validation people, who at the left "
-        "are more than those who train. Nothing is chosen by the scores on test people."
+        "fewer optimiser steps. The epoch is chosen on validation people, who outnumber the "
+        "smallest training sets. Nothing is chosen by the scores on test people."
     )

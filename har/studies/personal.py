@@ -11,6 +11,7 @@ from har import fanout
 from har.config import ModelConfig
 from har.errors import TrainingError
 from har.evaluation.metrics import macro_f1
+from har.evaluation.numerals import signed
 from har.evaluation.statistics import interval95, resampled_people
 from har.plural import counted
 from har.runtime.chain import Adaptation
@@ -68,7 +69,7 @@ def run(
     unheard = [_unheard(finished, m, new) for m in finished.models] if new else []
     return finished.outcome(
         "strengths" if strengths else "personal",
-        "what are a few labelled seconds of the wearer worth?",
+        "how much do a few labelled seconds of the wearer help?",
         finished.models[0],
         says=[
             *(_says_strengths(rows) if strengths else
@@ -77,8 +78,8 @@ def run(
             *map(_says_new, unheard),
         ],
         head=(
-            "model", "taught", "people", "before", "after", "gain (95 %)", "of what was missing",
-            "a point worse", "with refusal", "refused", "a point worse then",
+            "model", "taught", "people", "before", "after", "gain (95 %)", "of the gap to 1",
+            "a point worse", "gain with refusal", "refused", "a point worse with refusal",
         ),
         rows=[_cells(r) for r in rows],
         protocol=_protocol(finished, rows, part),
@@ -88,7 +89,7 @@ def run(
                 f"{_who(r)}, {_amount(r)}": (r["before"], r["after"])
                 for r in rows if not strengths or r["n"] in (0, _middle(numbers))
             },
-            ("as it ships", "taught"), "macro-F1, mean over people held out", ink,
+            ("as exported", "taught"), "macro-F1, mean over held-out people", ink,
         ),
     )  # fmt: skip
 
@@ -194,14 +195,23 @@ def _middle(numbers: Sequence[int]) -> int:
     return numbers[len(numbers) // 2]
 
 
+def points(gain: float) -> str:
+    """`+1.2` or `−1.2` hundredths of macro-F1."""
+    return f"{100 * gain:+.1f}".replace("-", "−")
+
+
+def share(value: float) -> str:
+    return f"{round(100 * value)}%".replace("-", "−")
+
+
 def _says(row: dict[str, Any]) -> str:
-    low, high = (100 * bound for bound in row["gain_ci95"])
+    low, high = row["gain_ci95"]
     n = len(row["people"])
     return (
         f"{row['model']}: {row['n']} windows of each activity take the mean macro-F1 of {n} "
         f"held-out people from {row['before']:.3f} to {row['after']:.3f} "
-        f"({100 * row['gain']:+.1f} points, 95 % over people {low:+.1f} to {high:+.1f}; "
-        f"{row['of_missing']:.0%} of what was missing); {row['worse']} of {n} lose more than a "
+        f"({points(row['gain'])} points, 95 % over people {points(low)} to {points(high)}; "
+        f"{share(row['of_missing'])} of the gap to 1); {row['worse']} of {n} lose more than a "
         "point."
     )
 
@@ -214,15 +224,15 @@ def _says_strengths(rows: Sequence[dict[str, Any]]) -> Iterable[str]:
             for strength in dict.fromkeys(r["strength"] for r in labelled)
             if (mine := [r for r in labelled if (r["model"], r["strength"]) == (model, strength)])
         ]
-        each = ", ".join(f"{100 * gain:+.1f} points at {strength:g}" for strength, gain in gains)
+        each = ", ".join(f"{points(gain)} points at {strength:g}" for strength, gain in gains)
         yield f"{model}, by strength of the prior, mean over numbers of windows: {each}."
 
 
 def _says_unlabelled(row: dict[str, Any]) -> str:
-    low, high = (100 * bound for bound in row["gain_ci95"])
+    low, high = row["gain_ci95"]
     return (
         f"{_who(row)}, {row['way']} by the wearer's own recordings, without labels: "
-        f"{100 * row['gain']:+.1f} points ({low:+.1f} to {high:+.1f}); {row['worse']} of "
+        f"{points(row['gain'])} points ({points(low)} to {points(high)}); {row['worse']} of "
         f"{len(row['people'])} lose more than a point."
     )
 
@@ -252,8 +262,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
     low, high = row["gain_ci95"]
     return [
         _who(row), _amount(row), str(len(row["people"])), f"{row['before']:.3f}",
-        f"{row['after']:.3f}", f"{row['gain']:+.3f} ({low:+.3f} to {high:+.3f})",
-        f"{row['of_missing']:.0%}", str(row["worse"]), f"{row['gain_with_refusal']:+.3f}",
+        f"{row['after']:.3f}", f"{signed(row['gain'])} ({signed(low)} to {signed(high)})",
+        share(row["of_missing"]), str(row["worse"]), signed(row["gain_with_refusal"]),
         str(row["refused"]), str(row["worse_with_refusal"]),
     ]  # fmt: skip
 
@@ -263,13 +273,13 @@ def _protocol(finished: Finished, rows: Sequence[dict[str, Any]], part: str) -> 
     strength = (
         "The strength of the prior was fixed on validation people before test people were scored "
         "(`model.json`, adaptation)." if part == "test" else
-        "The strength of the prior is what the bundle says where no other is named; test people "
-        "were not asked."
+        "The strength of the prior is that of the bundle where no other is named; test people were "
+        "not used."
     )  # fmt: skip
     ways = "" if len({r["way"] for r in rows}) == 1 else (
         " Rows without labels use all of those first recordings: `axes standardised` gives each "
-        "axis the mean and spread that training people have, `batch normalisation` puts the "
-        "wearer's statistics in place of theirs."
+        "axis the mean and spread of the training people, `batch normalisation` replaces the "
+        "training statistics by the wearer's."
     )  # fmt: skip
     n, other = len(first["people"]), first["other_recordings"]
     whole = "" if other == n else (
@@ -280,7 +290,7 @@ def _protocol(finished: Finished, rows: Sequence[dict[str, Any]], part: str) -> 
         f"The fold models of `har run`, seed {finished.seeds[0]}, on the {part} people "
         "of their folds. Of each activity the first windows of the person's first recording, which "
         f"do not overlap, are taught; the person's other recordings of it are tested.{whole}{ways} "
-        "Scores are macro-F1 over the activities that the person did, each window judged alone; "
-        "intervals are over people. `with refusal` counts no correction where the labelled windows "
-        f"themselves, left out in turn, say that it does not help. {strength}"
+        "Scores are macro-F1 over the activities that the person performed, without smoothing; "
+        "intervals are over people. `With refusal` applies no correction where it does not help on "
+        f"the labelled windows themselves, held out in turn. {strength}"
     )

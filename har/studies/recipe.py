@@ -79,7 +79,7 @@ def run(
     return Outcome(
         study="recipe-disturbed" if disturbance else "recipe",
         pipeline=name,
-        title=f"{name}: what a change of the recipe does"
+        title=f"{name}: changes of the training recipe"
         + (f", on windows {disturbance}" if disturbance else ""),
         says=[_says(data)],
         head=(
@@ -95,11 +95,11 @@ def run(
         protocol=(
             f"Each change is made alone, to the recipe of the pipeline {name}; folds, people, "
             f"windows, seeds ({seeds}) and the rest are equal. Scores are of {people} validation "
-            "people, who choose the epoch and nothing else of a job; no test score is looked at. "
+            "people, on whom only the epoch of a job is chosen; no test score is used. "
             f"{said if disturbance else ''}A person's macro-F1 is the mean over the seeds and the "
             "folds in which that person validates; the difference, of macro-F1, is paired by "
             "person, its interval a bootstrap over people. It helps, or harms, if the interval "
-            "leaves out 0. Intervals are not corrected for the number of changes. "
+            "excludes 0. Intervals are not corrected for the number of changes. "
             f"{n_windows:,} windows."
         ),
         data={
@@ -202,14 +202,16 @@ def _says(data: Sequence[Mapping[str, Any]]) -> str:
         kind: [f"{d['change']} ({d['model']})" for d in data if d.get("verdict") == kind]
         for kind in ("helps", "harms")
     }
-    helped = f"Helps: {', '.join(told['helps'])}." if told["helps"] else "No change helps for sure."
+    helped = "No change helps significantly."
+    if told["helps"]:
+        helped = f"Helps: {', '.join(told['helps'])}."
     return helped + (f" Harms: {', '.join(told['harms'])}." if told["harms"] else "")
 
 
 def _row(d: Mapping[str, Any]) -> tuple[str, ...]:
     accuracy = f"{d['accuracy']:.3f}"
     if d["change"] is None:
-        return ("as it is", d["model"], f"{d['macro_f1']:.3f}", "–", "–", "–", accuracy)
+        return ("unchanged", d["model"], f"{d['macro_f1']:.3f}", "–", "–", "–", accuracy)
     difference, interval = signed(d["difference"]), signed_interval(d["ci95"])
     f1 = f"{d['macro_f1']:.3f}"
     return (d["change"], d["model"], f1, difference, interval, d["verdict"], accuracy)

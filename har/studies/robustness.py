@@ -55,7 +55,7 @@ def run(finished: Finished) -> Outcome:
     rows = _rows(wanted, by_change)
     return finished.outcome(
         "robustness",
-        "what if the sensor is worn, calibrated or clocked differently?",
+        "how much does a sensor that is worn, calibrated or clocked differently matter?",
         model,
         says=_says(model.key, rows),
         head=("windows", "macro-F1", "change", "95 % over people", "worst axis", "accuracy"),
@@ -129,24 +129,24 @@ def _says(name: str, rows: list[dict[str, Any]]) -> list[str]:
     ]
     least = min(mild, key=lambda r: r["macro_f1"])
     return [
-        f"{name}: macro-F1 {plain['macro_f1']:.3f} on the windows as they are. Of what happens "
-        f"every day (turned by 15°, 10 % off in scale, 5 % in rate), {least['name']} costs most: "
-        f"{signed(least['difference'])}. The worst of all is {worst['name']}: "
+        f"{name}: macro-F1 {plain['macro_f1']:.3f} on unchanged windows. Of the common "
+        f"disturbances (15° of rotation, scale 10 % off, rate 5 % off), {least['name']} costs "
+        f"most: {signed(least['difference'])}. The worst of all is {worst['name']}: "
         f"{worst['macro_f1']:.3f}."
     ]
 
 
 def _protocol(finished: Finished, name: str, people: int) -> str:
-    # Turned back before a model sees it, a sensor that sits otherwise is no disturbance at all.
+    # Alignment undoes a fixed rotation before the model sees it.
     slips = (
-        "Windows are turned by the wearer's walking before they are changed: a rotation or a sign "
-        "is of a sensor that slips after that walk, not of one that always sits so. "
+        "Windows are aligned with gravity before they are changed: a rotation or a flipped sign "
+        "means a sensor that slips after the walk by which it was aligned. "
     )
     return (
         f"Stored fold models of {name} (seeds {', '.join(map(str, finished.seeds))}), not trained "
-        f"again, each asked about raw windows of its own test people ({people} in all) after "
+        f"again, each tested on raw windows of its own test people ({people} in all) after "
         "these were changed. Rotations are about the sensor's x, y and z, and their mean is shown; "
-        "gravity removed means less the mean of the window. "
+        "gravity is removed by subtracting the mean of the window. "
         + (slips if finished.pipeline.signal.align.kind != "none" else "")
         + "Differences are paired by person. "
         "Nothing is chosen by these scores: they are of test people."

@@ -25,7 +25,7 @@ NAMES = {
     "none": "as recorded",
     "g": "g for m/s²",
     "no_gravity": "gravity removed",
-    "sign": "sign turned over",
+    "sign": "sign flipped",
     "exchange_xy": "x and y exchanged",
     "exchange_yz": "y and z exchanged",
     "exchange_xz": "x and z exchanged",

@@ -73,7 +73,7 @@ def test_a_variant_ships_at_99_percent_of_the_labels(
     reason = parity.gate("dynamic", parity.compare(p, q), what="gru")
     assert (reason is None) == ships
     if not ships:
-        assert reason == "only 98.75% of 400 windows keep their label, 99% are asked for"
+        assert reason == "only 98.75% of 400 windows keep their label, 99% are required"
 
 
 def test_nothing_to_compare_is_an_error() -> None:

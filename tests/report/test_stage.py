@@ -277,12 +277,14 @@ def left(folder, of, **changes):
     said = {
         "study": "length", "title": "made: how long must a window be?",
         "says": ["2.56 s are <enough>."], "head": ["length", "macro-F1"],
-        "rows": [["1.28 s", "0.700"], ["2.56 s", "0.912"]], "protocol": "Equal: all else.",
+        "rows": [["1.28 s", "0.700"], ["2.56 s", "0.912"]],
+        "protocol": "Models of `har run`: <all> else is equal.",
         "config_key": of.config_key, "data_fingerprint": of.data_fingerprint, "points": [1],
     }  # fmt: skip
     folder.mkdir(parents=True)
-    (folder / "length.json").write_text(json.dumps(said | changes))
-    (folder / "length.png").write_bytes(b"a picture")
+    for study in ("length", "people"):
+        (folder / f"{study}.json").write_text(json.dumps(said | {"study": study} | changes))
+        (folder / f"{study}.png").write_bytes(b"a picture")
 
 
 def test_what_a_study_found_is_a_section(fresh):
@@ -290,8 +292,12 @@ def test_what_a_study_found_is_a_section(fresh):
     left(fresh.workspace.reports / "made", workspace.results(fresh))
     assert stage.STAGE.parts(fresh) != before  # it is drawn anew
     _, page, _ = again(fresh)
-    assert '<section id="length">\n<h2>How long must a window be?</h2>' in page
-    assert '<a href="#length">' in page
+    assert '<section id="study-length">\n<h2>How long must a window be?</h2>' in page
+    assert '<a href="#study-length">' in page
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert sorted(ids) == sorted(set(ids))
+    assert ids.count("people") == ids.count("study-people") == 1
+    assert "Models of <code>har run</code>: &lt;all&gt; else is equal." in page
     assert "2.56 s are &lt;enough&gt;." in page
     assert "<td>2.56 s</td><td>0.912</td>" in page
     assert base64.b64encode(b"a picture").decode() in page
@@ -301,7 +307,7 @@ def test_what_a_study_found_is_a_section(fresh):
 def test_what_a_study_found_of_another_run_is_left_out_and_said(fresh, changes):
     left(fresh.workspace.reports / "made", workspace.results(fresh), **changes)
     _, page, _ = again(fresh)
-    assert 'id="length"' not in page
+    assert 'id="study-length"' not in page
     said = " ".join(fresh.console.file.getvalue().split())
     assert "length: left out of the report" in said
     assert "Again: har study length made" in said

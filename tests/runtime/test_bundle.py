@@ -52,7 +52,7 @@ def test_a_bundle_says_all_that_a_phone_needs(folder: Path) -> None:
     }  # fmt: skip
     assert m.smoothing.as_json() == {"kind": "mean", "n_windows": 3, "delay_s": 0.64}
     assert m.resampler.kind == "cubic-sinc-1"
-    assert "nobody is left to score it on" in m.score_of.what
+    assert "nobody is left to test it on" in m.score_of.what
     assert m.withheld.keys() == {"int8"}
     assert Bundle.open(folder / "model.json").manifest == m
 

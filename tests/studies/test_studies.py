@@ -113,7 +113,7 @@ def test_a_random_split_claims_what_nobody_new_gets(run, optimism):
     assert shared["samples"] > 0.6  # about 1 − (1 − share that trains)²
     assert "a random split of windows would" in " ".join(optimism[1].stdout.split())
     page = (run / "page.md").read_text()
-    assert "leaky on purpose" in page
+    assert "deliberately leaky" in page
     assert "har study optimism own --model extra_trees\n" in page
     assert (run / "figures/own-optimism.png").is_file()
 
@@ -286,7 +286,7 @@ def test_of_named_test_people_both_scores_are_theirs(tmp_path):
     for key in ("macro_f1", "accuracy"):
         assert entry["honest"][key] == honest[key]
         assert entry["gap"][key] == pytest.approx(entry["leaky"][key] - honest[key])
-    assert "of the 2 people whom the honest one is about" in section["protocol"]
+    assert "on the 2 people of the honest one" in section["protocol"]
     assert "folds" not in section["protocol"]
 
 
@@ -375,7 +375,7 @@ def test_where_recordings_are_turned_a_rotation_is_of_a_sensor_that_slips(kind):
     pipeline = SimpleNamespace(signal=Signal(align=Align(kind=kind)))
     finished = SimpleNamespace(seeds=[0], pipeline=pipeline)
     said = robustness._protocol(finished, "cnn", 4)
-    assert ("a sensor that slips after that walk" in said) == (kind == "walking")
+    assert ("a sensor that slips after the walk" in said) == (kind == "walking")
 
 
 def test_what_cannot_be_asked_says_why(run, tmp_path):

@@ -135,7 +135,7 @@ def test_a_file_is_labelled_and_its_answer_is_the_same(
     # The answer of the file before is gone.
     assert page.inner_text("#activity") == "—"
     assert page.evaluate("() => har.live.results.length") == 0
-    assert "What you do shows up here." in page.inner_text("#bouts")
+    assert "Your activities appear here." in page.inner_text("#bouts")
     short = b"time_s,x,y,z\n" + b"".join(b"%.2f,0,0,9.8\n" % (i / 50) for i in range(20))
     page.set_input_files("#file", path)
     page.wait_for_function("() => har.live.results.length > 0")

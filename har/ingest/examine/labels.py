@@ -34,7 +34,7 @@ def names(labels: Iterable[str]) -> list[Finding]:
     for a, b in combinations(sorted(by_core), 2):
         if min(len(a), len(b)) >= 5 and not re.search(r"\d", a + b) and _one_slip(a, b):
             x, y = by_core[a][0], by_core[b][0]
-            message = f"{x!r} and {y!r} differ by one letter: two activities, or a slip?"
+            message = f"{x!r} and {y!r} differ by one letter: two activities, or a typo?"
             found.append(Finding("label-spelling", "warning", "kept", message, "labels", 2))
     return found
 
@@ -75,8 +75,8 @@ def coverage(people_of: Mapping[str, set[str]], subjects: set[str]) -> list[Find
         )
         if len(people) == 1:
             message += (
-                " In the fold that tests them nobody in training has it: its recall is 0, and "
-                "macro-F1 counts it. Record it of others, or leave it out of activities."
+                " In the fold that tests them no training person has it: its recall is 0, and "
+                "macro-F1 counts that. Record it with others, or leave it out of activities."
             )
         severity: Any = "warning" if few else "info"
         found.append(Finding("class-people", severity, "kept", message, "labels", len(absent)))

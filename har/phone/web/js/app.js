@@ -64,12 +64,12 @@ function showFacts(m) {
   const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/\.?$/, ".");
   $("turned").hidden = !m.align;
   $("turned").textContent = m.align
-    ? `It expects samples that are turned by gravity in the first ${m.align.seconds} s of walking: ` +
-      "postures are then told from your own upright, however the phone is tilted."
+    ? `It expects samples aligned with gravity using the first ${m.align.seconds} s of walking: ` +
+      "postures are then recognised however the phone is tilted."
     : "";
   $("score-of").textContent = score
     ? `The score is ${score.what}.`
-    : "Nobody was held out when this model was made: how good it is on people not seen is not known.";
+    : "Nobody was held out when this model was made, so its score on new people is unknown.";
   $("protocol").textContent = score ? sentence(score.protocol) : "";
   $("facts").replaceChildren(
     ...facts.flatMap(([term, text]) => [
@@ -97,7 +97,7 @@ function selfCheck(answers, eachMs, sample) {
   $("self-check").textContent = good
     ? `${answers.length} recorded windows give the probabilities of the model that was ` +
       `evaluated (largest difference ${worst.toExponential(1)}), ${eachMs.toFixed(2)} ms each.`
-    : `This browser computes something else than the model that was evaluated: a probability ` +
+    : `This browser's answers differ from those of the evaluated model: a probability ` +
       `differs by ${worst.toFixed(4)}. Do not trust its answers.`;
   if (!good) notice($("self-check").textContent);
   return { worst, windows: answers.length };

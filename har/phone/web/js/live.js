@@ -14,7 +14,7 @@ const TIMELINE_S = 120;
 const CHECKED_EVERY = 10; // windows
 const PAUSE_S = 0.6; // between windows of the sample
 const TOO_LITTLE =
-  "Too little walking to turn the samples upright by: read as recorded, which mixes up postures.";
+  "Too little walking to align the samples with gravity: they are used as recorded, so postures may be confused.";
 
 export class Live {
   constructor({ contract, run, wearer, motion, sample }) {
@@ -45,7 +45,7 @@ export class Live {
     const options = { hold, wearer: this.wearer };
     this.classifier = new Classifier(this.contract, this.run, (a) => this.answered(a), options);
     this.changed = true;
-    $("bouts").replaceChildren(item("What you do shows up here.", "empty"));
+    $("bouts").replaceChildren(item("Your activities appear here.", "empty"));
     $("bars").replaceChildren();
     $("save-log").hidden = true;
     $("calibrate").hidden = true;

@@ -67,7 +67,7 @@ export function newId() {
   return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
 }
 
-const NO_CONNECTION = "No connection; it goes on by itself.";
+const NO_CONNECTION = "No connection; sending resumes by itself.";
 
 class Refused extends Error {}
 class Waits extends Error {}

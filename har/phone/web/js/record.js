@@ -161,7 +161,7 @@ export class Record {
     await recorder.ready;
     await recorder.finish();
     this.keeping = false;
-    notice("Recorded. It is kept on this phone until it has landed on the computer.", {
+    notice("Recorded. It is kept on this phone until the computer has it.", {
       id: "record-notice",
       good: true,
     });

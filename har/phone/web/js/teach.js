@@ -15,7 +15,7 @@ const HELP = {
   sensor:
     `Choose what you do and tap. You have ${READY_S}\u00a0s to put the phone where you wear it; then ` +
     `keep doing it for ${HOLD_S}\u00a0s.`,
-  walk: "You can teach as soon as the first answer is there.",
+  walk: "You can teach after the first answer.",
   file: "Say what all of this file is.",
 };
 
@@ -45,7 +45,7 @@ export class Teach {
   // What is taught ----------------------------------------------------------------------------
 
   chosen() {
-    if (this.holding) return this.release("Stopped: nothing was learnt.");
+    if (this.holding) return this.release("Stopped; nothing was learnt.");
     const what = $("teach-what").value;
     let activity;
     try {
@@ -118,7 +118,7 @@ export class Teach {
       await this.wearer.forget(activity);
       return activity
         ? `${sentence(activity)}: what you taught is forgotten.`
-        : "All you taught is forgotten: the model answers as it was made.";
+        : "Everything you taught is forgotten; the model is as it was exported.";
     });
   }
 
