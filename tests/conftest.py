@@ -101,6 +101,16 @@ def plain_pictures() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Dask with a scheduler here and two workers in processes of their own, which may be killed."""
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+    ) as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def data_mirror() -> Path:
     """The published data sets, for tests marked `dataset`."""

@@ -25,15 +25,6 @@ CNN = {"cnn": {"filters": 4, "blocks": 2}}
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-    ) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def local(tmp_path_factory):
     folder = prepare_workspace(tmp_path_factory.mktemp("local"))
     about = yaml.safe_load((folder / "own.yaml").read_text())

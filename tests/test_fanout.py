@@ -158,15 +158,6 @@ def test_this_process_sees_no_gpu(monkeypatch):
 # A cluster ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-    ) as made:
-        yield made
-
-
 def test_a_cluster_does_the_same_as_processes_here(cluster):
     items = ["a", "die", "b", "raise", "exit", "har", "c"]
     reports = []

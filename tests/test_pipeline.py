@@ -21,7 +21,7 @@ from har.cli.app import main
 from har.errors import ConfigError, StoreError, TrainingError
 from har.evaluation.results import Results
 from har.signal import window_files
-from tests import in_process
+from tests import dots, in_process
 from tests.noise import MLFLOW
 
 pytestmark = MLFLOW
@@ -57,7 +57,8 @@ def without_times(value):
 def finished(tmp_path_factory):
     """A finished run, its output, and how it was made."""
     folder = tmp_path_factory.mktemp("finished")
-    done = CliRunner().invoke(main, ["--workspace", str(folder), *arguments("--jobs", "1")])
+    with in_process.instead():
+        done = CliRunner().invoke(main, ["--workspace", str(folder), *arguments("--jobs", "1")])
     assert done.exit_code == 0, done.output
     return folder, done.stdout
 
@@ -108,7 +109,8 @@ def carried_on(tmp_path_factory):
         process.wait()
     kept = finished_jobs(folder)
     assert not (folder / "reports/small/results.json").exists()
-    session.run(folder, "watch", overrides=SMALL, jobs=2, without=("export",))
+    with dots.instead():
+        session.run(folder, "watch", overrides=SMALL, jobs=2, without=("export",))
     return folder, kept
 
 
@@ -263,7 +265,7 @@ def test_a_job_that_fails_is_named_and_the_others_are_compared(finished, tmp_pat
         "models=[{cnn: {filters: 8, blocks: 2}}, "
         "{name: gru, label: broken, params: {dropout: 2.0}}]",
     )
-    with in_process.instead():
+    with in_process.instead(), dots.instead():
         done = session.run(tmp_path, "watch", overrides=overrides, jobs=1, without=("export",))
     with pytest.raises(TrainingError, match=r"3 of 6 jobs failed(.|\n)*broken fold 0 seed 0"):
         done.require()

@@ -100,15 +100,6 @@ def test_a_process_whose_sources_are_others_trains_nothing(prepared, tmp_path, m
     assert not list(tmp_path.glob("job/[!.]*"))
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-    ) as made:
-        yield made.scheduler_address
-
-
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning:distributed", "ignore::ResourceWarning"
 )
@@ -118,7 +109,7 @@ pytestmark = pytest.mark.filterwarnings(
 def test_jobs_over_a_cluster_equal_those_of_this_machine(cluster, prepared, tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     there.mkdir()  # a run on a cluster has read and prepared into it
-    near, cloud = Crew(1, QUIET), Crew(1, QUIET, cluster)
+    near, cloud = Crew(1, QUIET), Crew(1, QUIET, cluster.scheduler_address)
     local, far = tasks(prepared, here, seeds=(0,)), tasks(prepared, there, seeds=(0,))
     with in_process.instead():
         assert all(record.folder for record in run.run_tasks(local, near))
@@ -140,10 +131,10 @@ def test_jobs_over_a_cluster_equal_those_of_this_machine(cluster, prepared, tmp_
 @pytest.mark.processes
 def test_the_command_line_takes_a_cluster(cluster, tmp_path):
     arguments = [
-        "run", "watch", "--until", "train", "--dask", cluster,
+        "run", "watch", "--until", "train", "--dask", cluster.scheduler_address,
         "--set", "models=[{extra_trees: {trees: 10}}]", "--set", "split.folds=2",
     ]  # fmt: skip
-    for said in (f"2 jobs; 2 at a time on {cluster}", "train: up to date"):
+    for said in (f"2 jobs; 2 at a time on {cluster.scheduler_address}", "train: up to date"):
         done = CliRunner().invoke(main, ["--workspace", str(tmp_path), *arguments])
         assert done.exit_code == 0, done.output
         assert said in " ".join(done.output.split())
