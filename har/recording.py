@@ -54,6 +54,8 @@ class Recording:
         In order of start; they do not overlap. Empty if the recording is unlabelled.
     time_s : ndarray of float64, shape (n,), optional
         Seconds since the first sample, strictly increasing. None if the sampling is uniform.
+    start_time : datetime, optional
+        Time of the first sample.
     provenance : dict
         Source file, what was converted, repaired or rejected. Plain JSON values.
 
@@ -81,6 +83,7 @@ class Recording:
 
     @property
     def n_samples(self) -> int:
+        """Number of samples."""
         return len(self.acceleration)
 
     @property
@@ -91,8 +94,14 @@ class Recording:
         return float(self.time_s[-1] - self.time_s[0]) + 1 / self.rate_hz
 
     def to_frame(self) -> pd.DataFrame:
-        """A row for each sample: time (s since the first), x, y, z (m/s²), activity (missing
-        where nothing is labelled)."""
+        """The samples as a table.
+
+        Returns
+        -------
+        DataFrame
+            A row for each sample: time (s since the first), x, y, z (m/s²), activity (missing where
+            unlabelled).
+        """
         import pandas as pd
 
         n = self.n_samples

@@ -64,12 +64,17 @@ class Bundle:
         Parameters
         ----------
         folder : str or Path
-            As `har export` or `ActivityClassifier.export` wrote it.
+            Folder that `har export` or `ActivityClassifier.export` wrote.
+
+        Returns
+        -------
+        Bundle
+            The bundle, after a check of its files.
 
         Raises
         ------
         BundleError
-            If it is no bundle, or not what its `model.json` says.
+            If it is not a bundle, or its files are not those that `model.json` lists.
         """
         return cls(bundle_files.Bundle.open(Path(folder)).check())
 
@@ -91,7 +96,7 @@ class Bundle:
         adapter: Adapter | str | os.PathLike[str] | None = None,
         **said: Any,
     ) -> pd.DataFrame:
-        """Bouts of activity.
+        """Predict bouts of activity.
 
         Parameters
         ----------
@@ -99,21 +104,21 @@ class Bundle:
             A file, folder or archive of any format that `har data check` knows; a table of time, x,
             y, z; or what `har.read` gave.
         variant : str
-            Of the bundle's files: float32, dynamic, float16, int8.
+            Variant of the model: float32, dynamic, float16 or int8.
         adapter : Adapter, str or Path, optional
-            The wearer's: of `teach`, or a file that `har adapt` wrote.
+            The wearer's adapter, from `teach` or from a file that `har adapt` wrote.
         **said
-            Of a path or DataFrame, where it does not tell: as of `har.read`.
+            What a path or DataFrame does not say itself, as in `har.read`.
 
         Returns
         -------
         DataFrame
-            recording, start_s, end_s, activity, confidence.
+            A row for each bout: recording, start_s, end_s, activity, confidence.
 
         Raises
         ------
         DataError
-            If nothing in it can be predicted on, with the reason for each recording.
+            If no recording can be predicted, with the reason for each.
         """
         import pandas as pd
 
@@ -137,10 +142,27 @@ class Bundle:
         adapter: Adapter | str | os.PathLike[str] | None = None,
         **said: Any,
     ) -> tuple[list[Prediction], list[tuple[str, str]]]:
-        """The whole answer for each recording; and what is left out, with the reason.
+        """Predict recordings, window by window.
 
-        Takes and raises what `predict` does. `sets` is the share of windows that prediction sets
-        must be right for, 0.9 for instance.
+        Parameters
+        ----------
+        what : str, Path, DataFrame, Recording or Recordings
+            As in `predict`, which raises the same errors.
+        variant : str
+            As in `predict`.
+        sets : float, optional
+            Share of windows whose prediction sets must contain the right activity, such as 0.9.
+        adapter : Adapter, str or Path, optional
+            As in `predict`.
+        **said
+            As in `predict`.
+
+        Returns
+        -------
+        list of Prediction
+            The prediction of each recording.
+        list of (str, str)
+            Recordings that were left out, with the reason.
         """
         if hasattr(what, "to_parquet"):
             with tempfile.TemporaryDirectory() as folder:
@@ -227,16 +249,19 @@ class Bundle:
         return (chunks.of_recording(r) for r in several)
 
     def predict_proba(self, X: np.ndarray, *, variant: str = "float32") -> np.ndarray:
-        """Probabilities of windows, not smoothed.
+        """Predict the probabilities of windows, without smoothing.
 
         Parameters
         ----------
         X : ndarray, shape (n, T, 3)
-            m/s² at the model's rate, T as `manifest.input.shape` has it.
+            Windows in m/s² at the model's rate, with T as in `manifest.input.shape`.
+        variant : str
+            Variant of the model: float32, dynamic, float16 or int8.
 
         Returns
         -------
         ndarray of float32, shape (n, k)
+            Probabilities, in the order of `activities`.
 
         Raises
         ------
@@ -246,7 +271,18 @@ class Bundle:
         return self._opened.model(variant)(np.asarray(X, np.float32))
 
     def stream(self, *, variant: str = "float32") -> Stream:
-        """Something to feed samples to as they come, which gives answers as they are known."""
+        """Predict live samples.
+
+        Parameters
+        ----------
+        variant : str
+            Variant of the model: float32, dynamic, float16 or int8.
+
+        Returns
+        -------
+        Stream
+            An object to `feed` with samples, which returns answers.
+        """
         return Stream(self._opened, variant)
 
     def __repr__(self) -> str:

@@ -46,32 +46,42 @@ class ActivityClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     model : str
-        As `har models` lists it.
+        Name of the model, as `har models` lists it.
     channels : str, optional
-        What a network sees of the three axes: raw, magnitude, split, split_magnitude, vertical; the
-        model's default if left out.
+        Input of a network: raw, magnitude, split, split_magnitude or vertical. The default is the
+        model's own.
     params : mapping, optional
-        Other parameters of the model: `{"units": 32}`.
+        Other parameters of the model, such as `{"units": 32}`.
     steps, epochs : int, optional
-        The budget, in one of the two; as of a pipeline file if left out.
-    batch_size, learning_rate, class_weights, augment, patience
-        As of a pipeline file's section `training`; None is its default.
+        Training budget, in one of the two. The default is that of a pipeline file.
+    batch_size : int, optional
+        As in a pipeline file's section `training`; None is its default.
+    learning_rate : float, optional
+        As in a pipeline file's section `training`.
+    class_weights : str, optional
+        As in a pipeline file's section `training`.
+    augment : mapping, optional
+        As in a pipeline file's section `training`.
+    patience : int, optional
+        As in a pipeline file's section `training`.
     validation : float
-        With `groups`: the share of people who do not train but choose the epoch, and calibrate.
+        With `groups`: the share of people who are used to choose the epoch and to calibrate, not
+        to train.
     seed : int
-        The same seed on the same machine gives the same model.
+        Random seed. The same seed on the same machine gives the same model.
 
     Attributes
     ----------
     classes_ : ndarray, shape (k,)
+        Classes, in the order of the probabilities.
     n_features_in_ : int
-        Values of a window: T · 3.
+        Number of values in a window: T · 3.
     window_shape_ : (int, int)
-        (T, 3).
+        Shape of a window: (T, 3).
     history_ : dict
-        A list per quantity, an entry per epoch; empty for a classical model.
+        A list for each quantity, with an entry for each epoch; empty for a classical model.
     validation_groups_ : list
-        Who chose the epoch; empty without `groups`.
+        Validation people; empty without `groups`.
 
     Examples
     --------
@@ -114,17 +124,22 @@ class ActivityClassifier(ClassifierMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
-        """Train.
+        """Train the model on windows.
 
         Parameters
         ----------
         X : array, shape (n, T, 3) or (n, T · 3)
             Windows in m/s², in Android's sign; the rows of a window one after the other, if flat.
         y : array, shape (n,)
-            What each window is of.
+            Class of each window.
         groups : array, shape (n,), optional
-            Who each window is of. A share of the people then does not train but chooses the epoch,
-            and no person does both. Without it the budget is fixed, and every window trains.
+            Person of each window. A share of the people is then used to choose the epoch, and the
+            others to train. Without it the budget is fixed, and all windows are used to train.
+
+        Returns
+        -------
+        ActivityClassifier
+            The fitted classifier itself.
 
         Raises
         ------
@@ -132,7 +147,7 @@ class ActivityClassifier(ClassifierMixin, BaseEstimator):
             If the arrays cannot be used: other shapes, values that are not finite, one class only,
             one person only.
         ConfigError
-            For a model, a parameter or an option that there is not.
+            If the model, a parameter or an option does not exist.
         """
         spec = registry.get(self.model)
         spec.require()
@@ -171,12 +186,23 @@ class ActivityClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities, float32, shape (n, k), in the order of `classes_`.
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : array, shape (n, T, 3) or (n, T · 3)
+            Windows as in `fit`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, k)
+            Probabilities, in the order of `classes_`.
 
         Raises
         ------
         InputError
-            If the windows are not of the length that was fitted, or hold what is not finite.
+            If the windows are not of the length that was fitted, or contain values that are not
+            finite.
         """
         check_is_fitted(self)
         with _as_input_error():
@@ -189,7 +215,18 @@ class ActivityClassifier(ClassifierMixin, BaseEstimator):
         return found
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each window, shape (n,)."""
+        """Predict the most probable class of each window.
+
+        Parameters
+        ----------
+        X : array, shape (n, T, 3) or (n, T · 3)
+            Windows as in `fit`.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            A class for each window.
+        """
         best = self.predict_proba(X).argmax(axis=1)
         named: np.ndarray = self.classes_[best]
         return named
@@ -197,10 +234,15 @@ class ActivityClassifier(ClassifierMixin, BaseEstimator):
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the fitted classifier into a folder, without pickles.
 
+        Parameters
+        ----------
+        folder : str or Path
+            Folder to write into.
+
         Raises
         ------
         InputError
-            If its classes are no JSON values, or it is of a library that cannot be stored so.
+            If its classes are not JSON values, or its library's models need pickles.
         """
         check_is_fitted(self)
         path = Path(folder)
@@ -239,10 +281,20 @@ class ActivityClassifier(ClassifierMixin, BaseEstimator):
     def load(cls, folder: str | os.PathLike[str]) -> Self:
         """Read what `save` wrote; nothing in it is executed.
 
+        Parameters
+        ----------
+        folder : str or Path
+            Folder that `save` wrote.
+
+        Returns
+        -------
+        ActivityClassifier
+            The fitted classifier.
+
         Raises
         ------
         InputError
-            If it is no such folder.
+            If the folder was not written by `save`.
         """
         path = Path(folder)
         if not (path / ABOUT).is_file():
@@ -275,16 +327,16 @@ class ActivityClassifier(ClassifierMixin, BaseEstimator):
         self, folder: str | os.PathLike[str], *, rate_hz: float, overlap: float = 0.5,
         gravity: str = "present", placement: str = "",
     ) -> None:  # fmt: skip
-        """Write a bundle for a phone, its files held to the fitted network.
+        """Write a bundle for a phone, its files checked against the fitted network.
 
         Parameters
         ----------
         folder : str or Path
-            Empty or not there yet.
+            Folder to write; it must be empty or not exist.
         rate_hz : float
-            Of the windows that were fitted.
+            Sampling rate of the fitted windows.
         overlap : float
-            Of windows, where the bundle is asked about a recording.
+            Overlap of windows when the bundle predicts a recording.
         gravity : {'present', 'removed'}
             Whether gravity was in the windows.
         placement : str

@@ -198,16 +198,21 @@ def load_dataset(
     Parameters
     ----------
     name : str
-        As `har data list` has it.
+        Name of the data set, as `har data list` shows it.
     placement : str, optional
-        Of a set with several; one of them is the default.
+        Placement of the sensor, for a set with several; one of them is the default.
     workspace : str or Path
-        Its `data/raw` holds what was fetched.
+        Folder whose `data/raw` has the downloaded files.
+
+    Returns
+    -------
+    Recordings
+        The recordings, with what was found in them.
 
     Raises
     ------
     ConfigError
-        For a name or placement that there is not.
+        If the name or placement does not exist.
     DataError
         If it cannot be fetched, or is not what was published.
 

@@ -66,10 +66,12 @@ class WindowSet:
 
     @property
     def activities(self) -> tuple[str, ...]:
+        """Activities of the windows, in order."""
         return self.prepared.activities
 
     @property
     def rate_hz(self) -> float:
+        """Sampling rate of the windows."""
         return self.prepared.rate_hz
 
     def __len__(self) -> int:

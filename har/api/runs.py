@@ -49,8 +49,11 @@ class Run:
 
     @property
     def scores(self) -> pd.DataFrame:
-        """A row for each model, the best first: macro-F1 on held-out people with its 95 % interval,
-        accuracy, macro-F1 on validation people, parameters, seconds of training."""
+        """A row for each model, the best first.
+
+        Columns: macro-F1 on held-out people with its 95 % interval, accuracy, macro-F1 on
+        validation people, parameters, seconds of training.
+        """
         import pandas as pd
 
         rows = {name: dict(_scores(m)) for name, m in self.results.models.items()}
