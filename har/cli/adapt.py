@@ -54,7 +54,7 @@ def adapt(
         click.echo(f"New: {', '.join(new)}.")
     if found := adapter.verified:
         click.echo(
-            f"Log loss on {found.blocks} labelled stretches, each left out in turn: "
+            f"Log loss on {found.blocks} labelled stretches, each held out in turn: "
             f"{found.log_loss_before:.3f} without the correction, {found.log_loss_after:.3f} with."
         )
     else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from har.cli import options, output
+from har.plural import counted
 from har.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def write_csv(predictions: Iterable[Prediction], path: Path) -> None:
 def describe(prediction: Prediction, *, at_most: int = 20) -> str:
     """Bouts, minutes of each activity, and what the reader should know of them."""
     p = prediction
-    lines = [f"{p.recording}: {_clock(p.length_s)}, {p.n_windows} windows, {len(p.bouts)} bouts"]
+    size = f"{counted(p.n_windows, 'window')}, {counted(len(p.bouts), 'bout')}"
+    lines = [f"{p.recording}: {_clock(p.length_s)}, {size}"]
     for u in p.unlike:
         lines.append(f"Unlike the training recordings: {u.message} {u.advice}")
     if p.read_as:
