@@ -5,6 +5,8 @@ import pytest
 
 from har.studies.unlabelled import renormalised, standardised
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def population():
