@@ -248,7 +248,7 @@ def test_one_folds_model_ships_if_it_is_asked_for(exported: Context) -> None:
     assert manifest.trained_on.fit == "fold"
     assert manifest.trained_on.fold == 0
     assert manifest.trained_on.subjects == tuple(folds[0]["train"])
-    assert "one fold's model" in manifest.score_of.what
+    assert "the exported model is of one fold" in manifest.score_of.what
 
 
 def test_all_seeds_ship_as_the_mean_of_their_probabilities(exported: Context) -> None:
