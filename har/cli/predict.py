@@ -130,6 +130,11 @@ def describe(prediction: Prediction, *, at_most: int = 20) -> str:
         lines.append(f"  … and {len(p.bouts) - at_most} more (--out CSV writes them all)")
     lines += ["", "minutes"]
     lines += [f"{m:9.1f}  {a}" for a, m in p.minutes().items()]
+    if p.unfamiliar:
+        lines.append(
+            f"{p.unfamiliar} of {p.n_windows} windows are unknown since they are unlike all that "
+            "the model was trained on."
+        )
     if p.sets is not None:
         lines += ["", f"{'start':>9} {'end':>9}  one of"]
         for s in p.sets[:at_most]:

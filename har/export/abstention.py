@@ -1,7 +1,9 @@
-"""When to say `unknown`: a threshold chosen on validation people, with what it costs.
+"""When to say `unknown`: limits chosen on validation people, with what they cost.
 
-The probabilities are calibrated (see `har.training.fit.best_temperature`), but a sum of few people
-is not a promise: what the threshold did on validation people is written beside it.
+The answer is `unknown` where the model is not sure, and where the window is unlike all that it was
+trained on, of which the probability says nothing. The probabilities are calibrated (see
+`har.training.fit.best_temperature`), but a sum of few people is not a promise: what the limits did
+on validation people is written beside them.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from har.export.acquaintance import Measured
 from har.runtime import smoothing
 from har.runtime.chain import Abstention
+from har.runtime.familiarity import Familiarity, Ruler
 from har.signal.windows import Windows
 
 KEPT = 0.95
@@ -37,8 +41,10 @@ def choose(
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
     *,
     n_windows: int,
+    measured: Sequence[Measured] | None = None,
+    ruler: Ruler | None = None,
 ) -> Abstention | None:
-    """The threshold for the largest smoothed probability.
+    """Limits of the largest smoothed probability and, with a ruler, of the smoothed distance.
 
     Parameters
     ----------
@@ -46,32 +52,67 @@ def choose(
         Validation windows of each fold, and what that fold's model said of them.
     n_windows : int
         Of the smoothing.
+    measured : sequence of Measured, optional
+        The same windows' distances from what that model was trained on.
+    ruler : Ruler, optional
+        Of the model that ships.
 
     Returns
     -------
     Abstention or None
         None without validation people or right answers.
     """
-    confidence, right = [], []
-    for index, probabilities in folds:
+    sure, far, ok = [np.empty(0)], [np.empty(0)], [np.empty(0, bool)]
+    for n, (index, probabilities) in enumerate(folds):
+        distances = measured[n].distances if measured else np.zeros(len(index))
         for run in runs(windows, index) if len(index) else []:
-            answers, sure = smoothing.decide(
-                smoothing.causal_mean(probabilities[run], n_windows), None
+            smoothed = smoothing.causal_mean(
+                np.column_stack([probabilities[run], distances[run]]), n_windows
             )
-            confidence.append(sure)
-            right.append(answers == windows.labels[index[run]])
-    sure = np.concatenate(confidence) if confidence else np.empty(0)
-    ok = np.concatenate(right) if right else np.empty(0, bool)
-    if not ok.any():
+            answers, confidence = smoothing.decide(smoothed[:, :-1], None)
+            sure.append(confidence)
+            far.append(smoothed[:, -1])
+            ok.append(answers == windows.labels[index[run]])
+    p, d, right = np.concatenate(sure), np.concatenate(far), np.concatenate(ok)
+    if not right.any():
         return None
-    # Rounded down: the file says what is compared with.
-    threshold = np.floor(np.quantile(sure[ok], 1 - KEPT) * 1000) / 1000
-    kept = sure >= threshold
-    wrong = f"{(~kept[~ok]).mean():.0%} of the wrong ones" if (~ok).any() else "no wrong ones"
+    ruler = ruler if measured else None
+    threshold, limit = limits(p[right], d[right] if ruler else None)
+    kept = (p >= threshold) & (d <= limit)
+    wrong = f"{(~kept[~right]).mean():.0%} of the wrong ones" if (~right).any() else "no wrong ones"
     return Abstention(
-        threshold=float(threshold),
+        threshold=threshold,
         answer="unknown",
-        how=f"on {len(sure)} windows of validation people (a person may count in several "
-        f"folds), smoothed: {(~kept[ok]).mean():.0%} of the right answers and {wrong} become "
-        f"unknown; of what is answered {ok[kept].mean():.0%} is right instead of {ok.mean():.0%}",
+        distance=Familiarity.of(ruler, limit) if ruler else None,
+        how=f"on {len(p)} windows of validation people (a person may count in several "
+        f"folds), smoothed: {(~kept[right]).mean():.0%} of the right answers and {wrong} become "
+        f"unknown; of what is answered {right[kept].mean():.0%} is right instead of "
+        f"{right.mean():.0%}",
     )
+
+
+def limits(sure: np.ndarray, far: np.ndarray | None) -> tuple[float, float]:
+    """The least probability and the largest distance that leave `KEPT` of some windows answered.
+
+    Parameters
+    ----------
+    sure, far : ndarray, shape (n,)
+        Of windows whose answers are right; without distances only the probability limits.
+
+    Returns
+    -------
+    threshold, limit : float
+        Each is passed by the same share of the windows. Rounded so that no more become unknown:
+        the file says what is compared with.
+    """
+    if far is None:
+        return float(np.floor(np.quantile(sure, 1 - KEPT) * 1000) / 1000), np.inf
+    rank = np.minimum(ranks(sure, sure), ranks(-far, -far))
+    share = np.quantile(rank, 1 - KEPT)
+    threshold, limit = np.quantile(sure, share), np.quantile(far, 1 - share)
+    return float(np.floor(threshold * 1000) / 1000), float(np.ceil(limit * 1000) / 1000)
+
+
+def ranks(of: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """For each score the share of others that is lower."""
+    return np.searchsorted(np.sort(of), scores, side="left") / len(of)

@@ -32,6 +32,11 @@ class Fold:
         return tuple(j.path / MODEL for j in self.members)
 
     @property
+    def choosers(self) -> tuple[Path, ...]:
+        """The models that validation people were never fitted to."""
+        return tuple(j.chooser / MODEL for j in self.members)
+
+    @property
     def train(self) -> list[str]:
         """The people whom the models know."""
         return read_about(self.members[0].path).train

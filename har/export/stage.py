@@ -90,6 +90,7 @@ def _bundles(
 
     from har.export import (
         abstention,
+        acquaintance,
         card,
         conformal,
         convert,
@@ -134,7 +135,18 @@ def _bundles(
         proofs, costs = prover.prove(shipped, others)
         for model, proven in zip(shipped, proofs, strict=True):
             predictions = [fold.predictions() for fold in model.folds]
+            q = acquaintance.n_features(
+                proven.files["float32"].stat().st_size, len(windows.activities)
+            )
+            measured = acquaintance.of_folds(
+                model.folds, context.outputs["prepare"].path, q, context.crew
+            )
+            theirs = np.flatnonzero(np.isin(windows.subjects, model.trained_on.subjects))
+            ruler = acquaintance.ruler_of(model.keras_files, windows, theirs, q)
             calibrated = pipeline.training.calibration == "temperature"
+            answers = proven.keras._asdict()
+            if ruler is not None:
+                answers["distances"] = ruler(proven.keras.features)
             about = description.describe(
                 pipeline,
                 model.config,
@@ -147,6 +159,8 @@ def _bundles(
                     windows,
                     [p.of("validation") for p in predictions],
                     n_windows=description.SMOOTHED_WINDOWS,
+                    measured=measured,
+                    ruler=ruler,
                 ),
                 sets=conformal.choose(windows, predictions, n_windows=description.SMOOTHED_WINDOWS),
                 n_features=proven.keras.features.shape[1],
@@ -160,7 +174,7 @@ def _bundles(
                 proven.figures,
                 {
                     "windows": windows.gather(golden),
-                    **proven.keras._asdict(),
+                    **answers,
                     "labels": windows.labels[golden],
                 },
                 step=proven.step,

@@ -53,7 +53,7 @@ def write(
         What was measured of each variant.
     golden : mapping
         windows (n, n_raw, 3) float32, probabilities (n, k) and features (n, d) float32 by Keras,
-        labels (n,) int64.
+        labels (n,) int64; distances (n,) float64 if it can measure them.
     step : (Path, ProvenStep), optional
         The step file of a recurrent model.
     results : Results, optional
@@ -105,7 +105,10 @@ def write(
 def _add(folder: Path, variant: str, source: Path, about: Description) -> dict[str, Any]:
     """Copy a converted file, with what is known of the model inside."""
     path = folder / file_name(variant)
-    path.write_bytes(metadata.embed(source.read_bytes(), {**about.as_json(), "variant": variant}))
+    said = about.as_json()
+    if said.get("abstention"):
+        said["abstention"].pop("distance", None)  # up to a tenth of the file
+    path.write_bytes(metadata.embed(source.read_bytes(), {**said, "variant": variant}))
     return {**_file(path), "min_runtime": min_runtime(path.read_bytes())}
 
 

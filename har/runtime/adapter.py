@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Final, Literal, Self
 
@@ -15,6 +13,7 @@ from har.errors import AdapterError, HarError
 from har.runtime.bundle import Bundle
 from har.runtime.chain import Positive
 from har.runtime.correction import Correction, Evidence
+from har.runtime.familiarity import Ruler, packed, unpacked
 from har.runtime.interpreter import Answers
 from har.runtime.manifest import Sha256
 
@@ -54,6 +53,10 @@ class Adapter(Contract):
     offset: tuple[float, ...]
     unheard: Annotated[float, Field(gt=0, lt=1)]
     taught: dict[str, Positive] = Field(description="windows of each activity")
+    known: str | None = absent(
+        "base64 of little-endian float32: of each activity that was taught, the mean of the "
+        "features by which the bundle measures distances, so that it is not `unknown`"
+    )
     verified: Verified | None = absent("left out where too little was taught to leave some out")
 
     @model_validator(mode="after")
@@ -65,6 +68,8 @@ class Adapter(Contract):
                 f"{len(self.offset)}"
             )
         self.correction()
+        if self.known is not None:
+            unpacked(self.known, "known")
         return self
 
     @classmethod
@@ -75,20 +80,21 @@ class Adapter(Contract):
         activities: tuple[str, ...],
         taught: dict[str, int],
         verified: Verified | None,
+        known: np.ndarray | None,
     ) -> Adapter:
-        """The file of a correction."""
-        packed = base64.b64encode(correction.weights.astype("<f4").tobytes()).decode()
+        """The file of a correction; `known` as `knowing` takes it, shape (m, q)."""
         return cls(
             schema=SCHEMA,
             pipeline=bundle.manifest.pipeline,
             model=bundle.manifest.model,
             bundle=bundle.manifest.variants["float32"].sha256,
             activities=activities,
-            weights=packed,
+            weights=packed(correction.weights),
             offset=tuple(correction.offset.tolist()),
             unheard=correction.unheard,
             taught=taught,
             verified=verified,
+            known=None if known is None else packed(known),
         )
 
     def correction(self) -> Correction:
@@ -99,17 +105,31 @@ class Adapter(Contract):
         ValueError
             If the weights are not what the schema says.
         """
-        try:
-            flat = np.frombuffer(base64.b64decode(self.weights, validate=True), "<f4")
-        except (ValueError, binascii.Error) as e:
-            raise ValueError(f"weights should be base64 of float32: {e}") from None
-        m = len(self.activities)
-        if not len(flat) or len(flat) % m or not np.isfinite(flat).all():
+        flat, m = unpacked(self.weights, "weights"), len(self.activities)
+        if len(flat) % m:
             raise ValueError(
                 f"weights should be {m} finite numbers for each feature, got {len(flat)} numbers"
             )
-        weights = flat.reshape(-1, m).astype(np.float64)
-        return Correction(weights, np.array(self.offset), self.unheard)
+        return Correction(flat.reshape(-1, m), np.array(self.offset), self.unheard)
+
+    def knowing(self, ruler: Ruler) -> Ruler:
+        """A bundle's ruler that knows what the wearer taught, too.
+
+        Raises
+        ------
+        AdapterError
+            If it was made for a ruler of other features.
+        """
+        if self.known is None:
+            return ruler
+        means, q = unpacked(self.known, "known"), len(ruler.features)
+        if len(means) != q * len(self.taught):
+            raise AdapterError(
+                f"This adapter has {len(means)} numbers of what is known, the bundle measures "
+                f"{len(self.taught)} activities by {q} features. It was changed: run har adapt "
+                "again."
+            )
+        return ruler.knowing(means.reshape(-1, q))
 
     def correction_for(self, bundle: Bundle) -> Callable[[Answers], np.ndarray]:
         """What turns a bundle's answers for n windows into probabilities (n, m).

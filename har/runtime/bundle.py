@@ -160,11 +160,11 @@ class Bundle:
         return 1 - found.threshold
 
     def golden(self) -> dict[str, np.ndarray]:
-        """windows (n, n_raw, 3), probabilities (n, k), labels (n,); features (n, d) if it has
-        them."""
+        """windows (n, n_raw, 3), probabilities (n, k), labels (n,); features (n, d) and distances
+        (n,) if it has them."""
         with np.load(self._checked(self.manifest.golden)) as f:
             parts = ["windows", "probabilities", "labels"]
-            return {k: f[k] for k in [*parts, *({"features"} & set(f.files))]}
+            return {k: f[k] for k in [*parts, *({"features", "distances"} & set(f.files))]}
 
     def _checked(self, entry: File | Golden) -> Path:
         path = self.folder / entry.file

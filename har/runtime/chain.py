@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from har.contract import Part, absent
+from har.runtime.familiarity import Familiarity
 from har.signal import align
 
 Count = Annotated[int, Field(ge=0)]
@@ -136,6 +137,9 @@ class Abstention(Part):
         ge=0,
         le=1,
         description="of the largest smoothed probability; below it the answer is `answer`",
+    )
+    distance: Familiarity | None = absent(
+        "left out where nobody validated or the files give no features"
     )
     answer: Literal["unknown"]
     how: str = Field(description="on which windows it was chosen, and what it costs")

@@ -17,6 +17,7 @@ from har.files import json_text
 from har.own_recordings import TimeUnit
 from har.runtime import chain
 from har.runtime.chain import Above0, Count, Positive
+from har.runtime.familiarity import Familiarity
 from har.runtime.likeness import Likeness
 
 SCHEMA: Final = "har-model/1"
@@ -240,6 +241,11 @@ class Description(Contract):
         """Below this confidence the answer is `unknown`."""
         return None if self.abstention is None else self.abstention.threshold
 
+    @property
+    def familiarity(self) -> Familiarity | None:
+        """Beyond its limit the answer is `unknown` too."""
+        return None if self.abstention is None else self.abstention.distance
+
     @model_validator(mode="after")
     def _numbers_agree(self) -> Self:
         n_raw, k = self.window.n_samples + self.lead_in_samples, len(self.activities)
@@ -257,6 +263,12 @@ class Description(Contract):
                 f"output.shape should be {(1, k)}, one number for each activity, got "
                 f"{self.output.shape}"
             )
+        if (near := self.familiarity) is not None:
+            d = self.features.shape[1] if self.features else 0
+            if max(near.features) >= d:
+                raise ValueError(
+                    f"abstention.distance uses feature {max(near.features)}, but files give {d}"
+                )
         return self
 
 

@@ -64,12 +64,28 @@ def predict(
     if adapter:
         correct = adapter.correction_for(bundle)
         activities = adapter.activities
-    asked = ask(bundle, recording, bundle.model(variant), correct)
-    stretches, half_lead = asked.stretches, about.lead_in_samples / 2
+    ruler = about.familiarity and about.familiarity.ruler()
+    if ruler and adapter:
+        ruler = adapter.knowing(ruler)
+
+    def keep(answers: Answers) -> np.ndarray:
+        corrected = correct(answers)
+        return np.column_stack([corrected, ruler(answers.features)]) if ruler else corrected
+
+    asked = ask(bundle, recording, bundle.model(variant), keep)
+    half_lead = about.lead_in_samples / 2
+    m = len(activities)
+    stretches = [(start, rows[:, :m]) for start, rows in asked.stretches]
+    far = [rows[:, m] if ruler else None for _, rows in asked.stretches]
     hop, like = about.window.hop_samples, about.likeness
     return Prediction(
         recording=recording.name,
-        bouts=[b for start, p in stretches for b in bouts_of(p, about, activities, start=start)],
+        bouts=[
+            b
+            for (start, p), d in zip(stretches, far, strict=True)
+            for b in bouts_of(p, about, activities, start=start, distances=d)
+        ],
+        unfamiliar=sum(_beyond(d, about) for d in far if d is not None) if ruler else None,
         n_windows=sum(len(p) for _, p in stretches),
         length_s=asked.length_s,
         delay_s=(about.window.n_samples / 2 + half_lead) / about.rate_hz + about.smoothing.delay_s,
@@ -176,6 +192,7 @@ def bouts_of(
     activities: tuple[str, ...] | None = None,
     *,
     start: int = 0,
+    distances: np.ndarray | None = None,
 ) -> list[Bout]:
     """The bouts of one stretch without a gap.
 
@@ -192,14 +209,28 @@ def bouts_of(
         Others than the model's, in the order of the columns.
     start : int
         First row of the first window on the recording's timeline at the model's rate.
+    distances : ndarray of float64, shape (n_windows,), optional
+        Of each window from what the model was trained on.
     """
     smoothed, edges = _about_windows(probabilities, about, start)
-    answers, confidence = smoothing.decide(smoothed, about.threshold)
+    far = None
+    if distances is not None:
+        far = _about_windows(distances[:, None], about, start)[0][:, 0]
+    answers, confidence = smoothing.decide(smoothed, about.threshold, far, _limit(about))
     names = (*(activities or about.activities), UNKNOWN)  # UNKNOWN's index is −1
     return [
         Bout(edges[a], edges[b], names[answers[a]], float(confidence[a:b].mean()))
         for a, b in _unchanged(answers[:, None])
     ]
+
+
+def _beyond(distances: np.ndarray, about: Description) -> int:
+    """Windows about which the answer is `unknown` since they are unlike all of training."""
+    return int((_about_windows(distances[:, None], about, 0)[0] > _limit(about)).sum())
+
+
+def _limit(about: Description) -> float:
+    return about.familiarity.limit if about.familiarity else np.inf
 
 
 def sets_of(

@@ -63,6 +63,9 @@ class Prediction:
         In what the recording differs from those of training.
     not_judged : str, optional
         Why it was not compared with them.
+    unfamiliar : int, optional
+        Windows that are `unknown` since they are unlike all that the model was trained on; None if
+        the bundle cannot tell.
     sets : list of SetBout, optional
         At the level that was asked for.
     """
@@ -81,6 +84,7 @@ class Prediction:
     read_as: dict[str, str] = field(default_factory=dict)
     unlike: list[Unlike] = field(default_factory=list)
     not_judged: str | None = None
+    unfamiliar: int | None = None
     sets: list[SetBout] | None = None
 
     def minutes(self) -> dict[str, float]:
@@ -102,6 +106,7 @@ class Prediction:
             "read_as": self.read_as,
             "unlike": [asdict(u) for u in self.unlike],
             "not_judged": self.not_judged,
+            "unfamiliar": self.unfamiliar,
             "walked_s": self.walked_s,
             "scores": self.scores,
             "bouts": [

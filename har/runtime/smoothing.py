@@ -49,14 +49,22 @@ def delay_s(n_windows: int, hop_s: float) -> float:
     return (n_windows - 1) / 2 * hop_s
 
 
-def decide(smoothed: np.ndarray, threshold: float | None) -> tuple[np.ndarray, np.ndarray]:
+def decide(
+    smoothed: np.ndarray,
+    threshold: float | None,
+    distances: np.ndarray | None = None,
+    limit: float = np.inf,
+) -> tuple[np.ndarray, np.ndarray]:
     """The answer of each row, and how sure it is.
 
     Parameters
     ----------
     smoothed : ndarray, shape (n, k)
     threshold : float, optional
-        Below it the answer is `UNKNOWN`.
+        Of the largest probability; below it the answer is `UNKNOWN`.
+    distances : ndarray, shape (n,), optional
+        Smoothed, from what was trained on; above `limit` the answer is `UNKNOWN` too.
+    limit : float
 
     Returns
     -------
@@ -68,4 +76,6 @@ def decide(smoothed: np.ndarray, threshold: float | None) -> tuple[np.ndarray, n
     confidence = smoothed.max(1)
     if threshold is not None:
         answers[confidence < threshold] = UNKNOWN
+    if distances is not None:
+        answers[distances > limit] = UNKNOWN
     return answers, confidence

@@ -199,8 +199,22 @@ def learn(bundle: Bundle, lessons: Sequence[Lesson]) -> Taught:
         )
     activities = teacher.with_new(lessons)
     fitted = teacher.fit(lessons, activities)
-    adapter = Adapter.of(bundle, fitted, activities, dict(taught), verified)
+    near = about.familiarity
+    known = _means(lessons, list(taught), near.ruler().features) if near else None
+    adapter = Adapter.of(bundle, fitted, activities, dict(taught), verified, known)
     return Taught(adapter, tuple(contradictions))
+
+
+def _means(lessons: Sequence[Lesson], activities: Sequence[str], used: np.ndarray) -> np.ndarray:
+    """Of each activity, the mean of some features over what was taught: (m, q)."""
+    return np.stack(
+        [
+            np.concatenate([x.answers.features for x in lessons if x.activity == name])[
+                :, used
+            ].mean(0)
+            for name in activities
+        ]
+    )
 
 
 def _blocks(lessons: Sequence[Lesson], length: float) -> Iterable[list[Lesson]]:

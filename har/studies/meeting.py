@@ -9,24 +9,23 @@ from typing import Any
 
 import numpy as np
 
+from har.errors import TrainingError
+from har.export import abstention, acquaintance
 from har.export.outputs import both
-from har.runtime import likeness, novelty
+from har.runtime.familiarity import Ruler
 from har.runtime.interpreter import FEATURES, PROBABILITIES
 from har.signal import window_files
 from har.signal.windows import Windows
 from har.training.job_files import MODEL, JobRecord
 
 KNOWN = "its own activities"
-ACCEPTED = 0.95
-"""Share of validation people's windows that every rule lets pass."""
 
-N_FITTED = 4000
-"""Training windows that the distances are fitted on."""
+N_ASKED = 4000
+"""Windows of another placement, at most."""
 
 N_MADE = 400
-RULES = ("probability", "network", "window", "both")
-"""What is asked: the largest probability; the distance in the network's last features; the same in
-features of the window itself; the rarer of probability and network."""
+RULES = ("probability", "distance", "both")
+"""What is asked: the largest probability, the distance that a bundle carries, the rarer of both."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +45,19 @@ def ask(item: Item, _report: Callable[[Any], None]) -> dict[str, dict[str, Any]]
     from har.models.saved import load_model
 
     windows = window_files.load(item.prepared)
-    predictions = item.job.read().predictions
+    # The model that its validation people were never fitted to.
+    predictions, file = item.job.read().predictions, item.job.chooser / MODEL
     rng = np.random.default_rng(0)
-    train = predictions.train_index
-    if len(train) > N_FITTED:
-        train = np.sort(rng.choice(train, N_FITTED, replace=False))
-    asked = Asked.of(load_model(item.job.path / MODEL), windows, train)
-    validation = asked.scores(windows.gather(predictions.validation_index))
-    known = asked.scores(windows.gather(predictions.test_index))
+    k, size = len(windows.activities), file.stat().st_size
+    ruler = acquaintance.ruler_of(
+        [file], windows, predictions.train_index, acquaintance.n_features(size, k)
+    )
+    if ruler is None:
+        raise TrainingError(f"{file} has no features that vary.")
+    network = both([load_model(file)])
+    validation = _scores(network, ruler, windows.gather(predictions.validation_index))
+    right = validation["answers"] == windows.labels[predictions.validation_index]
+    known = _scores(network, ruler, windows.gather(predictions.test_index))
     people = set(windows.subjects[predictions.test_index].tolist())
     labels: dict[str, np.ndarray] = {}
     if item.left_out is None:
@@ -66,7 +70,7 @@ def ask(item: Item, _report: Callable[[Any], None]) -> dict[str, dict[str, Any]]
             ours = [windows.activities.index(a) if a in windows.activities else -1
                     for a in other.activities]  # fmt: skip
             mine = np.flatnonzero(np.array(ours)[other.labels] >= 0)
-            mine = np.sort(rng.choice(mine, min(len(mine), N_FITTED), replace=False))
+            mine = np.sort(rng.choice(mine, min(len(mine), N_ASKED), replace=False))
             met[name] = other.gather(mine)
             labels[name] = np.array(ours)[other.labels[mine]]
     else:
@@ -79,87 +83,62 @@ def ask(item: Item, _report: Callable[[Any], None]) -> dict[str, dict[str, Any]]
         }
     kind = "made" if item.left_out is None else "left out"
     return {
-        name: _compare(validation, known, asked.scores(x), labels.get(name)) | {"kind": kind}
+        name: _compare(validation, right, known, _scores(network, ruler, x), labels.get(name))
+        | {"kind": kind}
         for name, x in met.items()
         if len(x)
     }
 
 
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """A fold's network, and where its training windows are in two spaces."""
-
-    network: Any
-    lags: tuple[int, ...]
-    of_network: novelty.Clouds
-    of_window: novelty.Clouds
-
-    @classmethod
-    def of(cls, model: Any, windows: Windows, train: np.ndarray) -> Asked:
-        network = both([model])
-        lags = likeness.lags(windows.rate_hz, windows.n_raw)
-        x, labels = windows.gather(train), windows.labels[train]
-        features = np.asarray(network.predict(x, batch_size=512, verbose=0)[FEATURES], np.float64)
-        k = len(windows.activities)
-        return cls(
-            network, lags, clouds(features, labels, k), clouds(novelty.describe(x, lags), labels, k)
-        )
-
-    def scores(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        found = self.network.predict(x, batch_size=512, verbose=0)
-        p, features = found[PROBABILITIES], found[FEATURES]
-        answers = np.asarray(p).argmax(1)
-        return {
-            "answers": answers,
-            "probability": -np.asarray(p, np.float64).max(1),
-            "network": self.of_network.distance(np.asarray(features, np.float64), answers),
-            "window": self.of_window.distance(novelty.describe(x, self.lags), answers),
-        }
-
-
-def clouds(features: np.ndarray, labels: np.ndarray, k: int) -> novelty.Clouds:
-    """Means of k activities and one covariance, shrunk as Ledoit and Wolf do."""
-    from sklearn.covariance import LedoitWolf
-
-    centre, spread = features.mean(0), features.std(0) + 1e-9
-    x = (features - centre) / spread
-    means = np.stack(
-        [
-            x[labels == i].mean(0) if (labels == i).any() else np.full(x.shape[1], np.inf)
-            for i in range(k)
-        ]
-    )
-    precision = LedoitWolf(assume_centered=True).fit(x - means[labels]).precision_
-    whitening = np.linalg.cholesky(precision) / spread[:, None]
-    return novelty.Clouds(means * spread + centre, whitening)
+def _scores(network: Any, ruler: Ruler, x: np.ndarray) -> dict[str, np.ndarray]:
+    found = network.predict(x, batch_size=512, verbose=0)
+    p = np.asarray(found[PROBABILITIES], np.float64)
+    return {
+        "answers": p.argmax(1),
+        "probability": -p.max(1),
+        "distance": ruler(np.asarray(found[FEATURES])),
+    }
 
 
 def _compare(
     validation: dict[str, np.ndarray],
+    right: np.ndarray,
     known: dict[str, np.ndarray],
     met: dict[str, np.ndarray],
     labels: np.ndarray | None,
 ) -> dict[str, Any]:
-    """AUROC against test people's known windows; shares let pass at validation's threshold, and
-    where there are labels, the share of those that is right."""
+    """AUROC against test people's known windows; shares that are answered at limits chosen on
+    validation people's right answers, and where there are labels, the share of those that is right.
+    """
     from sklearn.metrics import roc_auc_score
 
-    auroc, passed, kept, right = {}, {}, {}, {}
-    for part in (validation, known, met):
-        part["both"] = -np.minimum(
-            novelty.tail(validation["probability"], part["probability"]),
-            novelty.tail(validation["network"], part["network"]),
-        )
-    truth = np.repeat([0, 1], [len(known["both"]), len(met["both"])])
+    chosen = {k: validation[k][right] for k in ("probability", "distance")}
+    alone, _ = abstention.limits(-chosen["probability"], None)
+    least, most = abstention.limits(-chosen["probability"], chosen["distance"])
+    auroc, answered, kept, correct = {}, {}, {}, {}
     for rule in RULES:
-        limit = np.quantile(validation[rule], ACCEPTED)
-        auroc[rule] = float(roc_auc_score(truth, np.concatenate([known[rule], met[rule]])))
-        passed[rule] = float((met[rule] <= limit).mean())
-        kept[rule] = float((known[rule] <= limit).mean())
-        through = met[rule] <= limit
+        scores = [_rank(chosen, part, rule) for part in (known, met)]
+        truth = np.repeat([0, 1], [len(x) for x in scores])
+        auroc[rule] = float(roc_auc_score(truth, np.concatenate(scores)))
+    for rule, limits in (("probability", (alone, np.inf)), ("both", (least, most))):
+        own, through = (
+            (-part["probability"] >= limits[0]) & (part["distance"] <= limits[1])
+            for part in (known, met)
+        )
+        answered[rule], kept[rule] = float(through.mean()), float(own.mean())
         if labels is not None and through.any():
-            right[rule] = float((met["answers"] == labels)[through].mean())
-    return {"n": len(met["both"]), "auroc": auroc, "passed": passed, "kept": kept, "right": right}
+            correct[rule] = float((met["answers"] == labels)[through].mean())
+    return {
+        "n": len(met["answers"]), "auroc": auroc, "answered": answered, "kept": kept,
+        "right": correct,
+    }  # fmt: skip
+
+
+def _rank(chosen: dict[str, np.ndarray], part: dict[str, np.ndarray], rule: str) -> np.ndarray:
+    """How unknown windows are: by `both`, how rare the rarer score is among validation people's."""
+    if rule != "both":
+        return part[rule]
+    return np.maximum(*(abstention.ranks(chosen[k], part[k]) for k in ("probability", "distance")))
 
 
 def made(windows: Windows, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -62,8 +62,8 @@ def run(finished: Finished, folds: int, elsewhere: str | None = None) -> Outcome
         model,
         says=_says(model, means, rows),
         head=(
-            "met", "windows", *(f"AUROC {r}" for r in meeting.RULES), "let pass probability",
-            "let pass both", "right of these",
+            "met", "windows", *(f"AUROC {r}" for r in meeting.RULES), "answered, probability",
+            "answered, both", "right of these",
         ),
         rows=[_cells(r) for r in rows],
         protocol=_protocol(finished, model, folds),
@@ -73,7 +73,7 @@ def run(finished: Finished, folds: int, elsewhere: str | None = None) -> Outcome
                 r["name"]: (r["auroc"]["probability"], r["auroc"]["both"])
                 for r in rows if r["name"] != meeting.KNOWN
             },
-            ("by probability", "by probability and network"), "AUROC", ink,
+            ("by probability", "by probability and distance"), "AUROC", ink,
         ),
     )  # fmt: skip
 
@@ -135,7 +135,7 @@ def _elsewhere(finished: Finished, name: str) -> Path:
 def _row(name: str, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The mean over folds."""
     row: dict[str, Any] = {"name": name, "kind": parts[0]["kind"], "n": sum(p["n"] for p in parts)}
-    for what in ("auroc", "passed", "kept", "right"):
+    for what in ("auroc", "answered", "kept", "right"):
         row[what] = {
             rule: float(np.mean([p[what][rule] for p in parts if rule in p[what]]))
             for rule in meeting.RULES
@@ -149,7 +149,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return [
         row["name"], f"{row['n']:,}",
         *("–" if own else f"{row['auroc'][rule]:.3f}" for rule in meeting.RULES),
-        *(f"{row['passed'][rule]:.0%}" for rule in ("probability", "both")),
+        *(f"{row['answered'][rule]:.0%}" for rule in ("probability", "both")),
         f"{row['right']['both']:.0%}" if "both" in row["right"] else "–",
     ]  # fmt: skip
 
@@ -159,11 +159,10 @@ def _says(model: ModelConfig, means: dict[str, float], rows: list[dict[str, Any]
     worst = min(left, key=lambda r: r["auroc"]["both"])
     return [
         f"{model.key}: met with an activity that it was trained without, AUROC is "
-        f"{means['probability']:.3f} by the probability, {means['network']:.3f} by the distance in "
-        f"the network's features, {means['window']:.3f} by that in the window's own and "
-        f"{means['both']:.3f} by the rarer of probability and network (means over {len(left)} "
-        f"activities; the target is 0.85). Hardest by both: {worst['name']}, "
-        f"{worst['auroc']['both']:.3f}."
+        f"{means['probability']:.3f} by the probability, {means['distance']:.3f} by the distance "
+        f"in its features and {means['both']:.3f} by the rarer of the two, as bundles answer "
+        f"(means over {len(left)} activities; the target is 0.85). Hardest by both: "
+        f"{worst['name']}, {worst['auroc']['both']:.3f}."
     ]
 
 
@@ -173,7 +172,7 @@ def _protocol(finished: Finished, model: ModelConfig, folds: int) -> str:
         "one activity at a time, with the run's recipe, and asked about that activity's windows of "
         "the fold's test people beside their windows of the known activities; made windows are "
         "asked of the fold's own models. Each window is judged alone, without smoothing. Distances "
-        "are fitted on training windows; thresholds let 95 % of validation people's windows pass "
-        "and `let pass` is the share of what is met that they do, `right of these` by probability "
-        f"and network together; {meeting.KNOWN} are test people's, who choose nothing."
+        "are fitted on training windows; limits keep 95 % of validation people's right answers, "
+        "`answered` is the share of what is met that is not called unknown, `right of these` by "
+        f"probability and distance together; {meeting.KNOWN} are test people's, who choose nothing."
     )

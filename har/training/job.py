@@ -213,7 +213,7 @@ def _fit_and_write(
         epochs_run=choice.epochs_run,
         best_epoch=choice.best_epoch,
         temperature=choice.temperature,
-        refit=chosen is not None,
+        chosen_by=chosen.folder.name if chosen else None,
         train_seconds=round(took, 3),
     )
     job_files.write(folder, about, (chosen or fitted).history, predictions)

@@ -53,8 +53,8 @@ class About(BaseModel):
     """What was trained, on whom, and what came of it.
 
     model, fold : as the comparison calls them that trained it first; a stored job may serve
-    several. train, validation, test : people. refit : validation people trained too, once they had
-    chosen.
+    several. train, validation, test : people. chosen_by : where validation people trained too,
+    once they had chosen, the stored job of the model that they chose.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,8 +74,13 @@ class About(BaseModel):
     epochs_run: int | None
     best_epoch: int | None
     temperature: float
-    refit: bool
+    chosen_by: str | None
     train_seconds: float
+
+    @property
+    def refit(self) -> bool:
+        """Whether validation people trained too."""
+        return self.chosen_by is not None
 
     @property
     def windows_per_s(self) -> float:
@@ -132,6 +137,12 @@ class JobRecord:
         if self.folder is None:
             raise TrainingError(f"{self.model} fold {self.fold} seed {self.seed}: {self.reason}")
         return checked(self.folder)
+
+    @property
+    def chooser(self) -> Path:
+        """The folder of the job by whose model its validation people chose; mostly its own."""
+        by = read_about(self.path).chosen_by
+        return self.path if by is None else checked(self.path.parent / by)
 
     @property
     def finished_at(self) -> float:

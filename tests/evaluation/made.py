@@ -105,7 +105,7 @@ def write_job(
         "model": "cnn", "name": "cnn", "params": {}, "fold": 0, "seed": seed, **people,
         "parameters": 1234, "train_seconds": 1.5, "epochs_run": 3, "best_epoch": 2,
         "exportable": True, "backend": None, "n_train": len(index["train"]), "temperature": 1.0,
-        "refit": False, **about,
+        "chosen_by": None, **about,
     })  # fmt: skip
     history = {
         "loss": [1.2, 0.8, 0.6],

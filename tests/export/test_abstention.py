@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from har.export import abstention
+from har.export.acquaintance import Measured
+from har.runtime.familiarity import Ruler
 from har.signal.windows import Windows
 
 
@@ -72,3 +74,25 @@ def test_nobody_to_choose_it_on() -> None:
     nothing = (np.empty(0, np.int64), np.empty((0, 3)))
     assert abstention.choose(w, [nothing], n_windows=3) is None
     assert abstention.choose(w, [], n_windows=3) is None
+
+
+def test_both_limits_together_keep_the_same_share_and_refuse_what_is_far() -> None:
+    w = windows(4000)
+    rng = np.random.default_rng(1)
+    z = rng.normal(0, 1, (4000, 3))
+    z[np.arange(4000), w.labels] += 1.5
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    right = p.argmax(1) == w.labels
+    far = np.where(right, rng.uniform(0, 1, 4000), rng.uniform(0.5, 3, 4000))
+    index = np.arange(4000)
+    found = abstention.choose(
+        w, [(index, p)], n_windows=1,
+        measured=[Measured(index, far)], ruler=Ruler(np.array([0]), np.ones((3, 1)), np.eye(1)),
+    )  # fmt: skip
+    assert found is not None
+    assert found.distance is not None
+    kept = (p.max(1) >= found.threshold) & (far <= found.distance.limit)
+    assert kept[right].mean() == pytest.approx(0.95, abs=0.005)
+    alone = p.max(1)[right] < found.threshold, far[right] > found.distance.limit
+    assert np.mean(alone[0]) == pytest.approx(np.mean(alone[1]), abs=0.005), "one share for both"
+    assert kept[~right].mean() < 0.3

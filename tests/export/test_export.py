@@ -308,7 +308,7 @@ def test_a_model_that_is_not_the_one_that_was_scored_does_not_ship(exported: Con
     published = exported.workspace.reports / "made-up" / "bundle" / "cnn" / "model.tflite"
     before = published.read_bytes()
     try:
-        with pytest.raises(ExportError, match="not the one that was scored .cnn, on unseen"):
+        with pytest.raises(ExportError, match="not the one that was scored .cnn, on held-out"):
             pipeline.run(context(exported.workspace.root), force=("export",))
     finally:
         path.write_bytes(kept)

@@ -328,7 +328,7 @@ def test_an_activity_that_was_left_out_is_met(tmp_path):
     for name in ("tones", "white noise", "a constant"):  # nobody moved
         assert met[name]["auroc"]["both"] > 0.8, name
     own = met["its own activities"]
-    assert own["kept"]["both"] == own["passed"]["both"]
+    assert own["kept"]["both"] == own["answered"]["both"]
     assert "does it notice" in (tmp_path / "page.md").read_text()
 
 

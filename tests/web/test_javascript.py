@@ -18,6 +18,7 @@ from har.recording import Chunk
 from har.runtime import correction, smoothing, streaming
 from har.runtime.chain import Abstention, Adaptation
 from har.runtime.correction import ADAPTATION, Evidence
+from har.runtime.familiarity import Familiarity, Ruler
 from har.runtime.predict import bouts_of
 from har.signal import align, resampling
 from tests import manifests
@@ -122,7 +123,9 @@ def golden_aligned(name: str, seed: int) -> dict[str, Any]:
     }
 
 
-def golden_answers(n_windows: int, threshold: float | None, seed: int) -> dict[str, Any]:
+def golden_answers(
+    n_windows: int, threshold: float | None, limit: float | None, seed: int
+) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     wander = np.cumsum(rng.normal(0, 1.2, (40, 4)), axis=0)
     p = np.exp(wander) / np.exp(wander).sum(1, keepdims=True)
@@ -131,17 +134,43 @@ def golden_answers(n_windows: int, threshold: float | None, seed: int) -> dict[s
         output={**manifests.MODEL_JSON["output"], "shape": [1, 4]},
         smoothing={**manifests.MODEL_JSON["smoothing"], "n_windows": n_windows},
     )
+    far = rng.uniform(0, 2, 40)
     if threshold is not None:
-        abstention = Abstention(threshold=threshold, answer="unknown", how="for this test")
+        distance = None if limit is None else Familiarity.of(random_ruler(rng, 4, 4), limit)
+        abstention = Abstention(
+            threshold=threshold, distance=distance, answer="unknown", how="for this test"
+        )
         about = about.model_copy(update={"abstention": abstention})
     smoothed = smoothing.causal_mean(p, n_windows)
+    distances = smoothing.causal_mean(far[:, None], n_windows)[:, 0]
     return {
         "nWindows": n_windows,
         "threshold": threshold,
         "probabilities": p.tolist(),
         "smoothed": smoothed.tolist(),
-        "answers": smoothing.decide(smoothed, threshold)[0].tolist(),
-        "bouts": [vars(b) for b in bouts_of(p, about)],
+        "distances": far.tolist(),
+        "limit": limit,
+        "answers": smoothing.decide(smoothed, threshold, distances, limit or np.inf)[0].tolist(),
+        "bouts": [vars(b) for b in bouts_of(p, about, distances=far)],
+    }
+
+
+def random_ruler(rng: np.random.Generator, d: int, q: int) -> Ruler:
+    used = rng.permutation(d)[:q]
+    return Ruler(used, rng.normal(3, 2, (3, q)), np.tril(rng.normal(size=(q, q))) / q)
+
+
+def golden_familiarity(seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    written = Familiarity.of(random_ruler(rng, 20, 12), 1.5)
+    ruler, features = written.ruler(), rng.normal(3, 2, (10, 20)).astype(np.float32)
+    taught = features[:2][:, ruler.features]
+    return {
+        "distance": written.as_json(),
+        "features": features.tolist(),
+        "distances": ruler(features).tolist(),
+        "taught": taught.tolist(),
+        "thenDistances": ruler.knowing(taught)(features).tolist(),
     }
 
 
@@ -219,6 +248,7 @@ def write_golden(path: Path) -> None:
     }
     golden = {
         "corrections": [golden_correction(name, seed) for seed, name in enumerate(CORRECTIONS)],
+        "familiarity": [golden_familiarity(seed) for seed in range(3)],
         "likeness": golden_likeness(),
         "nRaw": N_RAW,
         "hop": HOP,
@@ -265,8 +295,10 @@ def write_golden(path: Path) -> None:
             for a in (*Rotation.random(3, random_state=1).as_matrix()[0], -align.unit(axis))
         ],
         "answers": [
-            golden_answers(n, threshold, seed)
-            for seed, (n, threshold) in enumerate([(1, None), (3, None), (3, 0.7), (5, 0.5)])
+            golden_answers(n, threshold, limit, seed)
+            for seed, (n, threshold, limit) in enumerate(
+                [(1, None, None), (3, None, None), (3, 0.7, None), (5, 0.5, None), (3, 0.5, 1.2)]
+            )
         ],
     }
     path.write_text(json.dumps(golden))
@@ -299,7 +331,18 @@ def test_the_worn_recordings_are_of_every_kind():
 
 @pytest.mark.parametrize(
     "name",
-    ["resampling", "align", "answers", "correction", "wearer", "motion", "csv", "outbox", "access"],
+    [
+        "resampling",
+        "align",
+        "answers",
+        "correction",
+        "familiarity",
+        "wearer",
+        "motion",
+        "csv",
+        "outbox",
+        "access",
+    ],
 )
 def test_javascript(name, tmp_path):
     write_golden(tmp_path / "golden.json")

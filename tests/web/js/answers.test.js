@@ -8,12 +8,12 @@ import { Smoother } from "../../../har/phone/web/js/smoothing.js";
 
 const golden = JSON.parse(readFileSync(process.env.HAR_GOLDEN, "utf8"));
 
-for (const { nWindows, threshold, probabilities, smoothed, answers, bouts } of golden.answers) {
-  test(`smoothing over ${nWindows}, threshold ${threshold}`, () => {
-    const smoother = new Smoother({ nWindows, threshold });
+for (const { nWindows, threshold, limit, distances, probabilities, smoothed, answers, bouts } of golden.answers) {
+  test(`smoothing over ${nWindows}, threshold ${threshold}, limit ${limit}`, () => {
+    const smoother = new Smoother({ nWindows, threshold, limit: limit ?? undefined });
     const list = new Bouts({ hopS: golden.hopS, lengthS: golden.lengthS, nSmoothed: nWindows });
     probabilities.forEach((p, i) => {
-      const got = smoother.push(p);
+      const got = smoother.push(p, distances[i]);
       got.smoothed.forEach((v, k) => assert.ok(Math.abs(v - smoothed[i][k]) < 1e-12));
       assert.equal(got.answer, answers[i]);
       const activity = got.answer < 0 ? "unknown" : `a${got.answer}`;

@@ -1,6 +1,7 @@
 // What a wearer taught: names, how much of it is kept, and under what.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { packed, unpacked } from "../../../har/phone/web/js/familiarity.js";
 import { Wearer } from "../../../har/phone/web/js/wearer.js";
 
 const contract = {
@@ -62,4 +63,18 @@ test("a bundle that cannot be taught says why", async () => {
   assert.equal((await wearer()).unable, null);
   assert.match((await wearer(shelf(), { adaptation: null })).unable, /har export/);
   assert.match((await wearer(shelf(), {}, [])).unable, /recorded windows/);
+});
+
+test("what was taught is familiar, until it is forgotten", async () => {
+  // Two features, measured as they are; the model knows (0, 0).
+  const distance = { features: [0, 1], means: packed([0, 0]), whitening: packed([1, 0, 1]), limit: 2 };
+  const me = await wearer(shelf(), { distance });
+  const window = answer([3, 4], 0.5);
+  assert.equal(me.distance(window), 5);
+  await me.teach("Rope skipping", [answer([3, 2], 0.5), answer([3, 6], 0.5)]);
+  assert.equal(me.distance(window), 0);
+  assert.deepEqual([...unpacked(me.adapter().known)], [3, 4]);
+  await me.forget(null);
+  assert.equal(me.distance(window), 5);
+  assert.equal((await wearer()).distance(window), 0, "a bundle that cannot measure");
 });

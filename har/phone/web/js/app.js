@@ -58,6 +58,7 @@ function showFacts(m) {
     ["Macro-F1", score ? `${score.macro_f1.toFixed(3)} (accuracy ${percent(score.accuracy)})` : "not measured"],
     ["Trained on", `${m.trained_on.subjects.length} people`],
     ["Unknown below", m.abstention ? percent(m.abstention.threshold) : "never: it always answers"],
+    ["Unlike training", m.abstention?.distance ? "unknown too, by its features" : "not noticed"],
     ["Runs on", runtimes(m.variants)],
     ["Data", `${m.data.name}: ${m.data.licence}`],
   ];

@@ -47,7 +47,8 @@ export function readManifest(m) {
     nSmoothed: m.smoothing.n_windows,
     delayS: (m.window.n_samples + m.lead_in_samples) / 2 / m.rate_hz + m.smoothing.delay_s,
     threshold: m.abstention ? m.abstention.threshold : null,
-    // Bundles of before have neither.
+    // Bundles of before have none of these.
+    distance: m.abstention?.distance ?? null,
     likeness: m.likeness ?? null,
     adaptation: m.adaptation ?? null,
     fingerprint: m.variants.float32.sha256,
@@ -64,8 +65,8 @@ export class Classifier {
    */
   constructor(contract, run, onAnswer, { hold = Infinity, wearer = new Wearer(contract) } = {}) {
     Object.assign(this, { contract, run, onAnswer, hold, wearer });
-    const { nRaw, hop, resampler, nSmoothed, threshold } = contract;
-    this.smoother = new Smoother({ nWindows: nSmoothed, threshold });
+    const { nRaw, hop, resampler, nSmoothed, threshold, distance } = contract;
+    this.smoother = new Smoother({ nWindows: nSmoothed, threshold, limit: distance?.limit });
     this.windower = new Windower({ nRaw, hop, onWindow: (w) => this.#enqueue(w) });
     this.resampler = new Resampler(resampler);
     this.aligner = this.#newAligner();
@@ -120,7 +121,8 @@ export class Classifier {
   /** The answer about the last windows, corrected by all that was taught until now. */
   answer() {
     this.smoother.interrupt();
-    const found = this.heard.map((a) => this.smoother.push(this.wearer.correct(a))).at(-1);
+    const { wearer } = this;
+    const found = this.heard.map((a) => this.smoother.push(wearer.correct(a), wearer.distance(a))).at(-1);
     const activity = found.answer === UNKNOWN ? "unknown" : this.wearer.activities[found.answer];
     return { ...found, activity };
   }

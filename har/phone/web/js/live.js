@@ -302,7 +302,9 @@ export class Live {
     if (this.source === "sensor") {
       if (this.results.length % CHECKED_EVERY === 0) notice(this.unlike().join(" "));
       const late = this.contract.delayS.toFixed(1);
-      $("now-sub").textContent = `About ${late} s after it begins, a new activity shows here.`;
+      $("now-sub").textContent = result.familiar
+        ? `About ${late} s after it begins, a new activity shows here.`
+        : "This is unlike everything that the model was trained on.";
     }
   }
 

@@ -2,6 +2,7 @@
 // answers that it gives. No page here.
 
 import { apply, fit } from "./correction.js";
+import { packed, Ruler } from "./familiarity.js";
 
 const MOST = 60; // windows of an activity that are kept: ten times ten seconds
 const LONGEST_NAME = 60;
@@ -12,6 +13,7 @@ export class Wearer {
   /** `store`: {get(key), put(key, lessons)}; what is taught is kept there under the bundle's hash. */
   constructor(contract) {
     Object.assign(this, { contract, lessons: [], anchors: null, correction: null });
+    this.ruler = contract.distance && new Ruler(contract.distance);
     this.activities = contract.activities;
   }
 
@@ -33,6 +35,22 @@ export class Wearer {
   /** Probabilities of all activities, new ones included, of a window's {probabilities, features}. */
   correct(answer) {
     return this.correction ? apply(this.correction, answer) : answer.probabilities;
+  }
+
+  /** How unlike all that the model was trained on, and all that was taught, a window is. */
+  distance(answer) {
+    return this.ruler && answer.features ? this.ruler.distance(answer.features) : 0;
+  }
+
+  /** Of each activity that was taught, the mean of the features that are measured. */
+  get #known() {
+    return [...this.taught].map(([activity, n]) => {
+      const mean = new Float64Array(this.ruler.used.length);
+      for (const l of this.lessons.filter((one) => one.activity === activity)) {
+        this.ruler.select(l.features).forEach((v, j) => (mean[j] += v / n));
+      }
+      return mean;
+    });
   }
 
   /** Windows of each activity that was taught, in the order in which they were first taught. */
@@ -80,6 +98,7 @@ export class Wearer {
     const more = [...this.taught.keys()].filter((a) => !activities.includes(a));
     this.activities = [...activities, ...more];
     this.correction = null;
+    this.ruler?.knowing(this.unable ? [] : this.#known);
     if (!this.lessons.length || this.unable) return;
     const labels = this.lessons.map((l) => this.activities.indexOf(l.activity));
     this.correction = fit(this.lessons, labels, this.anchors, this.activities.length, adaptation);
@@ -96,20 +115,17 @@ export class Wearer {
   adapter() {
     const { pipeline, model, fingerprint } = this.contract;
     const { weights, offset, unheard } = this.correction;
-    const packed = new DataView(new ArrayBuffer(4 * weights.length));
-    weights.forEach((v, i) => packed.setFloat32(4 * i, v, true));
-    let bytes = "";
-    for (let i = 0; i < packed.byteLength; i++) bytes += String.fromCharCode(packed.getUint8(i));
     return {
       schema: "har-adapter/1",
       pipeline,
       model,
       bundle: fingerprint,
       activities: this.activities,
-      weights: btoa(bytes),
+      weights: packed(weights),
       offset: [...offset],
       unheard,
       taught: Object.fromEntries(this.taught),
+      ...(this.ruler ? { known: packed(this.#known.flatMap((m) => [...m])) } : {}),
     };
   }
 }

@@ -1,0 +1,143 @@
+"""Fits what a bundle carries to notice the unfamiliar: `har.runtime.familiarity`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from har import fanout
+from har.errors import ExportError
+from har.export.ensemble import Fold
+from har.export.outputs import both
+from har.fanout import Crew
+from har.runtime.familiarity import Ruler
+from har.runtime.interpreter import FEATURES
+from har.signal import window_files
+from har.signal.windows import Windows
+
+N_FITTED = 4000
+"""Windows of training people that it is fitted on, at most."""
+
+MOST = 64
+"""Features that are used, at most."""
+
+SHARE = 0.1
+"""Of the model's file that it may take, at most."""
+
+
+def n_features(file_bytes: int, k: int) -> int:
+    """How many features may be used with k activities: their means and a triangle fit into `SHARE`
+    of the model's file."""
+    numbers = SHARE * file_bytes * 3 / 16  # base64 of 4 bytes each
+    q = (-(2 * k + 1) + np.sqrt((2 * k + 1) ** 2 + 8 * numbers)) / 2
+    return int(min(MOST, q))
+
+
+def fit(features: np.ndarray, labels: np.ndarray, k: int, q: int) -> Ruler | None:
+    """A mean for each of k activities, and one covariance for all, shrunk as Ledoit and Wolf do.
+
+    Parameters
+    ----------
+    features : ndarray, shape (n, d)
+        Of windows of training people.
+    labels : ndarray of int64, shape (n,)
+    q : int
+        How many features are used: those from which the others can be told best, by a QR
+        decomposition with pivoting.
+
+    Returns
+    -------
+    Ruler or None
+        None if no feature varies, or none may be used.
+
+    References
+    ----------
+    Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4. Golub and Van Loan 2013, "Matrix
+    computations", section 5.5.6: subset selection.
+    """
+    from scipy.linalg import qr
+    from sklearn.covariance import LedoitWolf
+
+    x = np.asarray(features, np.float64)
+    spread = x.std(0)
+    alive = np.flatnonzero(spread > 1e-6 * max(1.0, spread.max()))
+    q = min(q, len(alive))
+    if q < 1:
+        return None
+    x = x[:, alive] / spread[alive]
+    (_, order) = qr(x - x.mean(0), mode="r", pivoting=True)
+    used = np.sort(order[:q])
+    x, spread, used = x[:, used], spread[alive][used], alive[used]
+    known = np.flatnonzero(np.bincount(labels, minlength=k))
+    means = np.stack([x[labels == i].mean(0) for i in known])
+    residuals = x - means[np.searchsorted(known, labels)]
+    precision = LedoitWolf(assume_centered=True).fit(residuals).precision_
+    whitening = np.linalg.cholesky(precision / q) / spread[:, None]
+    return Ruler(used, means * spread, whitening)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Distances of windows at `index` from what their fold's model was trained on."""
+
+    index: np.ndarray
+    distances: np.ndarray
+
+
+def some(index: np.ndarray) -> np.ndarray:
+    """At most `N_FITTED` of some windows, drawn with a fixed seed."""
+    if len(index) <= N_FITTED:
+        return index
+    return np.sort(np.random.default_rng(0).choice(index, N_FITTED, replace=False))
+
+
+def features_of(files: Sequence[Path], windows: Windows) -> Callable[[np.ndarray], np.ndarray]:
+    """What gives the features of windows by index, of saved models as one."""
+    from har.models.saved import load_model
+
+    network = both([load_model(file) for file in files])
+
+    def ask(index: np.ndarray) -> np.ndarray:
+        found: Any = network.predict(windows.gather(index), batch_size=512, verbose=0)
+        return np.asarray(found[FEATURES])
+
+    return ask
+
+
+def ruler_of(files: Sequence[Path], windows: Windows, index: np.ndarray, q: int) -> Ruler | None:
+    """Fitted on windows at `index`, or some of them."""
+    index = some(index)
+    features = features_of(files, windows)(index)
+    return fit(features, windows.labels[index], len(windows.activities), q)
+
+
+def of_folds(folds: Sequence[Fold], prepared: Path, q: int, crew: Crew) -> list[Measured]:
+    """Validation people's windows, measured by what the models know that they chose: those were
+    never fitted to them.
+
+    Raises
+    ------
+    ExportError
+        If a model cannot be asked.
+    """
+    items = [(fold.choosers, prepared, fold.predictions(), q) for fold in folds]
+    out: list[Any] = [None] * len(items)
+    for i, outcome in crew.run(_of_fold, items, shared=prepared.parent.parent):
+        if isinstance(outcome, fanout.Failed):
+            raise ExportError(f"Fold {folds[i].number} cannot be asked: {outcome.reason}")
+        out[i] = outcome.value
+    return out
+
+
+def _of_fold(item: tuple[Any, ...], _report: Any) -> Measured:
+    files, prepared, predictions, q = item
+    windows = window_files.load(prepared)
+    ask, train = features_of(files, windows), some(predictions.train_index)
+    ruler = fit(ask(train), windows.labels[train], len(windows.activities), q)
+    index = predictions.validation_index
+    distances = ruler(ask(index)) if ruler and len(index) else np.zeros(len(index))
+    return Measured(index, distances)
