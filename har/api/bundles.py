@@ -207,7 +207,8 @@ class Bundle:
         Returns
         -------
         Taught
-            `adapter`, for `predict` (`adapter.write(path)` keeps it), and `contradictions`.
+            `adapter`, for `predict` (`adapter.write(path)` keeps it), `contradictions` and
+            `unlike`.
 
         Raises
         ------

@@ -45,9 +45,10 @@ def adapt(
     adapter.write(out)
     if as_json:
         about = adapter.model_dump(mode="json", include={"activities", "taught", "verified"})
-        output.echo_json({**about, "contradictions": taught.contradictions, "adapter": str(out)})
+        doubts = {"contradictions": taught.contradictions, "unlike": taught.unlike}
+        output.echo_json({**about, **doubts, "adapter": str(out)})
         return
-    for line in taught.contradictions:
+    for line in (*taught.unlike, *taught.contradictions):
         click.echo(f"warning: {line}")
     click.echo(", ".join(f"{activity}: {n} windows" for activity, n in adapter.taught.items()))
     if new := adapter.activities[len(opened.activities) :]:

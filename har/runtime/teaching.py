@@ -30,23 +30,27 @@ CONTRADICTED = 0.9
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """A stretch of one activity: windows in order of time, each beginning at `start_s`."""
+    """A stretch of one activity: windows in order of time, each beginning at `start_s`; `unlike`
+    says in what its recording differs from those of training."""
 
     activity: str
     recording: str
     start_s: np.ndarray
     answers: Evidence
+    unlike: tuple[str, ...] = ()
 
     def __getitem__(self, rows: np.ndarray) -> Lesson:
-        return Lesson(self.activity, self.recording, self.start_s[rows], self.answers[rows])
+        return replace(self, start_s=self.start_s[rows], answers=self.answers[rows])
 
 
 @dataclass(frozen=True)
 class Taught:
-    """An adapter, and labels that the model contradicts, in sentences."""
+    """An adapter, and in sentences: labels that the model contradicts, and recordings that are
+    unlike those of training."""
 
     adapter: Adapter
     contradictions: tuple[str, ...]
+    unlike: tuple[str, ...]
 
 
 def lessons_of(
@@ -83,6 +87,11 @@ def lessons_of(
             f"{recording.name}: nothing in it is labelled. Say what it is: ACTIVITY=FILE, such as "
             f"{about.activities[0]}={recording.name}."
         )
+    like = about.likeness
+    unlike = tuple(
+        f"{recording.name} is unlike the training recordings: {u.message} {u.advice}"
+        for u in (asked.portrait.compare(like) if like else ())
+    )
     found = []
     for start, rows in asked.stretches:
         first = start + about.lead_in_samples / 2
@@ -92,7 +101,7 @@ def lessons_of(
             inside = np.minimum(times + length, end) - np.maximum(times, begin)
             if (mine := inside >= INSIDE * length).any():
                 answers = Evidence(rows[mine, k:], rows[mine, :k])
-                found.append(Lesson(label, recording.name, times[mine], answers))
+                found.append(Lesson(label, recording.name, times[mine], answers, unlike))
     return found
 
 
@@ -202,7 +211,8 @@ def learn(bundle: Bundle, lessons: Sequence[Lesson]) -> Taught:
     near = about.familiarity
     known = _means(lessons, list(taught), near.ruler().features) if near else None
     adapter = Adapter.of(bundle, fitted, activities, dict(taught), verified, known)
-    return Taught(adapter, tuple(contradictions))
+    unlike = dict.fromkeys(line for lesson in lessons for line in lesson.unlike)
+    return Taught(adapter, tuple(contradictions), tuple(unlike))
 
 
 def _means(lessons: Sequence[Lesson], activities: Sequence[str], used: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from har.runtime import correction, teaching
 from har.runtime.adapter import Adapter
 from har.runtime.bundle import Bundle
 from har.runtime.correction import ADAPTATION, Evidence
+from har.runtime.familiarity import Familiarity, Ruler
 from tests import small_bundles
 from tests.runtime.test_predict import movement
 
@@ -125,6 +127,53 @@ def test_a_new_activity_is_named_and_the_known_are_kept(make_bundle: MakeBundle)
     assert taught.adapter.activities == (*small_bundles.ACTIVITIES, "rowing")
     assert set(asked.predict(lively, adapter=taught.adapter)["activity"]) == {"rowing"}
     assert "rowing" not in set(asked.predict(quiet, adapter=taught.adapter)["activity"])
+
+
+def changed(folder: Path, tmp_path: Path, **parts: Any) -> Asked:
+    """A copy of a bundle whose `model.json` has other parts."""
+    copy = shutil.copytree(folder, tmp_path / "changed")
+    said = json.loads((copy / "model.json").read_text())
+    (copy / "model.json").write_text(json.dumps({**said, **parts}))
+    return Asked.open(copy)
+
+
+def test_what_was_taught_is_no_longer_unlike_training(
+    make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    """A bundle whose training was far from everything calls everything unknown, but for what its
+    wearer taught."""
+    features = Bundle.open(make_bundle("cnn")).golden()["features"]
+    nowhere = np.full((1, 2), 1e6)
+    distance = Familiarity.of(Ruler(np.array([0, 1]), nowhere, np.eye(2)), limit=1e3)
+    assert np.abs(features).max() < 1e3
+    said = {"threshold": 0.0, "answer": "unknown", "how": "", "distance": distance.as_json()}
+    asked = changed(make_bundle("cnn"), tmp_path, abstention=said)
+    ((found,), _) = asked.predictions(two())
+    assert {b.activity for b in found.bouts} == {"unknown"}
+    assert found.unfamiliar == found.n_windows
+    stream = asked.stream()
+    answers = stream.feed(np.arange(1000) / 50, two().acceleration[:1000])
+    assert {a.activity for a in answers} == {"unknown"}
+    taught = asked.teach(two())
+    taught.adapter.write(tmp_path / "me.json")
+    ((found,), _) = asked.predictions(two(), adapter=tmp_path / "me.json")
+    assert {b.activity for b in found.bouts} == {"walk", "sit"}
+    assert found.unfamiliar == 0
+
+
+def test_recordings_that_are_unlike_training_are_pointed_out(
+    make_bundle: MakeBundle, tmp_path: Path
+) -> None:
+    each = dict.fromkeys(["+x", "-x", "+y", "-y", "+z", "-z"], 0.2)
+    like = {
+        "level": [0.5, 40.0], "gravity": each, "worn": each, "at_least": 10, "lags": [1],
+        "defects": {}, "not_told": {},
+    }  # fmt: skip
+    asked = changed(make_bundle("cnn"), tmp_path, likeness=like)
+    assert not asked.teach(two()).unlike
+    loud = replace(two(), acceleration=two().acceleration * 20)
+    (line,) = asked.teach(loud).unlike
+    assert "unlike the training recordings" in line
 
 
 def test_what_does_not_help_is_not_written(make_bundle: MakeBundle) -> None:
