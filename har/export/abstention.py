@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from har.export.acquaintance import Measured
 from har.runtime import smoothing
 from har.runtime.chain import Abstention
 from har.runtime.familiarity import Familiarity, Ruler
@@ -41,7 +40,7 @@ def choose(
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
     *,
     n_windows: int,
-    measured: Sequence[Measured] | None = None,
+    measured: Sequence[np.ndarray] = (),
     ruler: Ruler | None = None,
 ) -> Abstention | None:
     """Limits of the largest smoothed probability and, with a ruler, of the smoothed distance.
@@ -52,8 +51,8 @@ def choose(
         Validation windows of each fold, and what that fold's model said of them.
     n_windows : int
         Of the smoothing.
-    measured : sequence of Measured, optional
-        The same windows' distances from what that model was trained on.
+    measured : sequence of ndarray, optional
+        The same windows' distances from what that model was trained on, for each fold.
     ruler : Ruler, optional
         Of the model that ships.
 
@@ -64,7 +63,7 @@ def choose(
     """
     sure, far, ok = [np.empty(0)], [np.empty(0)], [np.empty(0, bool)]
     for n, (index, probabilities) in enumerate(folds):
-        distances = measured[n].distances if measured else np.zeros(len(index))
+        distances = measured[n] if measured else np.zeros(len(index))
         for run in runs(windows, index) if len(index) else []:
             smoothed = smoothing.causal_mean(
                 np.column_stack([probabilities[run], distances[run]]), n_windows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy as np
 
 from har import fanout
 from har.errors import ExportError
-from har.export.ensemble import Fold
 from har.export.outputs import both
+from har.export.shipping import Shipped
 from har.fanout import Crew
 from har.runtime.familiarity import Ruler
 from har.runtime.interpreter import FEATURES
@@ -80,14 +79,6 @@ def fit(features: np.ndarray, labels: np.ndarray, k: int, q: int) -> Ruler | Non
     return Ruler(used, means * spread, whitening)
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """Distances of windows at `index` from what their fold's model was trained on."""
-
-    index: np.ndarray
-    distances: np.ndarray
-
-
 def some(index: np.ndarray) -> np.ndarray:
     """At most `N_FITTED` of some windows, drawn with a fixed seed."""
     if len(index) <= N_FITTED:
@@ -115,29 +106,38 @@ def ruler_of(files: Sequence[Path], windows: Windows, index: np.ndarray, q: int)
     return fit(features, windows.labels[index], len(windows.activities), q)
 
 
-def of_folds(folds: Sequence[Fold], prepared: Path, q: int, crew: Crew) -> list[Measured]:
-    """Validation people's windows, measured by what the models know that they chose: those were
-    never fitted to them.
+def measured(
+    model: Shipped, windows: Windows, prepared: Path, q: int, crew: Crew
+) -> tuple[Ruler | None, list[np.ndarray]]:
+    """The ruler of a model that ships, and its folds' validation windows by a ruler of their own.
+
+    Validation people are measured by the models that they chose, which were never fitted to them.
+    None, and no distances, if a model has no features to go by.
 
     Raises
     ------
     ExportError
         If a model cannot be asked.
     """
-    items = [(fold.choosers, prepared, fold.predictions(), q) for fold in folds]
-    out: list[Any] = [None] * len(items)
-    for i, outcome in crew.run(_of_fold, items, shared=prepared.parent.parent):
+    everyone = np.flatnonzero(np.isin(windows.subjects, model.trained_on.subjects))
+    items = [(model.keras_files, prepared, everyone, everyone[:0], q)]
+    for fold in model.folds:
+        p = fold.predictions()
+        items.append((fold.choosers, prepared, p.train_index, p.validation_index, q))
+    found: list[Any] = [None] * len(items)
+    for i, outcome in crew.run(_measured, items, shared=prepared.parent.parent):
         if isinstance(outcome, fanout.Failed):
-            raise ExportError(f"Fold {folds[i].number} cannot be asked: {outcome.reason}")
-        out[i] = outcome.value
-    return out
+            raise ExportError(f"{model.name} cannot be asked for its features: {outcome.reason}")
+        found[i] = outcome.value
+    (ruler, _), *folds = found
+    if ruler is None or any(theirs is None for theirs, _ in folds):
+        return None, []
+    return ruler, [distances for _, distances in folds]
 
 
-def _of_fold(item: tuple[Any, ...], _report: Any) -> Measured:
-    files, prepared, predictions, q = item
+def _measured(item: tuple[Any, ...], _report: Any) -> tuple[Ruler | None, np.ndarray]:
+    files, prepared, train, index, q = item
     windows = window_files.load(prepared)
-    ask, train = features_of(files, windows), some(predictions.train_index)
+    ask, train = features_of(files, windows), some(train)
     ruler = fit(ask(train), windows.labels[train], len(windows.activities), q)
-    index = predictions.validation_index
-    distances = ruler(ask(index)) if ruler and len(index) else np.zeros(len(index))
-    return Measured(index, distances)
+    return ruler, ruler(ask(index)) if ruler and len(index) else np.zeros(len(index))

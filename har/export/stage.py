@@ -138,11 +138,9 @@ def _bundles(
             q = acquaintance.n_features(
                 proven.files["float32"].stat().st_size, len(windows.activities)
             )
-            measured = acquaintance.of_folds(
-                model.folds, context.outputs["prepare"].path, q, context.crew
+            ruler, measured = acquaintance.measured(
+                model, windows, context.outputs["prepare"].path, q, context.crew
             )
-            theirs = np.flatnonzero(np.isin(windows.subjects, model.trained_on.subjects))
-            ruler = acquaintance.ruler_of(model.keras_files, windows, theirs, q)
             calibrated = pipeline.training.calibration == "temperature"
             answers = proven.keras._asdict()
             if ruler is not None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from har.export import abstention
-from har.export.acquaintance import Measured
 from har.runtime.familiarity import Ruler
 from har.signal.windows import Windows
 
@@ -87,7 +86,7 @@ def test_both_limits_together_keep_the_same_share_and_refuse_what_is_far() -> No
     index = np.arange(4000)
     found = abstention.choose(
         w, [(index, p)], n_windows=1,
-        measured=[Measured(index, far)], ruler=Ruler(np.array([0]), np.ones((3, 1)), np.eye(1)),
+        measured=[far], ruler=Ruler(np.array([0]), np.ones((3, 1)), np.eye(1)),
     )  # fmt: skip
     assert found is not None
     assert found.distance is not None
