@@ -301,10 +301,8 @@ class Stream:
         self._about = opened.manifest
         self._model = opened.model(variant)
         self._windower = opened.windower(opened.aligner())
-        near = self._about.familiarity
-        self._ruler, self._limit = near and near.ruler(), near.limit if near else np.inf
-        k = len(self._about.activities)
-        self._before = np.empty((0, k + 1 if near else k))
+        self._ruler = self._about.ruler()
+        self._before = np.empty((0, len(self._about.activities) + 1))
         self._first: float | None = None
 
     def feed(self, time_s: float | np.ndarray, samples: np.ndarray) -> list[Answer]:
@@ -343,16 +341,14 @@ class Stream:
         for batch in self._windower.push(Chunk(times - self._first, rows)):
             before = self._before[:0] if batch.fresh else self._before
             asked = self._model.ask(batch.windows)
-            rows = asked.probabilities
-            if self._ruler:
-                rows = np.column_stack([rows, self._ruler(asked.features)])
+            rows = np.column_stack([asked.probabilities, self._ruler(asked.features)])
             seen = np.concatenate([before, rows])
             self._before = seen[max(0, len(seen) - about.smoothing.n_windows + 1) :]
             smoothed = smoothing.causal_mean(seen, about.smoothing.n_windows)[len(before) :]
             names = (*about.activities, UNKNOWN)  # UNKNOWN's index is −1
-            k = len(about.activities)
-            far = smoothed[:, k] if self._ruler else None
-            which, confidence = smoothing.decide(smoothed[:, :k], about.threshold, far, self._limit)
+            which, confidence = smoothing.decide(
+                smoothed[:, :-1], about.threshold, smoothed[:, -1], about.limit
+            )
             ends = batch.start + about.n_raw - 1 + about.window.hop_samples * np.arange(len(which))
             answers += [
                 Answer(self._first + float(end) / about.rate_hz, names[i], float(c))

@@ -54,7 +54,7 @@ def choose(
     measured : sequence of ndarray, optional
         The same windows' distances from what that model was trained on, for each fold.
     ruler : Ruler, optional
-        Of the model that ships.
+        Of the model that ships; it comes with `measured`.
 
     Returns
     -------
@@ -75,7 +75,6 @@ def choose(
     p, d, right = np.concatenate(sure), np.concatenate(far), np.concatenate(ok)
     if not right.any():
         return None
-    ruler = ruler if measured else None
     threshold, limit = limits(p[right], d[right] if ruler else None)
     kept = (p >= threshold) & (d <= limit)
     wrong = f"{(~kept[~right]).mean():.0%} of the wrong ones" if (~right).any() else "no wrong ones"
@@ -104,12 +103,11 @@ def limits(sure: np.ndarray, far: np.ndarray | None) -> tuple[float, float]:
         Each is passed by the same share of the windows. Rounded so that no more become unknown:
         the file says what is compared with.
     """
-    if far is None:
-        return float(np.floor(np.quantile(sure, 1 - KEPT) * 1000) / 1000), np.inf
-    rank = np.minimum(ranks(sure, sure), ranks(-far, -far))
-    share = np.quantile(rank, 1 - KEPT)
-    threshold, limit = np.quantile(sure, share), np.quantile(far, 1 - share)
-    return float(np.floor(threshold * 1000) / 1000), float(np.ceil(limit * 1000) / 1000)
+    share, limit = 1 - KEPT, np.inf
+    if far is not None:
+        share = np.quantile(np.minimum(ranks(sure, sure), ranks(-far, -far)), share)
+        limit = np.ceil(np.quantile(far, 1 - share) * 1000) / 1000
+    return float(np.floor(np.quantile(sure, share) * 1000) / 1000), float(limit)
 
 
 def ranks(of: np.ndarray, scores: np.ndarray) -> np.ndarray:

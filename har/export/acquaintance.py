@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,13 @@ import numpy as np
 
 from har import fanout
 from har.errors import ExportError
-from har.export.outputs import both
+from har.export import outputs
 from har.export.shipping import Shipped
 from har.fanout import Crew
 from har.runtime.familiarity import Ruler
-from har.runtime.interpreter import FEATURES
 from har.signal import window_files
 from har.signal.windows import Windows
+from har.training.job_files import Predictions
 
 N_FITTED = 4000
 """Windows of training people that it is fitted on, at most."""
@@ -79,40 +79,26 @@ def fit(features: np.ndarray, labels: np.ndarray, k: int, q: int) -> Ruler | Non
     return Ruler(used, means * spread, whitening)
 
 
-def some(index: np.ndarray) -> np.ndarray:
-    """At most `N_FITTED` of some windows, drawn with a fixed seed."""
-    if len(index) <= N_FITTED:
-        return index
-    return np.sort(np.random.default_rng(0).choice(index, N_FITTED, replace=False))
-
-
-def features_of(files: Sequence[Path], windows: Windows) -> Callable[[np.ndarray], np.ndarray]:
-    """What gives the features of windows by index, of saved models as one."""
-    from har.models.saved import load_model
-
-    network = both([load_model(file) for file in files])
-
-    def ask(index: np.ndarray) -> np.ndarray:
-        found: Any = network.predict(windows.gather(index), batch_size=512, verbose=0)
-        return np.asarray(found[FEATURES])
-
-    return ask
-
-
-def ruler_of(files: Sequence[Path], windows: Windows, index: np.ndarray, q: int) -> Ruler | None:
-    """Fitted on windows at `index`, or some of them."""
-    index = some(index)
-    features = features_of(files, windows)(index)
+def ruler_of(network: Any, windows: Windows, index: np.ndarray, q: int) -> Ruler | None:
+    """Fitted on windows at `index`, or some of them, as a network of both outputs sees them."""
+    if len(index) > N_FITTED:
+        index = np.sort(np.random.default_rng(0).choice(index, N_FITTED, replace=False))
+    features = outputs.asked(network, windows.gather(index)).features
     return fit(features, windows.labels[index], len(windows.activities), q)
 
 
 def measured(
-    model: Shipped, windows: Windows, prepared: Path, q: int, crew: Crew
+    model: Shipped,
+    predictions: Sequence[Predictions],
+    windows: Windows,
+    prepared: Path,
+    q: int,
+    crew: Crew,
 ) -> tuple[Ruler | None, list[np.ndarray]]:
     """The ruler of a model that ships, and its folds' validation windows by a ruler of their own.
 
     Validation people are measured by the models that they chose, which were never fitted to them.
-    None, and no distances, if a model has no features to go by.
+    None, and no distances, if a model has no features to go by. `predictions` are the folds'.
 
     Raises
     ------
@@ -121,8 +107,7 @@ def measured(
     """
     everyone = np.flatnonzero(np.isin(windows.subjects, model.trained_on.subjects))
     items = [(model.keras_files, prepared, everyone, everyone[:0], q)]
-    for fold in model.folds:
-        p = fold.predictions()
+    for fold, p in zip(model.folds, predictions, strict=True):
         items.append((fold.choosers, prepared, p.train_index, p.validation_index, q))
     found: list[Any] = [None] * len(items)
     for i, outcome in crew.run(_measured, items, shared=prepared.parent.parent):
@@ -137,7 +122,8 @@ def measured(
 
 def _measured(item: tuple[Any, ...], _report: Any) -> tuple[Ruler | None, np.ndarray]:
     files, prepared, train, index, q = item
-    windows = window_files.load(prepared)
-    ask, train = features_of(files, windows), some(train)
-    ruler = fit(ask(train), windows.labels[train], len(windows.activities), q)
-    return ruler, ruler(ask(index)) if ruler and len(index) else np.zeros(len(index))
+    windows, network = window_files.load(prepared), outputs.load(files)
+    ruler = ruler_of(network, windows, train, q)
+    if ruler is None or not len(index):
+        return ruler, np.zeros(len(index))
+    return ruler, ruler(outputs.asked(network, windows.gather(index)).features)

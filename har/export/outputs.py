@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from har.models.spec import INPUT_NAME
-from har.runtime.interpreter import FEATURES, PROBABILITIES
+from har.runtime.interpreter import FEATURES, PROBABILITIES, Answers
 
 
 def both(members: Sequence[Any]) -> Any:
@@ -33,6 +36,19 @@ def both(members: Sequence[Any]) -> Any:
         probabilities = keras.layers.Average(name="mean")([p for p, _ in answers])
         features = keras.layers.Concatenate(name="side_by_side")([f for _, f in answers])
     return keras.Model(inputs, {PROBABILITIES: probabilities, FEATURES: features}, name="both")
+
+
+def load(files: Sequence[Path]) -> Any:
+    """Saved models, as one that gives both outputs."""
+    from har.models.saved import load_model
+
+    return both([load_model(file) for file in files])
+
+
+def asked(network: Any, windows: np.ndarray) -> Answers:
+    """What a network of both outputs says of windows, shape (n, n_raw, 3)."""
+    found = network.predict(windows, batch_size=512, verbose=0)
+    return Answers(**{name: np.asarray(values) for name, values in found.items()})
 
 
 def arrange(content: bytes) -> bytes:

@@ -139,11 +139,18 @@ def _bundles(
                 proven.files["float32"].stat().st_size, len(windows.activities)
             )
             ruler, measured = acquaintance.measured(
-                model, windows, context.outputs["prepare"].path, q, context.crew
+                model, predictions, windows, context.outputs["prepare"].path, q, context.crew
             )
             calibrated = pipeline.training.calibration == "temperature"
+            unknown = abstention.choose(
+                windows,
+                [p.of("validation") for p in predictions],
+                n_windows=description.SMOOTHED_WINDOWS,
+                measured=measured,
+                ruler=ruler,
+            )
             answers = proven.keras._asdict()
-            if ruler is not None:
+            if ruler and unknown:
                 answers["distances"] = ruler(proven.keras.features)
             about = description.describe(
                 pipeline,
@@ -153,13 +160,7 @@ def _bundles(
                 windows,
                 results,
                 calibration=shipping.calibration(model) if calibrated else None,
-                abstention=abstention.choose(
-                    windows,
-                    [p.of("validation") for p in predictions],
-                    n_windows=description.SMOOTHED_WINDOWS,
-                    measured=measured,
-                    ruler=ruler,
-                ),
+                abstention=unknown,
                 sets=conformal.choose(windows, predictions, n_windows=description.SMOOTHED_WINDOWS),
                 n_features=proven.keras.features.shape[1],
                 raw_parity=proven.raw_parity,

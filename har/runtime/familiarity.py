@@ -62,6 +62,10 @@ class Ruler:
         return replace(self, means=np.concatenate([self.means, more]))
 
 
+NOTHING = Ruler(np.empty(0, np.int64), np.empty((1, 0)), np.empty((0, 0)))
+"""Of a model whose training is not known: no window is far from it."""
+
+
 class Familiarity(Part):
     """The distance from all that was trained on, beyond which the answer is `unknown`:
     har/runtime/familiarity.py says how it is measured."""

@@ -6,6 +6,7 @@ module describes it to everybody else; `python -m har.runtime.manifest` prints i
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Annotated, ClassVar, Final, Literal, Self
 
@@ -17,7 +18,7 @@ from har.files import json_text
 from har.own_recordings import TimeUnit
 from har.runtime import chain
 from har.runtime.chain import Above0, Count, Positive
-from har.runtime.familiarity import Familiarity
+from har.runtime.familiarity import NOTHING, Familiarity, Ruler
 from har.runtime.likeness import Likeness
 
 SCHEMA: Final = "har-model/1"
@@ -245,6 +246,15 @@ class Description(Contract):
     def familiarity(self) -> Familiarity | None:
         """Beyond its limit the answer is `unknown` too."""
         return None if self.abstention is None else self.abstention.distance
+
+    @property
+    def limit(self) -> float:
+        """Above this distance the answer is `unknown`."""
+        return self.familiarity.limit if self.familiarity else math.inf
+
+    def ruler(self) -> Ruler:
+        """What measures distances; all are 0 where nothing is known of training."""
+        return self.familiarity.ruler() if self.familiarity else NOTHING
 
     @model_validator(mode="after")
     def _numbers_agree(self) -> Self:

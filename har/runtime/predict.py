@@ -64,19 +64,18 @@ def predict(
     if adapter:
         correct = adapter.correction_for(bundle)
         activities = adapter.activities
-    ruler = about.familiarity and about.familiarity.ruler()
-    if ruler and adapter:
+    ruler = about.ruler()
+    if about.familiarity and adapter:
         ruler = adapter.knowing(ruler)
 
     def keep(answers: Answers) -> np.ndarray:
-        corrected = correct(answers)
-        return np.column_stack([corrected, ruler(answers.features)]) if ruler else corrected
+        return np.column_stack([correct(answers), ruler(answers.features)])
 
     asked = ask(bundle, recording, bundle.model(variant), keep)
     half_lead = about.lead_in_samples / 2
     m = len(activities)
     stretches = [(start, rows[:, :m]) for start, rows in asked.stretches]
-    far = [rows[:, m] if ruler else None for _, rows in asked.stretches]
+    far = [rows[:, m] for _, rows in asked.stretches]
     hop, like = about.window.hop_samples, about.likeness
     return Prediction(
         recording=recording.name,
@@ -85,11 +84,11 @@ def predict(
             for (start, p), d in zip(stretches, far, strict=True)
             for b in bouts_of(p, about, activities, start=start, distances=d)
         ],
-        unfamiliar=sum(_beyond(d, about) for d in far if d is not None) if ruler else None,
+        unfamiliar=sum(_beyond(d, about) for d in far) if about.familiarity else None,
         n_windows=sum(len(p) for _, p in stretches),
         length_s=asked.length_s,
         delay_s=(about.window.n_samples / 2 + half_lead) / about.rate_hz + about.smoothing.delay_s,
-        probabilities=np.concatenate([p for _, p in stretches]),
+        probabilities=np.concatenate([p for _, p in stretches], dtype=np.float32),
         window_start_s=np.concatenate(
             [
                 (start + half_lead + hop * np.arange(len(p))) / about.rate_hz
@@ -216,7 +215,7 @@ def bouts_of(
     far = None
     if distances is not None:
         far = _about_windows(distances[:, None], about, start)[0][:, 0]
-    answers, confidence = smoothing.decide(smoothed, about.threshold, far, _limit(about))
+    answers, confidence = smoothing.decide(smoothed, about.threshold, far, about.limit)
     names = (*(activities or about.activities), UNKNOWN)  # UNKNOWN's index is −1
     return [
         Bout(edges[a], edges[b], names[answers[a]], float(confidence[a:b].mean()))
@@ -226,11 +225,7 @@ def bouts_of(
 
 def _beyond(distances: np.ndarray, about: Description) -> int:
     """Windows about which the answer is `unknown` since they are unlike all of training."""
-    return int((_about_windows(distances[:, None], about, 0)[0] > _limit(about)).sum())
-
-
-def _limit(about: Description) -> float:
-    return about.familiarity.limit if about.familiarity else np.inf
+    return int((_about_windows(distances[:, None], about, 0)[0] > about.limit).sum())
 
 
 def sets_of(

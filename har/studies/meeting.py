@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 
 from har.errors import TrainingError
-from har.export import abstention, acquaintance
-from har.export.outputs import both
+from har.export import abstention, acquaintance, outputs
 from har.runtime.familiarity import Ruler
-from har.runtime.interpreter import FEATURES, PROBABILITIES
 from har.signal import window_files
 from har.signal.windows import Windows
 from har.training.job_files import MODEL, JobRecord
@@ -42,19 +40,17 @@ class Item:
 
 def ask(item: Item, _report: Callable[[Any], None]) -> dict[str, dict[str, Any]]:
     """Scores of each rule on known and unknown windows: the higher, the less known."""
-    from har.models.saved import load_model
-
     windows = window_files.load(item.prepared)
     # The model that its validation people were never fitted to.
     predictions, file = item.job.read().predictions, item.job.chooser / MODEL
     rng = np.random.default_rng(0)
     k, size = len(windows.activities), file.stat().st_size
+    network = outputs.load([file])
     ruler = acquaintance.ruler_of(
-        [file], windows, predictions.train_index, acquaintance.n_features(size, k)
+        network, windows, predictions.train_index, acquaintance.n_features(size, k)
     )
     if ruler is None:
         raise TrainingError(f"{file} has no features that vary.")
-    network = both([load_model(file)])
     validation = _scores(network, ruler, windows.gather(predictions.validation_index))
     right = validation["answers"] == windows.labels[predictions.validation_index]
     known = _scores(network, ruler, windows.gather(predictions.test_index))
@@ -91,13 +87,9 @@ def ask(item: Item, _report: Callable[[Any], None]) -> dict[str, dict[str, Any]]
 
 
 def _scores(network: Any, ruler: Ruler, x: np.ndarray) -> dict[str, np.ndarray]:
-    found = network.predict(x, batch_size=512, verbose=0)
-    p = np.asarray(found[PROBABILITIES], np.float64)
-    return {
-        "answers": p.argmax(1),
-        "probability": -p.max(1),
-        "distance": ruler(np.asarray(found[FEATURES])),
-    }
+    found = outputs.asked(network, x)
+    p = found.probabilities.astype(np.float64)
+    return {"answers": p.argmax(1), "probability": -p.max(1), "distance": ruler(found.features)}
 
 
 def _compare(

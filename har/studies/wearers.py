@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from har.evaluation.metrics import macro_f1
-from har.export.outputs import both
+from har.export import outputs
 from har.export.writer import choose_golden
 from har.runtime.chain import Adaptation
 from har.runtime.correction import Evidence
@@ -59,11 +59,9 @@ def ask(item: Item, _report: Callable[[Any], None]) -> list[dict[str, Any]]:
 
     The way is "labels", or one of those that need none.
     """
-    from har.models.saved import load_model
-
     windows = window_files.load(item.everything)
     known = window_files.load(item.prepared)
-    network = both([load_model(item.job.path / MODEL)])
+    network = outputs.load([item.job.path / MODEL])
     predictions = item.job.read().predictions
     golden = predictions.train_index[choose_golden(known.labels[predictions.train_index])]
     anchors, length = _answers(network, known, golden), known.n_samples / known.rate_hz
@@ -100,8 +98,7 @@ def ask(item: Item, _report: Callable[[Any], None]) -> list[dict[str, Any]]:
 
 
 def _answers(network: Any, windows: Windows, index: np.ndarray) -> Evidence:
-    found = network.predict(windows.gather(index), batch_size=512, verbose=0)
-    return Evidence(**{name: np.asarray(values) for name, values in found.items()})
+    return Evidence(**outputs.asked(network, windows.gather(index))._asdict())
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,12 +43,16 @@ def test_runs_do_not_cross_recordings_or_missing_windows() -> None:
         assert (np.diff(w.spans[at, 0]) == 32).all()
 
 
-def test_the_share_of_right_answers_that_stay() -> None:
-    w = windows(4000)
-    rng = np.random.default_rng(1)
+def mostly_right() -> tuple[Windows, np.ndarray, np.random.Generator]:
+    """Windows, and probabilities that are highest for the right activity in most of them."""
+    w, rng = windows(4000), np.random.default_rng(1)
     z = rng.normal(0, 1, (4000, 3))
     z[np.arange(4000), w.labels] += 1.5
-    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    return w, np.exp(z) / np.exp(z).sum(1, keepdims=True), rng
+
+
+def test_the_share_of_right_answers_that_stay() -> None:
+    w, p, _ = mostly_right()
     found = abstention.choose(w, [(np.arange(4000), p)], n_windows=1)
     assert found is not None
     right = p.argmax(1) == w.labels
@@ -76,11 +80,7 @@ def test_nobody_to_choose_it_on() -> None:
 
 
 def test_both_limits_together_keep_the_same_share_and_refuse_what_is_far() -> None:
-    w = windows(4000)
-    rng = np.random.default_rng(1)
-    z = rng.normal(0, 1, (4000, 3))
-    z[np.arange(4000), w.labels] += 1.5
-    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    w, p, rng = mostly_right()
     right = p.argmax(1) == w.labels
     far = np.where(right, rng.uniform(0, 1, 4000), rng.uniform(0.5, 3, 4000))
     index = np.arange(4000)

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 from scipy.spatial.distance import mahalanobis
 
-from har.runtime.familiarity import Familiarity, Ruler, packed
+from har.runtime.familiarity import NOTHING, Familiarity, Ruler, packed
 
 
 @pytest.fixture
@@ -60,3 +60,8 @@ def test_a_damaged_one_is_refused(ruler, change, says):
     whole = Familiarity.of(ruler[0], 1.0).model_dump()
     with pytest.raises(ValidationError, match=says):
         Familiarity(**{**whole, **change})
+
+
+@pytest.mark.parametrize("d", [0, 5])
+def test_where_nothing_is_known_of_training_no_window_is_far(d):
+    assert NOTHING(np.ones((3, d), np.float32)).tolist() == [0, 0, 0]
