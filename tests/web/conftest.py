@@ -20,6 +20,7 @@ from har.phone.uploads import Uploads
 from har.recording import Recording
 from har.runtime.bundle import Bundle
 from har.runtime.chain import Abstention, Alignment
+from har.runtime.familiarity import Familiarity, Ruler
 from tests import in_process, manifests
 from tests import small_bundles as small
 from tests.phone.serving import running
@@ -132,6 +133,7 @@ def make(folder: Path, shoulder: list[Recording]) -> dict[str, Path]:
         writer.write(folder / name, about, result.files, found, golden)
         made[name] = folder / name
     made["turned"] = turning(made["cnn"], folder / "turned")
+    made["nowhere"] = nowhere(made["cnn"], folder / "nowhere")
     return made
 
 
@@ -141,6 +143,19 @@ def turning(plain: Path, target: Path) -> Path:
     about = Bundle.open(plain).manifest
     align = Alignment(**{**manifests.ALIGN, "seconds": 10, "axis": "z"})
     about.model_copy(update={"align": align}).write(target / "model.json")
+    Bundle.open(target)
+    return target
+
+
+def nowhere(plain: Path, target: Path) -> Path:
+    """A bundle's copy that was trained far from everything."""
+    shutil.copytree(plain, target)
+    about = Bundle.open(plain).manifest
+    ruler = Ruler(np.array([0, 1]), np.full((1, 2), 1e6), np.eye(2))
+    abstention = Abstention(
+        threshold=0.0, answer="unknown", how="", distance=Familiarity.of(ruler, 1e3)
+    )
+    about.model_copy(update={"abstention": abstention}).write(target / "model.json")
     Bundle.open(target)
     return target
 

@@ -197,3 +197,22 @@ def test_a_whole_file_is_a_lesson(serving, phone, shoulder, tmp_path: Path):
     assert page.inner_text("#teach-said").startswith(f"Rowing: {n} windows. Before: ")
     assert "rowing" in page.inner_text("#bars")
     assert page.evaluate("() => har.live.bouts.bouts.every((b) => b.activity === 'rowing')")
+
+
+def test_what_is_unlike_training_is_unknown_until_it_is_taught(serving, phone, shoulder):
+    page = (p := phone(serving("nowhere"))).open()
+    p.stop_clock()
+    p.start_sensor()
+    lesson = Lesson(p, *timed(shoulder[::31], rate_hz=50, jitter=0.1, gaps=False))
+    lesson.play(4)
+    assert page.inner_text("#activity") == "Unknown"
+    assert page.inner_text("#now-sub") == (
+        "This is unlike everything that the model was trained on."
+    )
+    lesson.hold(value="jog")  # what is on the screen follows at once
+    assert page.inner_text("#activity") == "Jog"
+    assert "a new activity shows here" in page.inner_text("#now-sub")
+    page.click("#teach-forget")
+    page.wait_for_selector("#teach-list li", state="detached")
+    assert page.inner_text("#activity") == "Unknown"
+    assert "unlike everything" in page.inner_text("#now-sub")

@@ -301,16 +301,18 @@ export class Live {
     this.onChange();
     if (this.source === "sensor") {
       if (this.results.length % CHECKED_EVERY === 0) notice(this.unlike().join(" "));
-      const late = this.contract.delayS.toFixed(1);
-      $("now-sub").textContent = result.familiar
-        ? `About ${late} s after it begins, a new activity shows here.`
-        : "This is unlike everything that the model was trained on.";
     }
   }
 
-  show({ answer, activity, confidence, smoothed }) {
+  show({ answer, activity, confidence, smoothed, familiar }) {
     const { activities } = this.wearer;
     this.shown = activity;
+    if (this.source === "sensor") {
+      const late = this.contract.delayS.toFixed(1);
+      $("now-sub").textContent = familiar
+        ? `About ${late} s after it begins, a new activity shows here.`
+        : "This is unlike everything that the model was trained on.";
+    }
     const text = spoken(activity);
     if ($("activity").textContent !== text) $("activity").textContent = text;
     $("activity").classList.toggle("unknown", answer < 0);
