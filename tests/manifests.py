@@ -18,6 +18,7 @@ FIGURES: dict[str, Any] = {
     "mean_abs_diff": 0.0,
     "label_agreement": 1.0,
     "macro_f1": 0.5,
+    "ece": 0.02,
 }
 RAW_PARITY = {"recordings": 2, "irregular": 1, "n_windows": 50, "max_abs_diff": 1e-7}
 ALIGN = {

@@ -129,6 +129,7 @@ class Variant(Part):
     )
     label_agreement: Share
     macro_f1: Share
+    ece: Share | None = absent("expected calibration error, as in `reliability`")
     latency_ms_p50: Spread
     latency_ms_p99: Spread
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from har.errors import ExportError
+from har.evaluation import reliability
 
 MAX_ABS_DIFF = 1e-4
 """The most by which a float32 probability may differ from Keras."""
@@ -27,7 +28,8 @@ MIN_AGREEMENT = 0.99
 class Parity:
     """How a converted model's answers compare with Keras's.
 
-    `macro_f1` is the converted model's, None without labels. `flipped` counts windows whose label
+    `macro_f1` and `ece`, its expected calibration error, are the converted model's, None without
+    labels. `flipped` counts windows whose label
     differs although the reference's two largest probabilities are more than `DECIDED` apart.
     """
 
@@ -38,6 +40,7 @@ class Parity:
     flipped: int
     not_finite: int
     macro_f1: float | None = None
+    ece: float | None = None
 
 
 def compare(
@@ -50,7 +53,8 @@ def compare(
     reference, converted : ndarray of float32, shape (n, k)
         Of Keras and of the converted model, on the same windows.
     labels : ndarray of int64, shape (n,), optional
-        What was done, for the macro-F1 after conversion, the mean over all k.
+        What was done, for the macro-F1 (the mean over all k) and the calibration error after
+        conversion.
 
     Raises
     ------
@@ -67,12 +71,13 @@ def compare(
     theirs, ours = reference.argmax(1), converted.argmax(1)
     top = np.sort(reference, 1)[:, -2:]
     decided = top[:, 1] - top[:, 0] > DECIDED
-    f1 = None
+    f1 = ece = None
     if labels is not None:
         from sklearn.metrics import f1_score
 
         classes = np.arange(reference.shape[1])
         f1 = float(f1_score(labels, ours, labels=classes, average="macro", zero_division=0))
+        ece = reliability.error(np.where(finite, converted.max(1), 0.0), ours == labels)
     return Parity(
         n_windows=len(reference),
         max_abs_diff=float(difference.max()),
@@ -81,6 +86,7 @@ def compare(
         flipped=int((decided & (ours != theirs)).sum()),
         not_finite=int((~finite).sum()),
         macro_f1=f1,
+        ece=ece,
     )
 
 

@@ -149,6 +149,7 @@ class Figures(Part):
     macro_f1: float = Field(
         description="after conversion, of the fold models on their own unseen people"
     )
+    ece: float | None = absent("expected calibration error, of the same answers")
 
 
 class Variant(Figures, ModelFile):

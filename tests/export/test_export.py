@@ -98,6 +98,7 @@ def test_results_hold_what_conversion_did(exported: Context) -> None:
     assert entry.label_agreement == 1
     # the same windows and, but for ties, the same labels: the score that was quoted
     assert entry.macro_f1 == pytest.approx(results.models["cnn"].macro_f1, abs=1e-6)
+    assert entry.ece == pytest.approx(results.models["cnn"].reliability.ece, abs=1e-4)
     assert "On the phone" in (folder / "index.html").read_text()
     assert (folder / "figures" / "pareto.png").is_file()
     assert results.models["extra_trees"].export == {}

@@ -23,6 +23,8 @@ def test_equal_passes(rng: np.random.Generator) -> None:
     assert found.max_abs_diff == 0
     assert found.label_agreement == 1
     assert found.macro_f1 == 1
+    # always right: what is short of 1 is the error
+    assert found.ece == pytest.approx(1 - p.max(1).mean(), abs=1e-6)
     assert parity.gate("float32", found, what="test") is None
 
 
