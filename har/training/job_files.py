@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,16 +154,6 @@ class JobRecord:
 
 def read_about(folder: Path) -> About:
     return About.model_validate_json((folder / ABOUT).read_bytes())
-
-
-def newest(store: Path, name: str) -> About | None:
-    """What was trained last of a model, by its name in the registry."""
-    files = sorted(store.glob(f"job/[!.]*/{ABOUT}"), key=lambda p: -p.stat().st_mtime)
-    for path in files[:200]:
-        with contextlib.suppress(ValueError):  # by another version of this program
-            if (about := read_about(path.parent)).name == name:
-                return about
-    return None
 
 
 def write(folder: Path, about: About, history: History, predictions: Predictions) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.progress import (
@@ -15,18 +15,14 @@ from rich.progress import (
 )
 
 from har import fanout
-from har.models import registry
 from har.plural import counted
 from har.progress import roughly
 from har.store import Store
-from har.training import backend
+from har.training import backend, pace
 from har.training.job import Task, run_job
-from har.training.job_files import JobRecord, newest
+from har.training.job_files import JobRecord
 
 CHANGES_NO_RESULT = True
-
-WINDOWS_PER_S = 4000.0
-"""Guess for a model that was never trained here: to order jobs by, and told to nobody."""
 
 
 def run_tasks(tasks: Sequence[Task], crew: fanout.Crew) -> list[JobRecord]:
@@ -34,10 +30,10 @@ def run_tasks(tasks: Sequence[Task], crew: fanout.Crew) -> list[JobRecord]:
     todo = [i for i, task in enumerate(tasks) if task.find() is None]
     # The same training may stand twice under two labels.
     first = sorted({tasks[i].key: i for i in reversed(todo)}.values())
-    known = speeds(tasks[i] for i in first)
-    took = dict(zip(first, estimate([tasks[i] for i in first], known), strict=True))
+    known = pace.seconds([tasks[i] for i in first])
+    took = {i: s or pace.guessed(tasks[i]) for i, s in zip(first, known, strict=True)}
     order = [tasks[i] for i in longest_first(tasks, took)]
-    seconds = None if None in known.values() else sum(took.values())
+    seconds = None if None in known else sum(took.values())
     failed = _train(order, seconds, len(tasks), crew) if order else {}
     return [_record(task, failed.get(task.key)) for task in tasks]
 
@@ -170,28 +166,3 @@ def _rounds(
 def environment(task: Task) -> dict[str, str]:
     """Of a process that runs the task."""
     return backend.environment(task.backend)
-
-
-def speeds(tasks: Iterable[Task]) -> dict[str, float | None]:
-    """Windows a second of each model, as its newest stored job tells; None if there is none."""
-    out: dict[str, float | None] = {}
-    for task in tasks:
-        name = task.job.model.name
-        if name not in out:
-            last = newest(task.store, name)
-            out[name] = last.windows_per_s if last else None
-    return out
-
-
-def estimate(tasks: Iterable[Task], known: Mapping[str, float | None]) -> list[float]:
-    """Seconds of each, given the speeds of their models."""
-    out = []
-    for task in tasks:
-        name = task.job.model.name
-        # What is not trained by epochs passes its windows once.
-        once = not registry.get(name).by_epochs
-        epochs = 1 if once else task.epochs_at_most
-        if task.choosing is not None and task.choosing.find() is None:
-            epochs *= 2  # validation people choose, and train then
-        out.append(len(task.train) * epochs / (known[name] or WINDOWS_PER_S) + 2)
-    return out

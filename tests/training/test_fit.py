@@ -1,16 +1,17 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from har.config import ModelConfig, Training
+from har.config import Augment, ModelConfig, Training
 from har.models import registry
 from har.signal import window_files
 from har.signal.features import features, names
-from har.training import job
+from har.training import job, pace
 from har.training.fit import class_weights, fit
 from har.training.job import WORKSHOP, Job, Task, run_job
-from har.training.run import WINDOWS_PER_S, estimate, longest_first, roughly, speeds
+from har.training.run import longest_first, roughly
 from har.training.splits import make
 from tests.evaluation import made
 from tests.synthetic import make_windows
@@ -219,20 +220,39 @@ def test_the_estimate_is_of_what_the_model_does(prepared, tmp_path, name, passes
     """Networks read their windows once an epoch; what is solved in one go reads them once."""
     one = task(prepared, tmp_path, job=Job(ModelConfig(name=name), 0, 0))
     n = len(one.train)
-    assert speeds([one]) == {name: None}
-    assert estimate([one], speeds([one])) == pytest.approx([n * passes / WINDOWS_PER_S + 2])
-    # 100 windows a second, as the newest job of this model tells
-    w, people = made.windows(), {"train": ["1"], "validation": ["2"], "test": ["3"]}
-    about = {"name": name, "n_train": 400, "epochs_run": 2, "train_seconds": 8.0}
-    if name != "cnn":
-        about |= {"epochs_run": 1 if name == "rocket" else None, "train_seconds": 4.0}
-    made.write_job(tmp_path / "job" / "0123456789abcdef", w, people, skill=1.0, **about)
-    older = tmp_path / "job" / "another-version"
-    older.mkdir()
+    assert pace.seconds([one]) == [None]
+    assert pace.guessed(one) == pytest.approx(n * passes / pace.WINDOWS_PER_S + pace.START_S)
+    # 100 windows a second, as another training of this model tells
+    epochs = {"cnn": 2, "rocket": 1, "extra_trees": None}[name]
+    other = one.training.model_copy(update={"epochs": 2})
+    store(tmp_path, "other", dataclasses.replace(one, training=other), 4.0 * (epochs or 1),
+          n_train=400, epochs_run=epochs)  # fmt: skip
+    (older := tmp_path / "job" / "another-version").mkdir()
     (older / "job.json").write_text(json.dumps({"name": name}))
-    known = speeds([one, one])
-    assert known == {name: 100}
-    assert estimate([one, one], known) == pytest.approx(2 * [n * passes / 100 + 2])
+    assert pace.seconds([one, one]) == pytest.approx(2 * [n * passes / 100 + pace.START_S])
+
+
+def test_the_estimate_is_of_the_stored_job_that_is_most_alike(prepared, tmp_path):
+    """What augments takes longer, what stops early shorter, and a refit twice."""
+    plain = task(prepared, tmp_path)
+    n = len(plain.train)
+    augmented = plain.training.model_copy(update={"augment": Augment(warp=0.1)})
+    slow = dataclasses.replace(plain, training=augmented)
+    store(tmp_path, "slow", slow, 70.0, n_train=n, epochs_run=4)
+    store(tmp_path, "fast", plain, 7.0, n_train=n, epochs_run=1)  # of four at most
+    refit = augmented.model_copy(update={"refit": True})
+    again = dataclasses.replace(plain, training=refit)
+    longer = dataclasses.replace(slow, training=augmented.model_copy(update={"epochs": 8}))
+    seconds = pace.seconds([plain, slow, again, longer])
+    assert [s - pace.START_S for s in seconds] == pytest.approx([7, 70, 140, 140])
+
+
+def store(root, key, like, seconds, **about):
+    """A job that is stored as if a task had been trained in so many seconds."""
+    people = {"train": ["1"], "validation": ["2"], "test": ["3"]}
+    about |= {"name": like.job.model.name, "train_seconds": seconds}
+    folder = made.write_job(root / "job" / key, made.windows(), people, skill=1.0, **about)
+    (folder / "meta.json").write_text(json.dumps({"parts": like.parts}))
 
 
 def test_the_longest_are_trained_first_and_a_model_in_one_go(prepared, tmp_path):
