@@ -16,6 +16,7 @@ from rich.console import Console
 
 from har import fanout, pipeline, session
 from har.errors import ClusterError
+from har.fanout.cluster import _mark
 from har.fanout.outcome import Terms
 from har.runtime.bundle import Bundle
 from tests import fanout_work
@@ -129,10 +130,20 @@ def test_where_the_cluster_can_be_watched_is_said_once(cluster, monkeypatch):
 
 
 @pytest.mark.processes
-def test_a_machine_that_does_not_see_the_workspace_ends_the_run(cluster):
+def test_a_machine_that_does_not_see_the_workspace_ends_the_run(cluster, monkeypatch, tmp_path):
     crew = fanout.Crew(1, Console(quiet=True), cluster.scheduler_address)
-    with pytest.raises(ClusterError, match=r"no /nowhere on .*shared file system"):
-        list(crew.run(fanout_work.square, [1], shared=Path("/nowhere")))
+    elsewhere = contextlib.nullcontext(Path("/nowhere/.seen-1"))
+    monkeypatch.setattr("har.fanout.cluster._mark", lambda _shared: elsewhere)
+    with pytest.raises(ClusterError, match=r"no folder at /nowhere on .*shared file system"):
+        list(crew.run(fanout_work.square, [1], shared=tmp_path))
+
+
+def test_a_folder_of_the_same_name_is_not_the_workspace(tmp_path, monkeypatch):
+    monkeypatch.setattr("har.fanout.outcome.SHOWN_S", 0.0)
+    with _mark(tmp_path) as mark:
+        assert Terms.of(fanout_work.square, mark).unmet() is None
+    assert not list(tmp_path.iterdir())
+    assert f"another folder at {tmp_path} on" in Terms.of(fanout_work.square, mark).unmet()
 
 
 @pytest.mark.processes
@@ -141,4 +152,3 @@ def test_a_machine_with_other_code_ends_the_run(cluster, monkeypatch, tmp_path):
     crew = fanout.Crew(1, Console(quiet=True), cluster.scheduler_address)
     with pytest.raises(ClusterError, match=r"fanout_work, or what it imports, differs on"):
         list(crew.run(fanout_work.square, [1], shared=tmp_path))
-    assert Terms.of(fanout_work.square, tmp_path).unmet() is None

@@ -118,8 +118,8 @@ def run(
         return
     inbox: queue.Queue[tuple[int, str, Any]] = queue.Queue()
     topic = f"har-{uuid.uuid4().hex}"
-    terms = Terms.of(function, shared)
-    with _client(address) as client:
+    with _client(address) as client, _mark(shared) as mark:
+        terms = Terms.of(function, mark)
         _wait_for_a_worker(client, address)
 
         def heard(event: tuple[float, tuple[int, bytes]]) -> None:
@@ -162,6 +162,20 @@ def run(
         finally:
             with contextlib.suppress(Exception):  # the scheduler may be gone
                 client.cancel(futures)
+
+
+@contextlib.contextmanager
+def _mark(shared: Path | None) -> Iterator[Path | None]:
+    """A file just written, which only a machine that shares the folder sees."""
+    if shared is None:
+        yield None
+        return
+    handle, name = tempfile.mkstemp(prefix=".seen-", dir=shared)
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _outcome(future: Any) -> Done | Failed:

@@ -44,6 +44,9 @@ ON_A_GPU = ONE_THREAD | {
 """Of a process that has a GPU, and one thread beside it."""
 
 
+SHOWN_S = 5.0
+
+
 @dataclass(frozen=True)
 class Done:
     """An item's result."""
@@ -73,24 +76,26 @@ class Terms:
         Where the work is written.
     code : str
         Its code version here.
-    shared : Path, optional
-        A folder that it must see.
+    mark : Path, optional
+        A file that was written for it to see, in the folder that both share.
     """
 
     module: str
     code: str
-    shared: Path | None
+    mark: Path | None
 
     @classmethod
-    def of(cls, function: Work, shared: Path | None) -> Terms:
+    def of(cls, function: Work, mark: Path | None) -> Terms:
         module = function.__module__
-        return cls(module, code_version(module), shared)
+        return cls(module, code_version(module), mark)
 
     def unmet(self) -> str | None:
         """Why this process cannot do the work, or None."""
-        if self.shared is not None and not self.shared.is_dir():
+        if self.mark is not None and not _seen(self.mark):
+            folder = self.mark.parent
+            there = "another folder" if folder.is_dir() else "no folder"
             return (
-                f"There is no {self.shared} on {platform.node()}. The workspace must be at the "
+                f"There is {there} at {folder} on {platform.node()}. The workspace must be at the "
                 "same path on every machine of the cluster: put it on a shared file system."
             )
         if code_version(self.module) != self.code:
@@ -100,6 +105,14 @@ class Terms:
                 "cluster; if a source was edited since this run began, run again."
             )
         return None
+
+
+def _seen(mark: Path) -> bool:
+    """Whether it is there; a network's file system may take seconds to show a new file."""
+    until = time.monotonic() + (SHOWN_S if mark.parent.is_dir() else 0)
+    while not (found := mark.is_file()) and time.monotonic() < until:
+        time.sleep(0.2)
+    return found
 
 
 Report = Callable[[Any], None]
