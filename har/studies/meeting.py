@@ -22,6 +22,9 @@ N_ASKED = 4000
 """Windows of another placement, at most."""
 
 N_MADE = 400
+SURE = 0.5
+"""What is answered with more is counted by activity."""
+
 RULES = ("probability", "distance", "both")
 """What is asked: the largest probability, the distance that a bundle carries, the rarer of both."""
 
@@ -79,8 +82,8 @@ def ask(item: Item, _report: Callable[[Any], None]) -> dict[str, dict[str, Any]]
         }
     kind = "made" if item.left_out is None else "left out"
     return {
-        name: _compare(validation, right, known, _scores(network, ruler, x), labels.get(name))
-        | {"kind": kind}
+        name: _compare(validation, right, known, _scores(network, ruler, x), labels.get(name), k)
+        | {"kind": kind, "activities": list(windows.activities)}
         for name, x in met.items()
         if len(x)
     }
@@ -98,9 +101,11 @@ def _compare(
     known: dict[str, np.ndarray],
     met: dict[str, np.ndarray],
     labels: np.ndarray | None,
+    k: int,
 ) -> dict[str, Any]:
     """AUROC against test people's known windows; shares that are answered at limits chosen on
-    validation people's right answers, and where there are labels, the share of those that is right.
+    validation people's right answers, as which of k activities, and where there are labels, the
+    share of those that is right.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -118,11 +123,13 @@ def _compare(
             for part in (known, met)
         )
         answered[rule], kept[rule] = float(through.mean()), float(own.mean())
+        sure = through & (met["probability"] < -SURE)
+        called = np.bincount(met["answers"][sure], minlength=k) / len(sure)
         if labels is not None and through.any():
             correct[rule] = float((met["answers"] == labels)[through].mean())
     return {
         "n": len(met["answers"]), "auroc": auroc, "answered": answered, "kept": kept,
-        "right": correct,
+        "right": correct, "called": called.tolist(),
     }  # fmt: skip
 
 

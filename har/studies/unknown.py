@@ -63,7 +63,7 @@ def run(finished: Finished, folds: int, elsewhere: str | None = None) -> Outcome
         says=_says(model, means, rows),
         head=(
             "met", "windows", *(f"AUROC {r}" for r in meeting.RULES), "answered, probability",
-            "answered, both", "right of these",
+            "answered, both", "mostly as", "right of these",
         ),
         rows=[_cells(r) for r in rows],
         protocol=_protocol(finished, model, folds),
@@ -141,15 +141,19 @@ def _row(name: str, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for rule in meeting.RULES
             if any(rule in p[what] for p in parts)
         }
+    called = np.mean([p["called"] for p in parts], axis=0).tolist()
+    row["called"] = dict(zip(parts[0]["activities"], called, strict=True))
     return row
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
     own = row["name"] == meeting.KNOWN
+    activity, most = max(row["called"].items(), key=lambda of: of[1])
     return [
         row["name"], f"{row['n']:,}",
         *("–" if own else f"{row['auroc'][rule]:.3f}" for rule in meeting.RULES),
         *(f"{row['answered'][rule]:.0%}" for rule in ("probability", "both")),
+        "–" if own or most < 0.005 else f"{activity}, {most:.0%}",
         f"{row['right']['both']:.0%}" if "both" in row["right"] else "–",
     ]  # fmt: skip
 
@@ -170,9 +174,12 @@ def _protocol(finished: Finished, model: ModelConfig, folds: int) -> str:
     return (
         f"{model.key}, {folds} of its folds, seed {finished.seeds[0]}: trained again without "
         "one activity at a time, with the run's recipe, and asked about that activity's windows of "
-        "the fold's test people beside their windows of the known activities; made windows are "
-        "asked of the fold's own models. Each window is judged alone, without smoothing. Distances "
+        "the fold's test people beside their windows of the known activities; made windows, of "
+        "which those at rest stand for a phone on a table or in a bag, are asked of the fold's own "
+        "models. Each window is judged alone, without smoothing. Distances "
         "are fitted on training windows; limits keep 95 % of validation people's right answers, "
         "`answered` is the share of what is met that is not called unknown, `right of these` by "
-        f"probability and distance together; {meeting.KNOWN} are test people's, who choose nothing."
+        f"probability and distance together; `mostly as` is the activity that most windows are "
+        f"answered as with a probability above {meeting.SURE:g}, and their share of all that is "
+        f"met; {meeting.KNOWN} are test people's, who choose nothing."
     )

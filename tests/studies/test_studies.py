@@ -328,6 +328,8 @@ def test_an_activity_that_was_left_out_is_met(tmp_path):
     for name in ("tones", "white noise", "a constant"):  # nobody moved
         assert met[name]["auroc"]["distance"] > 0.95, name
         assert met[name]["answered"]["both"] < 0.1 < met[name]["answered"]["probability"], name
+        assert set(met[name]["called"]) == set(ACTIVITIES)
+        assert sum(met[name]["called"].values()) <= met[name]["answered"]["both"]
     own = met["its own activities"]
     assert own["kept"]["both"] == own["answered"]["both"]
     assert "does it notice" in (tmp_path / "page.md").read_text()
