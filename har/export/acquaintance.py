@@ -109,12 +109,10 @@ def measured(
     items = [(model.keras_files, prepared, everyone, everyone[:0], q)]
     for fold, p in zip(model.folds, predictions, strict=True):
         items.append((fold.choosers, prepared, p.train_index, p.validation_index, q))
-    found: list[Any] = [None] * len(items)
-    for i, outcome in crew.run(_measured, items, shared=prepared.parent.parent):
-        if isinstance(outcome, fanout.Failed):
-            raise ExportError(f"{model.name} cannot be asked for its features: {outcome.reason}")
-        found[i] = outcome.value
-    (ruler, _), *folds = found
+    (ruler, _), *folds = fanout.values(
+        crew.run(_measured, items, shared=prepared.parent.parent),
+        lambda _, why: ExportError(f"{model.name} cannot be asked for its features: {why.reason}"),
+    )
     if ruler is None or any(theirs is None for theirs, _ in folds):
         return None, []
     return ruler, [distances for _, distances in folds]

@@ -210,16 +210,15 @@ class Prover:
 
     def _each(self, ask: Work, rows: Sequence[Row], items: Sequence[Any]) -> list[Any]:
         """What a process of its own finds for each row."""
-        found: list[Any] = [None] * len(rows)
-        for i, outcome in self.crew.run(ask, items, shared=self.scratch):
-            if isinstance(outcome, fanout.Failed):
-                row = rows[i]
-                raise ExportError(
-                    f"The {row.variant} file of {row.model}, fold {row.fold}, cannot be checked "
-                    f"against Keras: {outcome.reason}"
-                )
-            found[i] = outcome.value
-        return found
+
+        def failed(i: int, outcome: fanout.Failed) -> ExportError:
+            row = rows[i]
+            return ExportError(
+                f"The {row.variant} file of {row.model}, fold {row.fold}, cannot be checked "
+                f"against Keras: {outcome.reason}"
+            )
+
+        return fanout.values(self.crew.run(ask, items, shared=self.scratch), failed)
 
     def _proof(self, name: str, final: Final, rows: Sequence[Row]) -> Proof:
         """What the rows of a model say of its files."""

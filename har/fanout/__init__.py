@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from har.errors import HarError
 from har.fanout import gpus
 from har.fanout.outcome import (
     ON_A_GPU,
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 CHANGES_NO_RESULT = True
 
-__all__ = ["ONE_THREAD", "ON_A_GPU", "Crew", "Done", "Failed", "alone", "cores", "gpus", "run"]
+__all__ = [
+    "ONE_THREAD", "ON_A_GPU", "Crew", "Done", "Failed", "alone", "cores", "gpus", "run", "values",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,24 @@ class Crew:
     ) -> Iterator[tuple[int, Done | Failed]]:
         """`run` by this crew; what is read and written is below `shared`, which all of it sees."""
         return run(function, items, jobs=self.jobs, dask=self.dask, shared=shared, **how)
+
+
+def values(
+    outcomes: Iterator[tuple[int, Done | Failed]], failed: Callable[[int, Failed], HarError]
+) -> list[Any]:
+    """What the items of `run` came to, in their order.
+
+    Raises
+    ------
+    HarError
+        What `failed` says of the first item that has no result.
+    """
+    found = {}
+    for i, outcome in outcomes:
+        if isinstance(outcome, Failed):
+            raise failed(i, outcome)
+        found[i] = outcome.value
+    return [found[i] for i in sorted(found)]
 
 
 def alone() -> Crew:

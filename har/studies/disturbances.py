@@ -181,14 +181,11 @@ def ask(
                 "--set."
             )
     items = [Item(job, prepared, tuple(people), tuple(changes), part) for job in jobs]
-    out: dict[int, np.ndarray] = {}
     with Progress(console=crew.console, transient=True) as progress:
         bar = progress.add_task("asking stored models", total=len(items) * len(changes))
         outcomes = fanout.run(
             measure, items, jobs=crew.jobs, on_report=lambda _i, _n: progress.advance(bar)
         )
-        for i, outcome in outcomes:
-            if isinstance(outcome, fanout.Failed):
-                raise TrainingError(f"{jobs[i].path}: {outcome.reason}")
-            out[i] = outcome.value
-    return [out[i] for i in range(len(items))]
+        return fanout.values(
+            outcomes, lambda i, why: TrainingError(f"{jobs[i].path}: {why.reason}")
+        )

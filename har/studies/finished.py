@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from har import pipeline_file, session
+from har import fanout, pipeline_file, session
 from har.config import ModelConfig, Pipeline
 from har.errors import TrainingError, did_you_mean
 from har.evaluation.results import Results
 from har.fanout import Crew
+from har.fanout.outcome import Work
 from har.report.figures import Ink
 from har.signal import window_files
 from har.signal.windows import Windows
@@ -67,6 +68,19 @@ class Finished:
     def folds(self) -> list[dict[str, list[str]]]:
         """The people in each part of each fold."""
         return [f.as_json() for f in self.results.folds]
+
+    def asked(self, ask: Work, items: Sequence[Any]) -> list[Any]:
+        """What `ask` finds for each item, which has the `job` that it is of.
+
+        Raises
+        ------
+        TrainingError
+            If a process fails.
+        """
+        return fanout.values(
+            fanout.run(ask, items, jobs=self.crew.jobs),
+            lambda i, why: TrainingError(f"{items[i].job.path}: {why.reason}"),
+        )
 
     @property
     def same_people(self) -> bool:

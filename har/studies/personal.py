@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from har import fanout
 from har.config import ModelConfig
 from har.errors import TrainingError
 from har.evaluation.metrics import macro_f1
@@ -115,12 +114,7 @@ def _check(job: JobRecord, model: ModelConfig) -> None:
 
 
 def _asked(finished: Finished, items: Sequence[wearers.Item]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for n, outcome in fanout.run(wearers.ask, items, jobs=finished.crew.jobs):
-        if isinstance(outcome, fanout.Failed):
-            raise TrainingError(f"{items[n].job.path}: {outcome.reason}")
-        found += outcome.value
-    return found
+    return [row for rows in finished.asked(wearers.ask, items) for row in rows]
 
 
 def _rows(model: str, found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

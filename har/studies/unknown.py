@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from har import fanout, pipeline_file, session
+from har import pipeline_file, session
 from har.config import ModelConfig, Pipeline
 from har.errors import TrainingError
 from har.signal import window_files
@@ -48,10 +48,8 @@ def run(finished: Finished, folds: int, elsewhere: str | None = None) -> Outcome
         other = elsewhere, _elsewhere(finished, elsewhere)
         items = [replace(i, elsewhere=other) if i.left_out is None else i for i in items]
     found: dict[str, list[dict[str, dict[str, float]]]] = {}
-    for n, outcome in fanout.run(meeting.ask, items, jobs=finished.crew.jobs):
-        if isinstance(outcome, fanout.Failed):
-            raise TrainingError(f"{items[n].job.path}: {outcome.reason}")
-        for name, scores in outcome.value.items():
+    for scores_of in finished.asked(meeting.ask, items):
+        for name, scores in scores_of.items():
             found.setdefault(name, []).append(scores)
     rows = [_row(name, parts) for name, parts in sorted(found.items())]
     activities = [r for r in rows if r["kind"] == "left out"]

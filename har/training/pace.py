@@ -29,7 +29,7 @@ LOOKED_AT = 200
 
 
 @dataclass(frozen=True)
-class Earlier:
+class Past:
     """A stored job, and what its key was made of."""
 
     about: About
@@ -47,7 +47,7 @@ def guessed(task: Task) -> float:
     return _passes(task) / WINDOWS_PER_S + START_S
 
 
-def _seconds(task: Task, stored: Sequence[Earlier]) -> float | None:
+def _seconds(task: Task, stored: Sequence[Past]) -> float | None:
     alike = [e for e in stored if e.about.name == task.job.model.name]
     if not alike:
         return None
@@ -63,7 +63,7 @@ def _seconds(task: Task, stored: Sequence[Earlier]) -> float | None:
     return about.train_seconds * passes / of + START_S
 
 
-def _equal(earlier: Earlier, task: Task) -> tuple[bool, ...]:
+def _equal(earlier: Past, task: Task) -> tuple[bool, ...]:
     """Which of the things that cost time are the same."""
     theirs, ours = earlier.parts["training"], task.parts["training"]
     return (
@@ -84,10 +84,10 @@ def _passes(task: Task) -> int:
     return len(task.train) * epochs * (2 if choosing else 1)  # people choose, and train then
 
 
-def _stored(store: Path) -> Iterator[Earlier]:
+def _stored(store: Path) -> Iterator[Past]:
     files = sorted(store.glob(f"job/[!.]*/{ABOUT}"), key=lambda p: -p.stat().st_mtime)
     for path in islice(files, LOOKED_AT):
         with contextlib.suppress(ValueError, KeyError, OSError):  # of another version of har
             parts = read_json(path.with_name(damage.META))["parts"]
             if {"params", "training", "inputs", "backend", "epochs"} <= parts.keys():
-                yield Earlier(read_about(path.parent), parts)
+                yield Past(read_about(path.parent), parts)
