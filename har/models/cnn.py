@@ -29,7 +29,7 @@ def _weights(
 
 SPEC = ModelSpec(
     name="cnn",
-    summary="The first to try: accurate, quick to train, quick on the phone.",
+    summary="Start here: accurate, quick to train and fast on the phone.",
     paper="Wang, Yan and Oates 2017 (FCN), doi:10.1109/IJCNN.2017.7966039; here with pooling",
     body=cnn,
     weights=_weights,

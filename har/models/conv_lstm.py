@@ -31,7 +31,7 @@ def _weights(
 
 SPEC = ModelSpec(
     name="conv_lstm",
-    summary="Convolutions under an LSTM; where order over a second or more matters.",
+    summary="Convolutions, then an LSTM; for movements whose order over a second matters.",
     paper="Ordóñez and Roggen 2016 (DeepConvLSTM), doi:10.3390/s16010115; two convolutions with "
     "pooling and one LSTM instead of four and two",
     body=conv_lstm,

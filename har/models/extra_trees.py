@@ -18,7 +18,7 @@ def extra_trees(*, trees: int = 300, min_leaf: int = 2) -> Any:
 
 SPEC = ModelSpec(
     name="extra_trees",
-    summary="The baseline that a network must beat; trains in seconds, does not ship.",
+    summary="The baseline for every network; trains in seconds, cannot be exported.",
     paper="Geurts, Ernst and Wehenkel 2006, doi:10.1007/s10994-006-6226-1",
     body=extra_trees,
     weights=None,

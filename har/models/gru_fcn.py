@@ -40,7 +40,7 @@ def _weights(
 
 SPEC = ModelSpec(
     name="gru_fcn",
-    summary="cnn and gru side by side, where each is better on some people; the time of both.",
+    summary="cnn and gru in parallel, where each is better for some people; takes both times.",
     paper="Karim and others 2018 (LSTM-FCN), doi:10.1109/ACCESS.2017.2779939; Elsayed and others "
     "2018 (GRU-FCN), arXiv:1812.07683; here over frames in place of their transposed input",
     body=gru_fcn,

@@ -52,7 +52,7 @@ def _weights(
 
 SPEC = ModelSpec(
     name="inception",
-    summary="Looks for patterns of several lengths at once; several times the work of cnn.",
+    summary="Parallel convolutions of several lengths; several times the computation of cnn.",
     paper="Ismail Fawaz and others 2020 (InceptionTime), doi:10.1007/s10618-020-00710-y; smaller, "
     "with a shortcut around each module and pooling between them",
     body=inception,

@@ -83,7 +83,7 @@ def _weights(_steps: int, _channels: int, *, kernels: int) -> tuple[int, int]:
 
 SPEC = ModelSpec(
     name="minirocket",
-    summary="The strong classical rival: no training to tune; does not ship. Extra: rocket.",
+    summary="MiniRocket as published, with ridge regression; not exportable. Extra: rocket.",
     paper="Dempster, Schmidt and Webb 2021, doi:10.1145/3447548.3467231; ridge by leave one out",
     body=minirocket,
     weights=_weights,

@@ -25,7 +25,7 @@ SPEC = recurrent.spec(
     peepholes=3,
     module="har.models.peephole_lstm",
     layers="har.models.peephole_cell",
-    summary="Gates that see the cell state; where the timing of strides matters.",
+    summary="LSTM whose gates see the cell state; for activities that differ in timing.",
     paper="Gers and Schmidhuber 2000, doi:10.1109/IJCNN.2000.861302; Gers, Schraudolph and "
     "Schmidhuber 2002, JMLR 3:115-143",
 )

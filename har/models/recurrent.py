@@ -200,7 +200,7 @@ LSTM = spec(
     "lstm",
     functools.partial(_layer, "LSTM", "lstm"),
     gates=4,
-    summary="The reference recurrent net; remembers over a whole window.",
+    summary="The reference recurrent network; its memory spans the whole window.",
     paper="Hochreiter and Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735; forget gate: Gers, "
     "Schmidhuber and Cummins 2000, doi:10.1162/089976600300015015",
 )
@@ -209,7 +209,7 @@ BILSTM = spec(
     functools.partial(_both_ways, "LSTM", "lstm"),
     gates=4,
     directions=2,
-    summary="Reads the window both ways; twice the size and time of lstm.",
+    summary="Reads each window in both directions; twice the size and time of lstm.",
     paper="Graves and Schmidhuber 2005, doi:10.1016/j.neunet.2005.06.042",
 )
 GRU = spec(
@@ -217,7 +217,7 @@ GRU = spec(
     functools.partial(_layer, "GRU", "gru"),
     gates=3,
     biases=2,  # reset_after keeps two biases
-    summary="As good as lstm in many tasks with three quarters of the weights.",
+    summary="Often as accurate as lstm, with three quarters of its weights.",
     paper="Cho and others 2014, doi:10.3115/v1/D14-1179 (reset after the product, as in Keras)",
 )
 BIGRU = spec(
@@ -226,7 +226,7 @@ BIGRU = spec(
     gates=3,
     biases=2,
     directions=2,
-    summary="gru both ways; three quarters of the weights of bilstm.",
+    summary="gru in both directions; three quarters of the weights of bilstm.",
     paper="Cho and others 2014, doi:10.3115/v1/D14-1179; both ways: Schuster and Paliwal 1997, "
     "doi:10.1109/78.650093",
 )
@@ -234,7 +234,7 @@ SIMPLE_RNN = spec(
     "simple_rnn",
     functools.partial(_layer, "SimpleRNN", "rnn"),
     gates=1,
-    summary="The plain recurrent net, to see what gates are for.",
+    summary="A recurrent network without gates, to see what gates add.",
     paper="Elman 1990, doi:10.1207/s15516709cog1402_1",
 )
 STACKED_LSTM = spec(
@@ -242,6 +242,6 @@ STACKED_LSTM = spec(
     functools.partial(_layer, "LSTM", "lstm"),
     gates=4,
     defaults={"layers": 2},
-    summary="Two LSTMs on top of each other; more capacity where there are many people.",
+    summary="Two LSTM layers; more capacity for data sets of many people.",
     paper="Graves, Mohamed and Hinton 2013, doi:10.1109/ICASSP.2013.6638947",
 )

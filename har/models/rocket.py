@@ -59,7 +59,7 @@ def _weights(_steps: int, _channels: int, *, shares: int) -> tuple[int, int]:
 
 SPEC = ModelSpec(
     name="rocket",
-    summary="MiniRocket that ships: solved in one go, no epochs to tune. Try it beside cnn.",
+    summary="MiniRocket that can be exported; fitted in closed form. Try it beside cnn.",
     paper="Dempster, Schmidt and Webb 2021, doi:10.1145/3447548.3467231; ramps for counts",
     body=rocket,
     weights=_weights,

@@ -34,7 +34,7 @@ def _weights(
 
 SPEC = ModelSpec(
     name="tiny",
-    summary="For weak phones and watches: well under 100 kB, about a third of cnn's time.",
+    summary="For slow phones and watches: well under 100 kB, about a third of cnn's time.",
     paper="Howard and others 2017 (MobileNets), arXiv:1704.04861, section 3.1",
     body=tiny,
     weights=_weights,

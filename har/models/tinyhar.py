@@ -42,7 +42,7 @@ def _weights(_steps: int, channels: int, *, filters: int, **_others: Any) -> tup
 
 SPEC = ModelSpec(
     name="tinyhar",
-    summary="Convolutions of each axis, an LSTM, attention; small, good with few people.",
+    summary="Convolutions of each axis, an LSTM and attention; small, good with few people.",
     paper="Zhou and others 2022 (TinyHAR), doi:10.1145/3544794.3558467",
     body=tinyhar,
     weights=_weights,
