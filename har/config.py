@@ -106,7 +106,7 @@ class WindowsConfig(Section):
 
 
 class SplitConfig(Section):
-    """Who is tested on, who validates."""
+    """Who is tested and who validates."""
 
     scheme: Literal["subject-folds", "leave-one-subject-out", "sessions", "subjects"] = Field(
         "subject-folds",

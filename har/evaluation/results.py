@@ -109,8 +109,8 @@ class Nested(Estimate):
 
 
 class Cost(Part):
-    """Of the float32 file: that of the bundle, or of one fold's network, which is converted and
-    timed alone and lacks the kilobytes of `model.json` that a bundle's file carries."""
+    """Size and latency of the float32 file: the bundle's, or one fold's network converted and timed
+    alone, which lacks the kilobytes of `model.json` inside a bundle's file."""
 
     bytes: Count
     latency_ms_p50: Spread
@@ -240,7 +240,7 @@ class Claim(Part):
 
 
 class Gap(Part):
-    """Leaky less honest."""
+    """Differences, leaky minus honest."""
 
     macro_f1: float
     accuracy: float
@@ -248,7 +248,7 @@ class Gap(Part):
 
 
 class Shared(Part):
-    """Shares of test windows: of people who train, with samples that train."""
+    """Shares of test windows whose person, or some of whose samples, are in training too."""
 
     people: Share
     samples: Share
@@ -262,7 +262,7 @@ class OptimismOf(Part):
 
 
 class Optimism(Contract):
-    """What `har study optimism` found: leaky on purpose, the score of nothing."""
+    """What `har study optimism` found on a deliberately leaky split, which scores no model."""
 
     leaky: Literal[True]
     protocol: str = Field(min_length=1)

@@ -71,18 +71,20 @@ class Familiarity(Part):
     har/runtime/familiarity.py says how it is measured."""
 
     features: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        min_length=1, description="of the file's features, those that are used: q"
+        min_length=1, description="indices of the q features of the file that are used"
     )
     means: str = Field(
-        description="base64 of little-endian float32: of each activity, its mean of these"
+        description="mean of these features for each activity; base64 of little-endian float32, "
+        "activities by q"
     )
     whitening: str = Field(
-        description="base64 of little-endian float32: the lower triangle, row by row, of the q by "
-        "q matrix by which the difference from a mean is multiplied from the right"
+        description="the q by q lower triangular matrix that multiplies the difference from a "
+        "mean from the right; base64 of little-endian float32, row by row, without "
+        "the zeros"
     )
     limit: Annotated[float, Field(gt=0)] = Field(
-        description="of the distance to the nearest mean, averaged over windows as probabilities "
-        "are; above it the answer is `unknown`"
+        description="if the distance to the nearest mean, averaged over windows as probabilities "
+        "are, is above this, the answer is `unknown`"
     )
 
     @classmethod

@@ -56,27 +56,35 @@ class Discriminant(Part):
 
     weights: tuple[float, ...]
     bias: float
-    found: Share = Field(description="of training people's recordings with the defect planted")
-    false_alarms: Share = Field(description="among their recordings as they are; both by people "
-                                "that the discriminant was not fitted on")  # fmt: skip
+    found: Share = Field(
+        description="share of training people's recordings with the planted defect that are flagged"
+    )
+    false_alarms: Share = Field(description="share of their unchanged recordings that are "
+                                            "flagged; both shares are of people on whom the "
+                                            "discriminant was not fitted")  # fmt: skip
 
 
 class Likeness(Part):
     """What recordings of training people are like; see har/runtime/likeness.py."""
 
     level: tuple[float, float] = Field(
-        description="m/s2: lowest and highest mean over windows of the length of a window's mean, "
-        "with a margin"
+        description="m/s2: range, with a margin, of a recording's mean length of the mean "
+        "acceleration vector of a window"
     )
     gravity: dict[str, Share] = Field(
-        description="share of windows whose mean is longest along each axis"
+        description="share of windows whose mean acceleration is largest along each axis"
     )
-    worn: dict[str, Share] = Field(description="the same of windows that move")
-    at_least: int = Field(ge=1, description="windows that move, for a discriminant to be asked")
-    lags: tuple[int, ...] = Field(description="of the structure function, in samples")
+    worn: dict[str, Share] = Field(description="the same share, of moving windows only")
+    at_least: int = Field(
+        ge=1,
+        description="number of moving windows that a recording needs for "
+        "the discriminants to be used",
+    )
+    lags: tuple[int, ...] = Field(description="lags of the structure function, in samples")
     defects: dict[Defect, Discriminant]
     not_told: dict[Defect, str] = Field(
-        description="defects that training people's recordings do not tell from none"
+        description="defects that are not looked for, because training people's recordings do not"
+        " show them, with the reason"
     )
 
 

@@ -51,15 +51,13 @@ class TrainedOn(Part):
     epochs: int | None
     seed: int | None
     members: Annotated[tuple[Member, ...], Field(min_length=2)] | None = absent(
-        "the model is an ensemble: the mean of the probabilities of these fits, in one graph; seed "
-        "and epochs are then null"
+        "present if the model is an ensemble: one graph that averages the probabilities of these "
+        "fits; `seed` and `epochs` are then null"
     )
 
 
 class ScoreOf(Part):
-    what: str = Field(
-        description="whose score it is: the recipe's on people not seen, not this file's"
-    )
+    what: str = Field(description="what was scored: the recipe on held-out people, not this file")
     protocol: str
     accuracy: float
     macro_f1: float
@@ -79,18 +77,20 @@ class Columns(Part):
 
 
 class Tables(Part):
-    """What was said of the tables that it was trained on, where they do not say it."""
+    """How the training tables were to be read, where they do not say it themselves."""
 
     columns: Columns | None = absent()
     time_unit: TimeUnit | None = absent()
     rate_hz: Above0 | None = absent()
     unit: Literal["m/s2", "g", "mg"] | None = absent()
     counts_per_g: Above0 | None = absent()
-    zero: float | tuple[float, float, float] | None = absent("counts at 0 g")
+    zero: float | tuple[float, float, float] | None = absent("counts that correspond to 0 g")
     six_positions: dict[str, tuple[float, float]] | None = absent(
-        "counts at +1 g and at −1 g of each axis"
+        "counts at +1 g and at −1 g, for each axis"
     )
-    autocalibrate: bool | None = absent("whether recordings were calibrated to gravity at rest")
+    autocalibrate: bool | None = absent(
+        "whether recordings were calibrated by their own gravity at rest"
+    )
     gravity: Literal["present", "removed"] | None = absent()
     convention: Literal["android", "ios"] | None = absent()
 
@@ -100,11 +100,13 @@ class Data(Part):
     licence: str
     fingerprint: str
     labels: dict[str, str] | None = absent(
-        "published label to activity, to score a recording that carries annotations"
+        "maps each published label to an activity, to score recordings that carry annotations"
     )
     source: str | None = absent()
     citation: str | None = absent()
-    tables: Tables | None = absent("its own tables are read so, by `har predict`, too")
+    tables: Tables | None = absent(
+        "how tables are to be read, as those of the training data were; `har predict` uses it"
+    )
 
 
 class RawParity(Part):
@@ -112,7 +114,9 @@ class RawParity(Part):
     answered by the fold's float32 file, against what was scored."""
 
     recordings: int
-    irregular: int = Field(description="of them, with timestamps that are not uniform")
+    irregular: int = Field(
+        description="number of these recordings whose timestamps are not uniform"
+    )
     n_windows: int
     max_abs_diff: float
 
@@ -128,7 +132,7 @@ class File(Part):
 
 class ModelFile(File):
     min_runtime: str | None = absent(
-        "the first TensorFlow Lite that has its operators in their versions; every LiteRT has"
+        "the first version of TensorFlow Lite that runs the file's operators; every LiteRT does"
     )
 
 
@@ -140,16 +144,18 @@ class Figures(Part):
     latency_ms_p99: float
     peak_memory_bytes: int
     n_windows: int = Field(
-        description="compared with Keras: of people that the compared models had not seen, if "
-        "any were held out"
+        description="number of windows on which the file was compared with Keras; windows of "
+        "held-out people, if there were any"
     )
-    max_abs_diff: float = Field(description="of a probability, from Keras")
+    max_abs_diff: float = Field(description="largest difference of a probability from Keras's")
     mean_abs_diff: float
-    label_agreement: float = Field(description="with Keras")
-    macro_f1: float = Field(
-        description="after conversion, of the fold models on their own unseen people"
+    label_agreement: float = Field(
+        description="share of windows whose label is the same as Keras's"
     )
-    ece: float | None = absent("expected calibration error, of the same answers")
+    macro_f1: float = Field(
+        description="macro-F1 after conversion, of the fold models on their own held-out people"
+    )
+    ece: float | None = absent("expected calibration error of the same answers")
 
 
 class Variant(Figures, ModelFile):
@@ -157,27 +163,32 @@ class Variant(Figures, ModelFile):
 
 
 class Step(Part):
-    """One step at a time: from zero states, after `steps` steps the answer is the window's."""
+    """One step at a time: from zero states, the answer after `steps` steps is the window's."""
 
     signature: Literal["step"]
-    step_samples: Positive = Field(description="raw samples that a step takes")
+    step_samples: Positive = Field(description="number of raw samples that each step takes")
     steps: Positive
-    skip_samples: Count = Field(description="oldest rows of a window that are left out")
+    skip_samples: Count = Field(
+        description="number of the oldest rows of a window that are skipped"
+    )
     shapes: dict[str, tuple[int, ...]] = Field(
-        description="of the inputs; each but `samples` comes out again, to be copied and fed back; "
-        "`context` begins as the window's first rows, the states as zeros"
+        description="shapes of the inputs; every input except `samples` is also an output, to be "
+        "copied and fed back; `context` starts as the window's first rows, states "
+        "start as zeros"
     )
 
 
 class ProvenStep(Step):
     """A step that was held to the whole window."""
 
-    n_windows: int = Field(description="on which it was held to the whole window")
+    n_windows: int = Field(
+        description="number of windows on which the steps were compared with the whole window"
+    )
     max_abs_diff: float
 
 
 class StepFile(ProvenStep, ModelFile):
-    """One step at a time: from zero states, after `steps` steps the answer is the window's."""
+    """One step at a time: from zero states, the answer after `steps` steps is the window's."""
 
 
 class CArray(File):
@@ -199,30 +210,32 @@ class Description(Contract):
     error: ClassVar[type[HarError]] = BundleError
 
     contract: Literal["har-model/1"] = Field(alias="schema")
-    model: str = Field(description="its name in results.json")
-    architecture: str = Field(description="its name in the registry")
+    model: str = Field(description="the model's name in results.json")
+    architecture: str = Field(description="the model's name in the registry")
     parameters: Count
     pipeline: str
     activities: tuple[str, ...] = Field(
         min_length=2,
-        description="in the order of the output",
+        description="activities in the order of the probabilities",
         json_schema_extra={"uniqueItems": True},
     )
     input: chain.Input
     output: chain.Output
-    features: chain.Features | None = absent("left out where the files give none")
-    adaptation: chain.Adaptation | None = absent("left out where the files give no features")
+    features: chain.Features | None = absent("absent if the files give no features")
+    adaptation: chain.Adaptation | None = absent("absent if the files give no features")
     rate_hz: Above0
     window: chain.Window
-    lead_in_samples: Count = Field(description="extra rows that the filter in the graph needs")
+    lead_in_samples: Count = Field(
+        description="rows before the window that the filter in the graph needs"
+    )
     filter: chain.Filter
     resampler: chain.Resampler
     align: chain.Alignment | None = absent()
     smoothing: chain.Smoothing
     trained_on: TrainedOn
-    score_of: ScoreOf | None = absent("left out where nobody was held out")
+    score_of: ScoreOf | None = absent("absent if nobody was held out")
     withheld: dict[Literal["dynamic", "float16", "int8", "stream"], str] = Field(
-        description="variants that were asked for and do not ship, with the reason"
+        description="variants that were asked for but not shipped, with the reason"
     )
     data: Data
     versions: dict[str, str]
@@ -230,8 +243,8 @@ class Description(Contract):
     calibration: chain.Calibration | None = absent()
     abstention: chain.Abstention | None = absent()
     raw_parity: RawParity | None = absent()
-    sets: chain.PredictionSets | None = absent("left out where nobody was held out")
-    likeness: Likeness | None = absent("left out where too few people were recorded")
+    sets: chain.PredictionSets | None = absent("absent if nobody was held out")
+    likeness: Likeness | None = absent("absent if too few people were recorded")
 
     @property
     def n_raw(self) -> int:
