@@ -46,7 +46,7 @@ def check_zip(path: Path, name: str) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
     except BROKEN_ARCHIVE as e:
-        raise DataError(f"{name} is not a whole zip archive ({e}). Fetch it again.") from e
+        raise DataError(f"{name} is an incomplete zip archive ({e}). Fetch it again.") from e
     if len(infos) > MAX_MEMBERS:
         raise DataError(
             f"{name}: {len(infos):,} members; the most is {MAX_MEMBERS:,}. Pack it in parts."
@@ -94,4 +94,4 @@ def check_tar(path: Path, name: str) -> None:
                 if total > MAX_UNPACKED_BYTES or count > MAX_MEMBERS:
                     raise DataError(f"{name}: too large unpacked. Refused as an archive bomb.")
     except (tarfile.TarError, OSError, EOFError, zlib.error) as e:
-        raise DataError(f"{name} is not a whole tar archive ({e}). Fetch it again.") from e
+        raise DataError(f"{name} is an incomplete tar archive ({e}). Fetch it again.") from e

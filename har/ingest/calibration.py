@@ -112,15 +112,15 @@ def calibrated(raw: Raw) -> Raw:
     good = finite_rows(raw.acceleration)
     means = still(raw.acceleration[good] * in_g, rate_hz)
     if len(means) < FEWEST:
-        why = f"nothing moves in {len(means)} stretches of {WINDOW_S:g} s; {FEWEST} are needed"
+        why = f"it is still in {len(means)} stretches of {WINDOW_S:g} s; {FEWEST} are needed"
         return _as_it_is(raw, why)
     low, high = means.min(axis=0), means.max(axis=0)
     if (low > -SPREAD_G).any() or (high < SPREAD_G).any():
         ends = zip("xyz", low, high, strict=True)
         ways = ", ".join(f"{axis} {a:.2f} to {b:.2f} g" for axis, a, b in ends)
         why = (
-            f"at rest it is not turned to all sides ({ways}; each axis must pass −{SPREAD_G} and "
-            f"{SPREAD_G} g). Its error is {error_mg(means):.1f} mg"
+            f"it was not at rest in enough orientations ({ways}; each axis must pass "
+            f"−{SPREAD_G} and {SPREAD_G} g). Its error is {error_mg(means):.1f} mg"
         )
         return _as_it_is(raw, why)
     found = fit(means)

@@ -322,7 +322,7 @@ def _together(shown: str, files: list[Checked]) -> Checked:
         whole.findings += f.findings
     if whole.gravity == MIXED:
         message = (
-            "Some files contain gravity and some do not. Read them apart, by two paths, or "
+            "Some files contain gravity and some do not. Read them separately, by two paths, or "
             "set dataset.gravity: present to take those views that have it."
         )
         whole.findings.append(Finding("gravity-mixed", "error", "none", message, shown))

@@ -158,7 +158,7 @@ def seconds(
     if len(turns):
         notes.append(Note(
             "clock-turns", "info",
-            f"The clock in column {name!r} begins again {len(turns)} times, first in row "
+            f"The clock in column {name!r} starts again {len(turns)} times, first in row "
             f"{int(turns[0]) + 1}: its time goes on.",
         ))  # fmt: skip
     return time_s, clock, notes

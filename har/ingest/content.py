@@ -63,7 +63,7 @@ def _plain(data: bytes, where: str, size: int | None = None) -> bytes:
         try:
             data = unpack.decompress(data, size or most)
         except zlib.error as e:
-            raise DataError(f"{where}: not a whole gzip file ({e}).") from e
+            raise DataError(f"{where}: an incomplete gzip file ({e}).") from e
         if size is None and not unpack.eof:
             raise DataError(
                 f"{where}: a gzip file that is cut short, or holds more than "

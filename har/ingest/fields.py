@@ -60,7 +60,7 @@ def read_sidecar(path: Path) -> dict[str, dict[str, str]]:
     known = {"file", *FIELDS}
     if unknown := [c for c in rows[0] if c not in known]:
         raise ConfigError(
-            f"dataset.sidecar: {path} has columns that nobody reads: {', '.join(unknown)}. "
+            f"dataset.sidecar: {path} has unknown columns: {', '.join(unknown)}. "
             f"Known: {', '.join(sorted(known))}."
         )
     out: dict[str, dict[str, str]] = {}

@@ -112,10 +112,11 @@ def test_a_recording_is_calibrated_and_says_how_far_off_it_was(unit):
 @pytest.mark.parametrize(
     ("readings", "said", "why"),
     [
-        (read_as(worn(hours=1, sides=[0, 0.5, 1])), {}, r"not turned to all sides \(x .* 0.3 g\)"),
-        (read_as(worn(hours=0.02)), {}, r"nothing moves in \d stretches of 10 s; 10 are needed"),
+        (read_as(worn(hours=1, sides=[0, 0.5, 1])), {},
+         r"not at rest in enough orientations \(x .* 0.3 g\)"),
+        (read_as(worn(hours=0.02)), {}, r"it is still in \d stretches of 10 s; 10 are needed"),
         (read_as(worn(hours=1)) * 1.3 + np.random.default_rng(0).normal(0, 0.05, (45000, 3)), {},
-         "nothing moves in 0 stretches"),
+         "it is still in 0 stretches"),
         (np.random.default_rng(0).normal(0, 0.004, (45000, 3)), {"gravity": "removed"},
          "there is no gravity in it"),
     ],

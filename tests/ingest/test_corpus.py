@@ -105,7 +105,7 @@ def test_an_activity_of_one_person_is_foretold(tmp_path):
         "models: [cnn]\n"
     )
     said = check(str(tmp_path / "p.yaml"))
-    assert "'nap': 1 of 3 people have it (not ann, bob). In the fold that tests them no " in said
+    assert "'nap': only 1 of 3 people have it (not ann, bob). In the fold that tests " in said
 
 
 CHANGES = {

@@ -201,7 +201,7 @@ def test_a_damaged_archive_is_not_kept(tmp_path):
     bad = tmp_path / "downloads" / "toy.zip"
     bad.parent.mkdir()
     bad.write_bytes(b"PK but not really")
-    with pytest.raises(DataError, match="not a whole zip archive"):
+    with pytest.raises(DataError, match="an incomplete zip archive"):
         fetch.ensure(dataset(), tmp_path / "raw", console=QUIET, source=bad)
     assert not (tmp_path / "raw/toy/toy.zip").exists()
 

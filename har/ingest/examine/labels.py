@@ -70,7 +70,7 @@ def coverage(people_of: Mapping[str, set[str]], subjects: set[str]) -> list[Find
             continue
         few = len(people) <= max(1, len(subjects) // 3)
         message = (
-            f"{label!r}: {len(people)} of {len(subjects)} people have it "
+            f"{label!r}: only {len(people)} of {len(subjects)} people have it "
             f"(not {', '.join(absent[:6])}{' …' if len(absent) > 6 else ''})."
         )
         if len(people) == 1:

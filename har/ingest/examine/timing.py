@@ -75,8 +75,8 @@ def spread(raw: Raw) -> Finding | None:
     if tick > COARSEST_S:
         return Finding(
             "clock", "error", "none",
-            f"The clock ticks only every {tick:.4g} s, for {typical:g} samples each: too coarse to "
-            "say when a sample was taken. Export timestamps with fractions of seconds, or leave "
+            f"Timestamps change only every {tick:.4g} s, for {typical:g} samples each: too coarse "
+            "to say when a sample was taken. Export timestamps with fractions of seconds, or leave "
             "the time column out of dataset.columns and set dataset.rate_hz.",
             raw.source, len(t),
         )  # fmt: skip
@@ -91,8 +91,8 @@ def spread(raw: Raw) -> Finding | None:
     raw.time_s = raw.time_s.copy()
     raw.time_s[timed] = begins[which] + (np.arange(len(t)) - starts[which]) * spacing[which]
     message = (
-        f"The clock ticks every {tick:.3g} s, for {typical:g} samples each: they are spread evenly "
-        f"over the tick ({typical / tick:.4g} Hz)."
+        f"Timestamps change every {tick:.3g} s, for {typical:g} samples each: these are spread "
+        f"evenly over that time ({typical / tick:.4g} Hz)."
     )
     return Finding("coarse-clock", "warning", "fixed", message, raw.source, len(t) - len(starts))
 
@@ -117,7 +117,7 @@ def implausible(raw: Raw, rate: float) -> Finding | None:
         if apart > COARSE_SHARE * len(t):
             message = (
                 f"{apart} of {len(t)} timestamps come again later with other values: the clock "
-                f"begins again and again, or rows of several sensors are mixed. {advice}"
+                f"starts again and again, or rows of several sensors are mixed. {advice}"
             )
             return Finding("clock", "error", "none", message, raw.source, apart)
     if plausible(rate) or said_slow:
@@ -166,7 +166,7 @@ def examine(raw: Raw, rate: float) -> list[Finding]:
             say("gap", severity, "kept", f"{len(gaps)} gaps, the longest {longest:.3g} s at "
                 f"{at:.1f} s: over signal.max_gap_s it is never bridged.", len(gaps))  # fmt: skip
     if length_s < SHORT_S:
-        say("short", "warning", "kept", f"Only {length_s:.2f} s long: hardly a window.",
+        say("short", "warning", "kept", f"Only {length_s:.2f} s long: barely one window.",
             len(raw.acceleration))  # fmt: skip
     return found
 

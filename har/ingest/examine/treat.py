@@ -20,8 +20,8 @@ def treat(raw: Raw) -> Raw:
     """
     if not raw.subject:
         message = (
-            "Whose recording? Set dataset.subject, a {subject} in dataset.pattern, a subject "
-            "column or a sidecar."
+            "The person is not known. Set dataset.subject, a {subject} in dataset.pattern, a "
+            "subject column or a sidecar."
         )
         raw.findings.append(Finding("subject", "warning", "none", message, raw.source))
     if not len(raw.acceleration):
@@ -49,8 +49,8 @@ def treat(raw: Raw) -> Raw:
     raw.findings += values.sensor(raw, working, rate)
     if raw.convention is None:
         message = (
-            "Android's or iOS's sign? The values cannot tell. Set dataset.convention: android "
-            "(flat on a table, screen up, z reads +9.8) or ios (−9.8)."
+            "The values do not tell whether the sign is Android's or iOS's. Set "
+            "dataset.convention: android (flat on a table, screen up, z reads +9.8) or ios (−9.8)."
         )
         raw.findings.append(Finding("convention", "warning", "none", message, raw.source))
     elif raw.convention == "ios":

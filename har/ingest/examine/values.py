@@ -199,9 +199,9 @@ def examine(raw: Raw, a: np.ndarray, rate_hz: float) -> list[Finding]:
         say("gravity", "error", "none", f"Gravity should have been removed, but the mean over "
             f"{WINDOW_S:g} s is a steady {g:.2f} g. Set dataset.gravity: present.")  # fmt: skip
     if raw.gravity == "removed":
-        say("gravity-removed", "warning", "kept", "The recorder took gravity out: posture "
-            "(sitting, standing, lying) can hardly be told, and a phone that runs the model must "
-            "do the same.")  # fmt: skip
+        say("gravity-removed", "warning", "kept", "The recorder removed gravity: postures "
+            "(sitting, standing, lying) can hardly be told apart, and a phone that runs the model "
+            "must remove it too.")  # fmt: skip
     return found
 
 
@@ -239,7 +239,8 @@ def sensor(raw: Raw, a: np.ndarray, rate_hz: float) -> list[Finding]:
         return found
     if (dead := _flat_axes(a)) and len(a) > rate_hz:
         message = (
-            f"Axis {' and '.join(dead)} has one value throughout: a dead axis, or 2-axis data."
+            f"Axis {' and '.join(dead)} has one value throughout: it is dead, or this is 2-axis "
+            "data."
         )
         found.append(Finding("dead-axis", "error", "none", message, raw.source, len(a)))
     x, y, z = a.T

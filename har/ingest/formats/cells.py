@@ -83,7 +83,7 @@ def parquet(source: Source) -> dict[str, np.ndarray]:
     try:
         table = pq.read_table(io.BytesIO(content.read_bytes(source)), use_threads=False)
     except (pa.ArrowInvalid, OSError) as e:
-        raise DataError(f"{source.name}: not a whole Parquet file ({e}).") from e
+        raise DataError(f"{source.name}: an incomplete Parquet file ({e}).") from e
 
     def values(name: str) -> np.ndarray:
         if pa.types.is_nested(table[name].type):

@@ -113,7 +113,7 @@ def _told(source: Source, head: Head, *, linear: bool) -> tuple[Columns, str]:
         raise DataError(f"{source.name}: {e}") from e
     if columns is None:
         raise DataError(
-            f"{source.name}: no columns that are plainly x, y, z; it has {listed(head.names)}. "
+            f"{source.name}: no columns that are clearly x, y and z; it has {listed(head.names)}. "
             "Name them in dataset.columns."
         )
     return columns, why
