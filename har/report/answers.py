@@ -1,11 +1,11 @@
 """What studies found of a run, as sections of its report.
 
-`har study NAME` leaves `<study>.json` and `<study>.png` in the pipeline's folder of reports.
+`har study NAME` leaves `<study>.json` and its picture, `<study>.light.svg` and `<study>.dark.svg`,
+in the pipeline's folder of reports.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from har.evaluation.results import Results
+from har.report import figures
 
 STUDIES = ("length", "people", "personal", "robustness", "unknown")
 """Those of a finished run that have a section; `optimism` is a part of the results."""
@@ -41,15 +42,20 @@ class Said(BaseModel):
 
 @dataclass(frozen=True)
 class Answer:
-    """A section: what was said, and its picture as an address that holds it."""
+    """A section: what was said, and its picture for light and dark screens, as addresses."""
 
     said: Said
-    picture: str
+    picture: dict[str, str]
+
+
+def pictures(study: str) -> dict[str, str]:
+    """The names of a study's pictures, by the ground that they are drawn for."""
+    return {ink: f"{study}.{ink}.svg" for ink in figures.INKS}
 
 
 def files(folder: Path) -> dict[str, Path]:
     """The files of the studies that were run, by name."""
-    names = [f"{study}.{suffix}" for study in STUDIES for suffix in ("json", "png")]
+    names = [name for study in STUDIES for name in (f"{study}.json", *pictures(study).values())]
     return {name: folder / name for name in names if (folder / name).is_file()}
 
 
@@ -67,16 +73,16 @@ def found(folder: Path, results: Results) -> tuple[list[Answer], list[str]]:
         if said is None or (said.config_key, said.data_fingerprint) != of:
             others.append(study)
             continue
-        picture = base64.b64encode((folder / f"{study}.png").read_bytes()).decode()
-        answers.append(Answer(said, f"data:image/png;base64,{picture}"))
+        drawn = {ink: (folder / name).read_text() for ink, name in pictures(study).items()}
+        answers.append(Answer(said, {ink: figures.address(svg) for ink, svg in drawn.items()}))
     return answers, others
 
 
 def _read(folder: Path) -> Iterator[tuple[str, Said | None]]:
-    """Each study that left both files; None where another version wrote them."""
+    """Each study that left all its files; None where another version wrote them."""
     there = files(folder)
     for study in STUDIES:
-        if f"{study}.json" not in there or f"{study}.png" not in there:
+        if not {f"{study}.json", *pictures(study).values()} <= there.keys():
             continue
         try:
             yield study, Said.model_validate_json(there[f"{study}.json"].read_bytes())

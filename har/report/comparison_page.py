@@ -5,7 +5,6 @@ No script, no font and no picture comes from elsewhere, and the script only sort
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -128,9 +127,4 @@ def matrices(results: Results) -> dict[str, Draw]:
 
 def _both(draw: Draw) -> dict[str, str]:
     """A figure for light and one for dark screens, as addresses that hold it."""
-
-    def address(ink: Any) -> str:
-        data = base64.b64encode(figures.svg(draw(ink=ink)).encode()).decode()
-        return f"data:image/svg+xml;base64,{data}"
-
-    return {"light": address(figures.LIGHT), "dark": address(figures.DARK)}
+    return {name: figures.address(figures.svg(draw(ink=i))) for name, i in figures.INKS.items()}

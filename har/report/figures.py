@@ -6,6 +6,7 @@ transparent ground and take their ink as a parameter: the page shows a dark set 
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,10 @@ DARK = Ink(
     "#5db3ea",
     ("#4FB0E8", "#F28C38", "#2CC49A", "#E29BC4", "#E5C04A", "#9AD5F5", "#BBBBBB", "#B58CE8"),
 )
+
+
+INKS = {"light": LIGHT, "dark": DARK}
+"""By the ground of the screen."""
 
 
 def blank(width: float, height: float, ink: Ink, **grid: Any) -> tuple[Figure, Any]:
@@ -261,6 +266,11 @@ def png(figure: Figure, *, dpi: int = 144, ground: str | None = None) -> bytes:
         facecolor=ground or "none", transparent=None if ground else True,
     )  # fmt: skip
     return buffer.getvalue()
+
+
+def address(svg: str) -> str:
+    """An `<svg>` element as an address that holds it."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
 def svg(figure: Figure) -> str:

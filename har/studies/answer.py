@@ -9,6 +9,7 @@ from typing import Any
 
 from har.files import json_text, replace_file
 from har.report import figures
+from har.report.answers import pictures
 from har.report.figures import LIGHT, Ink
 from har.report.table import markdown
 
@@ -45,11 +46,12 @@ class Outcome:
         return "\n\n".join(blocks) + "\n"
 
     def write(self, folder: Path) -> list[Path]:
-        """`<study>.json` and `<study>.png` in the pipeline's folder of reports."""
-        data, picture = folder / f"{self.study}.json", folder / f"{self.study}.png"
+        """What it found as JSON and as a picture, in the pipeline's folder of reports."""
+        data = folder / f"{self.study}.json"
         replace_file(data, json_text(self.data).encode())
-        replace_file(picture, figures.png(self.draw(LIGHT), ground="white"))
-        return [data, picture]
+        for ink, name in pictures(self.study).items():
+            replace_file(folder / name, figures.svg(self.draw(figures.INKS[ink])).encode())
+        return [data, folder / pictures(self.study)["light"]]
 
     def write_page(self, page: Path, command: str) -> list[Path]:
         """A Markdown page, with its picture in `figures/` beside it."""

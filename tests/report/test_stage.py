@@ -284,7 +284,8 @@ def left(folder, of, **changes):
     folder.mkdir(parents=True)
     for study in ("length", "people"):
         (folder / f"{study}.json").write_text(json.dumps(said | {"study": study} | changes))
-        (folder / f"{study}.png").write_bytes(b"a picture")
+        for ink in ("light", "dark"):
+            (folder / f"{study}.{ink}.svg").write_text(f"<svg>{ink}</svg>")
 
 
 def test_what_a_study_found_is_a_section(fresh):
@@ -300,7 +301,8 @@ def test_what_a_study_found_is_a_section(fresh):
     assert "Models of <code>har run</code>: &lt;all&gt; else is equal." in page
     assert "2.56 s are &lt;enough&gt;." in page
     assert "<td>2.56 s</td><td>0.912</td>" in page
-    assert base64.b64encode(b"a picture").decode() in page
+    for ink in (b"<svg>light</svg>", b"<svg>dark</svg>"):
+        assert base64.b64encode(ink).decode() in page
 
 
 @pytest.mark.parametrize("changes", [{"config_key": "another"}, {"title": None}])

@@ -224,7 +224,7 @@ def test_the_last_point_of_the_people_curve_is_the_run(run):
         assert job["validation"] == sorted(folds[job["fold"]]["validation"])
         assert set(job["train"]) <= set(folds[job["fold"]]["train"])
     assert "Nothing is chosen by the scores on test people" in " ".join(said.stdout.split())
-    assert (run / "reports/own/people.png").is_file()
+    assert (run / "reports/own/people.light.svg").is_file()
 
 
 def test_fewer_people_are_some_of_the_more():
@@ -308,7 +308,7 @@ def test_unchanged_windows_give_exactly_the_stored_score(tmp_path):
             assert row["macro_f1"] == pytest.approx(np.mean(list(row["axes"].values())))
         assert row["difference"] == pytest.approx(row["macro_f1"] - honest["macro_f1"])
     assert set(jobs(run)) == before
-    assert (run / "reports/own/robustness.png").is_file()
+    assert (run / "reports/own/robustness.dark.svg").is_file()
 
 
 @pytest.mark.tensorflow
