@@ -13,7 +13,6 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from har.evaluation.results import Results
-from har.report import figures
 
 STUDIES = ("length", "people", "personal", "robustness", "unknown")
 """Those of a finished run that have a section; `optimism` is a part of the results."""
@@ -50,7 +49,7 @@ class Answer:
 
 def pictures(study: str) -> dict[str, str]:
     """The names of a study's pictures, by the ground that they are drawn for."""
-    return {ink: f"{study}.{ink}.svg" for ink in figures.INKS}
+    return {ink: f"{study}.{ink}.svg" for ink in ("light", "dark")}
 
 
 def files(folder: Path) -> dict[str, Path]:
@@ -67,6 +66,8 @@ def found(folder: Path, results: Results) -> tuple[list[Answer], list[str]]:
     folder : Path
         `reports/<pipeline>`.
     """
+    from har.report import figures
+
     answers, others = [], []
     for study, said in _read(folder):
         of = (results.config_key, results.data_fingerprint)
