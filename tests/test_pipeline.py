@@ -38,6 +38,11 @@ def arguments(*extra):
     return ["run", "watch", *(a for s in SMALL for a in ("--set", s)), *extra]
 
 
+def said():
+    """The same settings as a notebook says them."""
+    return {k: yaml.safe_load(v) for k, v in (s.split("=", 1) for s in SMALL)}
+
+
 def results(workspace):
     return json.loads((workspace / "reports/small/results.json").read_text())
 
@@ -66,9 +71,8 @@ def finished(tmp_path_factory):
 @pytest.mark.tensorflow
 def test_a_notebook_has_the_run_as_tables(finished):
     folder, _ = finished
-    said = {k: yaml.safe_load(v) for k, v in (s.split("=", 1) for s in SMALL)}
     jobs = finished_jobs(folder)
-    done = har.run("watch", overrides=said, workspace=folder)
+    done = har.run("watch", overrides=said(), workspace=folder)
     assert finished_jobs(folder) == jobs  # the cache of the command line
     published = results(folder)["models"]
     assert done.scores["macro_f1"].to_dict() == {k: m["macro_f1"] for k, m in published.items()}
@@ -84,7 +88,7 @@ def test_a_notebook_has_the_run_as_tables(finished):
     assert f"selected: {done.selected}" in repr(done)
     with pytest.raises(ConfigError, match="No model 'gro' in this run, did you mean 'gru'"):
         done.confusion("gro")
-    half = har.run("watch", overrides=said, workspace=folder, until="prepare")
+    half = har.run("watch", overrides=said(), workspace=folder, until="prepare")
     with pytest.raises(StoreError, match="ended before its report: ingest, prepare"):
         half.scores  # noqa: B018
 
@@ -110,7 +114,8 @@ def carried_on(tmp_path_factory):
     kept = finished_jobs(folder)
     assert not (folder / "reports/small/results.json").exists()
     with dots.instead():
-        session.run(folder, "watch", overrides=SMALL, jobs=2, without=("export",))
+        har.run("watch", overrides=said(), workspace=folder, jobs=2, export=False)
+    assert not (folder / "reports/small/bundle").exists()
     return folder, kept
 
 
@@ -121,7 +126,7 @@ def finished_jobs(folder):
 
 @pytest.mark.tensorflow
 def test_a_run_leaves_all_that_is_promised(finished):
-    folder, said = finished
+    folder, printed = finished
     report = folder / "reports/small"
     for name in (
         "index.html", "results.json", "windows.parquet",
@@ -134,7 +139,7 @@ def test_a_run_leaves_all_that_is_promised(finished):
         assert (bundle / name).stat().st_size > 0, name
     assert (folder / "reports/mlflow.db").is_file()
     closing = ("10 subjects, 140 recordings", "macro-F1", "Report: ", "Bundle: ", "MLflow: har")
-    places = [said.index(text) for text in closing]
+    places = [printed.index(text) for text in closing]
     assert places == sorted(places)
     html = (report / "index.html").read_text("utf-8")
     assert "On the phone" in html

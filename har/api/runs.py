@@ -145,6 +145,7 @@ def run(
     workspace: str | os.PathLike[str] = ".",
     jobs: int | None = None,
     until: str | None = None,
+    export: bool = True,
 ) -> Run:
     """Run a pipeline as `har run` does, with the same cache: what is finished is not done again.
 
@@ -160,6 +161,8 @@ def run(
         Processes at a time; one for each core if left out.
     until : str, optional
         The last stage: ingest, prepare, train, compare, export, report.
+    export : bool
+        Whether to export a bundle; without one the run is that of `har compare`.
 
     Returns
     -------
@@ -179,7 +182,9 @@ def run(
     """
     from har import session
 
-    which: dict[str, Any] = {} if until is None else {"until": until}
+    which: dict[str, Any] = {"without": () if export else ("export",)}
+    if until is not None:
+        which["until"] = until
     texts = tuple(
         f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in (overrides or {}).items()
     )

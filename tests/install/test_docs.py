@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -59,13 +58,11 @@ def test_the_reference_has_every_key(site: Path, page: str, model: type[BaseMode
     assert sorted(listed) == sorted(keys(model, set()))
 
 
-def test_the_tutorials_ran_in_two_minutes_with_their_figures(site: Path) -> None:
+def test_the_tutorials_ran_with_their_figures(site: Path) -> None:
     names = {path.stem for path in (ROOT / "docs/tutorials").glob("*.md")} - {"index"}
     text = (site / "tutorials/index.html").read_text("utf-8")
     took = dict(re.findall(r"docs/tutorials/(\w+)<.*?<p>([\d.]+)</p>", text, re.S))
     assert set(took) == names
-    busy = max(1.0, os.getloadavg()[2] / 2)  # two cores for these alone, or a share of them
-    assert max(map(float, took.values())) < 120 * busy, took
     for name in names:
         page = (site / f"tutorials/{name}.html").read_text("utf-8")
         assert re.search(r'<img [^>]*src="\.\./\.\./_images/', page), name
