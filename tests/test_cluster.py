@@ -19,6 +19,7 @@ from har.errors import ClusterError
 from har.fanout.cluster import _mark
 from har.fanout.outcome import Terms
 from har.runtime.bundle import Bundle
+from har.signal import batches
 from tests import fanout_work
 from tests.test_faults import output_of, prepare_workspace, run
 
@@ -32,8 +33,9 @@ def local(tmp_path_factory):
     about |= {
         "models": [CNN, {"extra_trees": {"trees": 5}}],
         "signal": {"rate_hz": 40},
+        "split": {"subjects": {"test": ["p0", "p3"]}},
         "training": {"epochs": 2, "backend": "tensorflow"},
-        "export": {"quantization": ["none", "float16"]},
+        "export": {"fit": "fold", "quantization": ["none", "float16"]},
     }
     (folder / "own.yaml").write_text(yaml.safe_dump(about))
     run(folder, until="prepare")
@@ -84,8 +86,15 @@ def killing(cluster, stages):
         thread.join()
 
 
-@pytest.mark.timeout(1800)  # a dozen processes import TensorFlow
+@pytest.fixture
+def several_batches(monkeypatch):
+    """Eight recordings as short as these are prepared by three processes."""
+    monkeypatch.setattr(batches, "WORTH_PROCESSES", 8 * 4 * 2500)
+
+
+@pytest.mark.timeout(1800)  # half a dozen processes import TensorFlow
 @pytest.mark.tensorflow
+@pytest.mark.usefixtures("plain_pictures", "several_batches")
 def test_a_worker_killed_in_each_stage_changes_nothing(cluster, local, tmp_path):
     folder = copy_of(local, tmp_path / "w")
     context = session.open_context(

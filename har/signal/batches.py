@@ -95,7 +95,8 @@ def _fresh(
         return
     with tempfile.TemporaryDirectory(prefix="batches-", dir=file.path.parent) as name:
         folder = Path(name)
-        rows = _batches([(i, recordings[i].n_samples) for i in todo], total // crew.slots())
+        share = max(total // crew.slots(), WORTH_PROCESSES // 8)  # a cluster starts many for little
+        rows = _batches([(i, recordings[i].n_samples) for i in todo], share)
         items = [(recipe, ingested, batch, folder) for batch in rows]
         ready: dict[int, tuple[Path, list[Prepared]]] = {}
         following = 0

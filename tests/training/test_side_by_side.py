@@ -26,6 +26,7 @@ from tests.synthetic import make_windows
 CNN = ModelConfig(name="cnn", params={"filters": 4, "blocks": 1})
 QUIET = Console(quiet=True)
 TREES = ModelConfig(name="extra_trees", params={"trees": 20})
+FOREST = ModelConfig(name="extra_trees", params={"trees": 500})  # takes a while
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def prepared(tmp_path_factory):
     return folder
 
 
-def tasks(prepared, store, models=(CNN, TREES), seeds=(0, 1)):
+def tasks(prepared, store, models=(CNN, TREES), seeds=(0,)):
     fold = make(window_files.load(prepared), SplitConfig(folds=3))[0]
     training = Training(epochs=3, batch_size=16, backend="tensorflow")
     return [
@@ -49,7 +50,7 @@ def tasks(prepared, store, models=(CNN, TREES), seeds=(0, 1)):
     ]  # fmt: skip
 
 
-@pytest.mark.tensorflow
+@pytest.mark.processes
 def test_two_runs_share_the_work_and_train_nothing_twice(prepared, tmp_path, monkeypatch):
     trained: Counter[str] = Counter()
     really = fanout.run
@@ -62,7 +63,7 @@ def test_two_runs_share_the_work_and_train_nothing_twice(prepared, tmp_path, mon
         return really(function, items, on_report=heard, **options)
 
     monkeypatch.setattr(fanout, "run", counting)
-    all_tasks = tasks(prepared, tmp_path)
+    all_tasks = tasks(prepared, tmp_path, models=(FOREST,), seeds=range(4))
     outcome = {}
 
     def one(name):
@@ -81,7 +82,7 @@ def test_two_runs_share_the_work_and_train_nothing_twice(prepared, tmp_path, mon
 def test_a_job_that_another_run_trains_is_left_to_it(prepared, tmp_path):
     import dataclasses
 
-    [task] = tasks(prepared, tmp_path, models=(TREES,), seeds=(0,))
+    [task] = tasks(prepared, tmp_path, models=(TREES,))
     reports = []
     with Store(tmp_path).claimed("job", task.key, wait=False):
         busy = dataclasses.replace(task, wait=False)
@@ -94,7 +95,7 @@ def test_a_job_that_another_run_trains_is_left_to_it(prepared, tmp_path):
 def test_a_process_whose_sources_are_others_trains_nothing(prepared, tmp_path, monkeypatch):
     """As when a source was edited since a run began."""
     monkeypatch.setattr(job, "code_version", lambda *modules: "as it was when the run began")
-    (record,) = run.run_tasks(tasks(prepared, tmp_path, (TREES,), (0,)), Crew(1, QUIET))
+    (record,) = run.run_tasks(tasks(prepared, tmp_path, (TREES,)), Crew(1, QUIET))
     assert record.folder is None
     assert "code differ on" in record.reason
     assert not list(tmp_path.glob("job/[!.]*"))
@@ -110,7 +111,7 @@ def test_jobs_over_a_cluster_equal_those_of_this_machine(cluster, prepared, tmp_
     here, there = tmp_path / "here", tmp_path / "there"
     there.mkdir()  # a run on a cluster has read and prepared into it
     near, cloud = Crew(1, QUIET), Crew(1, QUIET, cluster.scheduler_address)
-    local, far = tasks(prepared, here, seeds=(0,)), tasks(prepared, there, seeds=(0,))
+    local, far = tasks(prepared, here), tasks(prepared, there)
     with in_process.instead():
         assert all(record.folder for record in run.run_tasks(local, near))
     assert all(record.folder for record in run.run_tasks(far, cloud))
