@@ -7,7 +7,6 @@ import sys
 import urllib.request
 import venv
 
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,6 +41,8 @@ def golden(logged):
 
 @pytest.fixture
 def model(logged, monkeypatch):
+    import mlflow
+
     _, uri, name = logged
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     mlflow.set_tracking_uri(uri)
@@ -111,6 +112,8 @@ def test_the_package_that_travels_is_what_a_bundle_needs(tmp_path, logged):
 @pytest.mark.install
 def test_an_empty_environment_predicts_and_serves(logged, golden, tmp_path):
     """Made from the model's own requirements; it has neither this package nor TensorFlow."""
+    import mlflow
+
     bundle, uri, name = logged
     windows, probabilities = golden
     mlflow.set_tracking_uri(uri)

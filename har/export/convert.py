@@ -231,9 +231,9 @@ def _converter(saved: str, *, coarse: bool) -> Any:
 def _tflite(converter: Any, variant: str, representative: np.ndarray | None) -> bytes:
     import tensorflow as tf
 
-    operators = "TFLITE_BUILTINS_INT8" if variant == "int8" else "TFLITE_BUILTINS"
+    ops = "TFLITE_BUILTINS_INT8" if variant == "int8" else "TFLITE_BUILTINS"
     converter.target_spec = tf.lite.TargetSpec(
-        supported_ops=[tf.lite.OpsSet[operators]],
+        supported_ops=[tf.lite.OpsSet[ops]],
         supported_types=[tf.float16] if variant == "float16" else [],
     )
     converter.optimizations = [] if variant == "float32" else [tf.lite.Optimize.DEFAULT]

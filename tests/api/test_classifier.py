@@ -11,7 +11,6 @@ import pytest
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
-from sklearn.utils.estimator_checks import check_estimator
 
 import har
 from har.api.classifier import ActivityClassifier
@@ -31,6 +30,8 @@ class AnyFeatures(ActivityClassifier):
 
 
 def test_scikit_learns_checks_pass_in_full():
+    from sklearn.utils.estimator_checks import check_estimator
+
     found = check_estimator(AnyFeatures("extra_trees", **TREES), on_skip=None)
     assert {r["check_name"] for r in found if r["status"] == "failed"} == set()
     assert sum(r["status"] == "passed" for r in found) > 40
