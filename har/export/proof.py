@@ -12,6 +12,8 @@ import numpy as np
 from har import fanout
 from har.config import Signal
 from har.errors import ExportError
+from har.evaluation import plane
+from har.evaluation.plane import Plane
 from har.evaluation.results import Cost, Withheld
 from har.export import convert, cost, parity, raw_parity
 from har.export.measure import measure
@@ -55,6 +57,7 @@ class Proof(Final):
 
     figures: dict[str, Figures]
     raw_parity: RawParity
+    plane: Plane
 
 
 @dataclass
@@ -71,6 +74,8 @@ class Row:
         What was scored.
     answers : ndarray of float32, shape (n, k), optional
         What the file says, once it was asked.
+    plane : Plane, optional
+        Some of these windows by their features, of a float32 file that was asked.
     """
 
     model: str
@@ -81,6 +86,7 @@ class Row:
     index: np.ndarray
     keras: np.ndarray
     answers: np.ndarray | None = None
+    plane: Plane | None = None
 
 
 @dataclass(frozen=True)
@@ -203,9 +209,9 @@ class Prover:
                 why_not = made.failed.get(v, "not converted")
                 rows.append(Row(name, fold.number, v, made.files.get(v), why_not, index, keras))
         asked = [r for r in rows if r.file]
-        items = [(r.file, self.prepared, r.index) for r in asked]
-        for row, answers in zip(asked, self._each(_answers, asked, items), strict=True):
-            row.answers = answers
+        items = [(r.file, self.prepared, r.index, r.variant == "float32") for r in asked]
+        for row, found in zip(asked, self._each(_answers, asked, items), strict=True):
+            row.answers, row.plane = found
         return rows, costs
 
     def _each(self, ask: Work, rows: Sequence[Row], items: Sequence[Any]) -> list[Any]:
@@ -237,8 +243,10 @@ class Prover:
                 withheld[variant] = reason
             else:
                 files[variant], measured[variant] = path, figures(path, compared)
-        raw = self._from_raw_recordings([r for r in rows if r.variant == "float32"])
-        return Proof(files, final.step, withheld, final.keras, measured, raw)
+        exact = [r for r in rows if r.variant == "float32"]
+        raw, drawn = self._from_raw_recordings(exact), exact[0].plane
+        assert drawn is not None
+        return Proof(files, final.step, withheld, final.keras, measured, raw, drawn)
 
     def _from_raw_recordings(self, rows: Sequence[Row]) -> RawParity:
         """Each fold's float32 file on recordings as ingested, resampled as a phone does."""
@@ -268,11 +276,18 @@ def _stepped(path: Path, step: Step, windows: np.ndarray, keras: np.ndarray) -> 
     )
 
 
-def _answers(item: tuple[Path, Path, np.ndarray], _report: Any) -> np.ndarray:
-    path, folder, index = item
+def _answers(
+    item: tuple[Path, Path, np.ndarray, bool], _report: Any
+) -> tuple[np.ndarray, Plane | None]:
+    path, folder, index, drawn = item
     windows, model = window_files.load(folder), LiteModel(path)
     parts = [model(windows.gather(index[a : a + 1024])) for a in range(0, len(index), 1024)]
-    return np.concatenate(parts) if parts else np.empty((0, model.n_classes), np.float32)
+    answers = np.concatenate(parts) if parts else np.empty((0, model.n_classes), np.float32)
+    if not drawn:
+        return answers, None
+    some = plane.some(len(index))
+    places, explained = plane.components(model.ask(windows.gather(index[some])).features)
+    return answers, Plane(index[some], answers[some], places, explained, len(index))
 
 
 def figures(path: Path, compared: parity.Parity) -> Figures:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from har.signal.windows import Windows
 
 FIGURES = "figures.json"
+PLANE = "plane.{model}.npz"
+"""Windows by a shipped model's features: `har.evaluation.plane.Plane`."""
 
 
 def _config(pipeline: Pipeline) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def _run(context: Context, writing: Writing) -> None:
     results = scores(context.outputs["compare"])
     windows = window_files.load(context.outputs["prepare"].path)
     shipped = _shipped(context, results, windows)
-    manifests, costs = _bundles(context, shipped, results, windows, writing.path / "bundle")
+    manifests, costs = _bundles(context, shipped, results, windows, writing.path)
     found = {name: shipping.entries(manifest) for name, manifest in manifests.items()}
     ExportFigures(models=found, costs=costs).write(writing.path / FIGURES)
     keras = {m.name: [path.parent.name for path in m.keras_files] for m in shipped}
@@ -78,10 +80,10 @@ def _shipped(context: Context, results: Results, windows: Windows) -> list[Shipp
 
 
 def _bundles(
-    context: Context, shipped: list[Shipped], results: Results, windows: Windows, folder: Path
+    context: Context, shipped: list[Shipped], results: Results, windows: Windows, into: Path
 ) -> tuple[dict[str, Manifest], dict[str, Cost | Withheld]]:
-    """A bundle of each model in `folder/<model>`, proven; the manifests by model, and what the
-    models cost that do not ship."""
+    """A bundle of each model in `bundle/<model>`, proven, and its `PLANE`; the manifests by model,
+    and what the models cost that do not ship."""
     import functools
     import tempfile
     from pathlib import Path
@@ -117,7 +119,7 @@ def _bundles(
 
     manifests = {}
     # Beside the bundle, and not where temporary files go: a cluster's machines share this.
-    with tempfile.TemporaryDirectory(prefix="converting-", dir=folder.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix="converting-", dir=into) as scratch:
         prover = proof.Prover(
             windows,
             variants=[convert.VARIANTS[q] for q in pipeline.export.quantization],
@@ -167,7 +169,7 @@ def _bundles(
                 likeness=like(tuple(model.trained_on.subjects)),
             )
             manifests[model.name] = writer.write(
-                folder / model.name,
+                into / "bundle" / model.name,
                 about,
                 proven.files,
                 proven.figures,
@@ -180,6 +182,7 @@ def _bundles(
                 results=results,
                 data_card=about_data,
             )
+            proven.plane.write(into / PLANE.format(model=model.name))
     return manifests, costs
 
 

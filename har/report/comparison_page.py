@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from har.evaluation.results import Results
 from har.report import class_figures, figures, gap, mistakes, pareto, rendering
 from har.report.answers import Answer
-from har.report.mistakes import Answered
+from har.report.mistakes import Answered, Map
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +39,7 @@ def render(
     curves: Mapping[str, Sequence[History]],
     *,
     answered: Answered | None = None,
+    plane: Map | None = None,
     answers: Sequence[Answer] = (),
     links: Mapping[str, str] | None = None,
 ) -> str:
@@ -49,7 +50,9 @@ def render(
     curves : mapping of sequences
         The histories of each model's jobs; empty ones of models without epochs.
     answered : Answered, optional
-        What the selected model said of each window, for its mistakes and the map.
+        What the selected model said of each window, for its mistakes.
+    plane : Map, optional
+        Where windows are by what the selected model makes of them.
     answers : sequence of Answer
         Of the studies of this run.
     links : mapping of str, optional
@@ -65,7 +68,7 @@ def render(
         results=results,
         gap=gap,
         pairs=mistakes.pairs(answered) if answered else [],
-        plane=mistakes.plane(answered) if answered else None,
+        plane=plane,
         answers=answers,
         links=links or {},
         series={"light": figures.LIGHT.series, "dark": figures.DARK.series},

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from har.evaluation import plane as planes
+from har.evaluation.plane import Plane
 from har.signal.windows import Windows
 from har.training.job_files import StoredJob
 
 PAIRS, OF_EACH = 4, 6
-ON_THE_MAP = 1500
-"""More windows than this make the page heavy and the map a blot: so many are drawn by chance."""
 UNSURE = 1e-3
 """On the map, probabilities below this are all the same."""
 
@@ -111,30 +111,38 @@ def _lines(windows: Windows, index: int) -> list[str]:
 @dataclass(frozen=True)
 class Map:
     """Windows in a plane. points : see `Answered.about`, with x and y from 0 to 100, activity
-    (its number) and wrong. explained : share of the variance. of : how many windows there are."""
+    (its number) and wrong. explained : share of the variance. of : how many windows there are.
+    by_features : whether of the features of one fold's people, or of everybody's probabilities."""
 
     points: list[dict[str, object]]
     explained: float
     of: int
+    by_features: bool
+
+    @property
+    def n_people(self) -> int:
+        return len({point["person"] for point in self.points})
 
 
-def plane(of: Answered) -> Map:
-    """The first two principal components of the log-probabilities.
+def by_features(windows: Windows, plane: Plane) -> Map:
+    """The first two principal components of the selected model's features."""
+    of = Answered(windows, plane.index, plane.probabilities)
+    return Map(_points(of, plane.places), plane.explained, plane.of, True)
 
-    All mistakes come last, so that they lie on top.
-    """
-    n = len(of.index)
-    logs = np.log(np.maximum(of.probabilities.astype(np.float64), UNSURE))
-    centred = logs - logs.mean(axis=0)
-    _, strength, axes = np.linalg.svd(centred, full_matrices=False)
-    places = centred @ axes[:2].T
-    low, high = places.min(axis=0), places.max(axis=0)
-    places = 100 * (places - low) / np.maximum(high - low, 1e-9)
-    some = np.arange(n)
-    if n > ON_THE_MAP:
-        some = np.sort(np.random.default_rng(0).choice(n, ON_THE_MAP, replace=False))
+
+def by_probabilities(of: Answered) -> Map:
+    """The first two principal components of the log-probabilities, of a model without a bundle."""
+    some = planes.some(len(of.index))
+    drawn = Answered(of.windows, of.index[some], of.probabilities[some])
+    logs = np.log(np.maximum(drawn.probabilities.astype(np.float64), UNSURE))
+    places, explained = planes.components(logs)
+    return Map(_points(drawn, places), explained, len(of.index), False)
+
+
+def _points(of: Answered, places: np.ndarray) -> list[dict[str, object]]:
+    """All mistakes come last, so that they lie on top."""
     wrong = of.truth != of.said
-    points = [
+    return [
         {
             **of.about(i),
             "x": round(float(places[i, 0]), 1),
@@ -142,7 +150,5 @@ def plane(of: Answered) -> Map:
             "activity": int(of.truth[i]),
             "wrong": bool(wrong[i]),
         }
-        for i in sorted(some.tolist(), key=lambda i: bool(wrong[i]))
+        for i in np.argsort(wrong, kind="stable").tolist()
     ]
-    power = strength**2
-    return Map(points, float(power[:2].sum() / max(power.sum(), 1e-12)), n)

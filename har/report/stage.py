@@ -14,6 +14,7 @@ from har.store import Output, Writing
 if TYPE_CHECKING:
     from har.evaluation.results import Results
     from har.report.comparison_page import History
+    from har.report.mistakes import Answered, Map
     from har.training.job_files import StoredJob
 
 OPTIMISM = "optimism"
@@ -39,6 +40,7 @@ def _run(context: Context, writing: Writing) -> None:
     results.write(writing.path / "results.json")
     jobs = _jobs(context)
     windows = window_files.load(context.outputs["prepare"].path)
+    answered = Answered.by(jobs.get(results.selected or "", []), windows)
     said, others = answers.found(_folder(context), results)
     for study in others:
         context.console.print(
@@ -49,10 +51,24 @@ def _run(context: Context, writing: Writing) -> None:
         writing.path,
         results,
         {name: [_curve(job.history) for job in mine] for name, mine in jobs.items()},
-        answered=Answered.by(jobs.get(results.selected or "", []), windows),
+        answered=answered,
+        plane=_plane(context, results.selected, answered) if answered else None,
         answers=said,
         links=_links(context),
     )
+
+
+def _plane(context: Context, selected: str | None, answered: Answered) -> Map:
+    """The map of the windows: by features, once the selected model was exported."""
+    from har.evaluation.plane import Plane
+    from har.export.stage import PLANE
+    from har.report import mistakes
+
+    if "export" in context.outputs:
+        file = context.outputs["export"].path / PLANE.format(model=selected)
+        if file.is_file():
+            return mistakes.by_features(answered.windows, Plane.read(file))
+    return mistakes.by_probabilities(answered)
 
 
 def _links(context: Context) -> dict[str, str]:

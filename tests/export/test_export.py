@@ -16,8 +16,9 @@ from rich.console import Console
 
 from har import damage, pipeline
 from har.errors import ExportError
+from har.evaluation.plane import Plane, components
 from har.evaluation.results import Cost, Results, Withheld
-from har.export import convert, cost, metadata, shipping
+from har.export import convert, cost, metadata, outputs, shipping
 from har.fanout import Crew
 from har.files import stamp
 from har.ingest.chunks import of_recording
@@ -26,11 +27,11 @@ from har.pipeline_file import parse
 from har.runtime.bundle import Bundle
 from har.runtime.interpreter import carried
 from har.runtime.predict import predict
-from har.signal import resampling
+from har.signal import resampling, window_files
 from har.signal.prepare import prepare
 from har.stages import Context
 from har.store import Store
-from har.training.job_files import Trained
+from har.training.job_files import MODEL, Trained
 from har.workspace import Workspace
 from tests.evaluation import made
 from tests.synthetic import make_recordings
@@ -102,6 +103,19 @@ def test_results_hold_what_conversion_did(exported: Context) -> None:
     assert "On the phone" in (folder / "index.html").read_text()
     assert (folder / "figures" / "pareto.png").is_file()
     assert results.models["extra_trees"].export == {}
+
+
+def test_the_map_is_of_the_features_of_one_folds_held_out_people(exported: Context) -> None:
+    job = next(j for j in Trained.read(exported.outputs["train"]).jobs if j.model == "cnn")
+    index, probabilities = job.read().predictions.of("test")
+    drawn = Plane.read(exported.outputs["export"].path / "plane.cnn.npz")
+    assert (drawn.of, drawn.index.tolist()) == (len(index), index.tolist())
+    np.testing.assert_allclose(drawn.probabilities, probabilities, atol=1e-4)
+    windows = window_files.load(exported.outputs["prepare"].path)
+    network = outputs.load([job.path / MODEL])
+    places, explained = components(outputs.asked(network, windows.gather(index)).features)
+    np.testing.assert_allclose(drawn.places, places, atol=0.05)
+    assert drawn.explained == pytest.approx(explained, abs=1e-4)
 
 
 def test_every_exportable_model_has_its_size_and_latency(exported: Context) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from har.evaluation import plane
+from har.evaluation.plane import Plane
 from har.report import mistakes
 from har.report.mistakes import Answered
 from tests.evaluation import made
@@ -57,29 +59,53 @@ def test_a_window_is_where_its_lines_come_from(answered):
             np.testing.assert_allclose((25 - points[:, 1]) / 25 * 20, raw[:, axis], atol=0.05)
 
 
-def test_the_map_is_the_principal_components(answered):
+def placed(found, values, order):
+    """Whether points are where scikit-learn's principal components of values put them."""
     from sklearn.decomposition import PCA
 
-    found = mistakes.plane(answered)
-    assert found.of == len(found.points) == len(answered.index)
-    wrong = [p["wrong"] for p in found.points]
-    assert wrong == sorted(wrong)  # mistakes lie on top
-    logs = np.log(np.maximum(answered.probabilities, mistakes.UNSURE))
-    pca = PCA(2).fit(logs)
+    pca = PCA(2, svd_solver="full").fit(values)
     assert found.explained == pytest.approx(pca.explained_variance_ratio_.sum())
-    places = pca.transform(logs)
-    order = np.argsort(answered.truth != answered.said, kind="stable")
+    places = pca.transform(values)
     for axis, name in enumerate("xy"):  # an axis may be turned over
         mine = np.array([p[name] for p in found.points])
         assert abs(np.corrcoef(mine, places[order, axis])[0, 1]) > 0.9999
         assert (mine.min(), mine.max()) == (0, 100)
 
 
-def test_a_large_map_is_drawn_by_chance(answered, monkeypatch):
-    monkeypatch.setattr(mistakes, "ON_THE_MAP", 10)
-    found = mistakes.plane(answered)
+def test_without_features_the_map_is_of_the_log_probabilities(answered):
+    found = mistakes.by_probabilities(answered)
+    assert found.of == len(found.points) == len(answered.index)
+    wrong = [p["wrong"] for p in found.points]
+    assert wrong == sorted(wrong)  # mistakes lie on top
+    order = np.argsort(answered.truth != answered.said, kind="stable")
+    placed(found, np.log(np.maximum(answered.probabilities, mistakes.UNSURE)), order)
+
+
+def test_the_map_is_of_the_features_as_stored(answered, tmp_path):
+    features = np.random.default_rng(5).normal(size=(len(answered.index), 7)) * np.arange(1, 8)
+    places, explained = plane.components(features)
+    some = Plane(answered.index, answered.probabilities, places, explained, 1234)
+    some.write(tmp_path / "plane.npz")
+    found = mistakes.by_features(answered.windows, Plane.read(tmp_path / "plane.npz"))
+    assert (found.of, len(found.points)) == (1234, len(answered.index))
+    order = np.argsort(answered.truth != answered.said, kind="stable")
+    placed(found, features, order)
+    people = answered.windows.subjects[answered.index]
+    assert [p["person"] for p in found.points] == people[order].tolist()
+    assert found.n_people == len(set(people))
+
+
+def test_a_large_map_is_drawn_at_random(answered, monkeypatch):
+    monkeypatch.setattr(plane, "MOST", 10)
+    found = mistakes.by_probabilities(answered)
     assert (len(found.points), found.of) == (10, len(answered.index))
-    assert found == mistakes.plane(answered) or found.points == mistakes.plane(answered).points
+    assert found.points == mistakes.by_probabilities(answered).points
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (1, 5), (9, 1), (9, 5)])
+def test_windows_that_cannot_be_told_apart_are_in_one_place(shape):
+    places, explained = plane.components(np.ones(shape))
+    assert (places.shape, places.any(), explained) == ((shape[0], 2), False, 0)
 
 
 def test_nothing_to_look_at():
