@@ -55,7 +55,9 @@ def check_zip(path: Path, name: str) -> list[zipfile.ZipInfo]:
     for info in infos:
         pure = PurePosixPath(info.filename.replace("\\", "/"))
         if pure.is_absolute() or ".." in pure.parts or (pure.parts and ":" in pure.parts[0]):
-            raise DataError(f"{name}: member {info.filename!r} would leave its folder. Refused.")
+            raise DataError(
+                f"{name}: member {info.filename!r} would be unpacked outside its folder. Refused."
+            )
         if (info.external_attr >> 16) & 0o170000 == 0o120000:
             raise DataError(f"{name}: member {info.filename!r} is a link. Refused.")
         if info.file_size > most_unpacked(info.compress_size):
@@ -87,7 +89,10 @@ def check_tar(path: Path, name: str) -> None:
             for member in archive:
                 pure = PurePosixPath(member.name)
                 if pure.is_absolute() or ".." in pure.parts:
-                    raise DataError(f"{name}: member {member.name!r} would leave its folder.")
+                    raise DataError(
+                        f"{name}: member {member.name!r} would be unpacked outside its folder. "
+                        "Refused."
+                    )
                 if member.issym() or member.islnk() or member.isdev():
                     raise DataError(f"{name}: member {member.name!r} is a link. Refused.")
                 total, count = total + member.size, count + 1

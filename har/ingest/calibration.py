@@ -106,9 +106,9 @@ def calibrated(raw: Raw) -> Raw:
     in_g = TO_MS2[raw.unit] / STANDARD_GRAVITY
     rate_hz = timing.rate_hz(raw)
     if raw.gravity == "removed":
-        return _as_it_is(raw, "there is no gravity in it")
+        return _as_it_is(raw, "gravity was removed from it")
     if rate_hz is None:
-        return _as_it_is(raw, "its rate is not known")
+        return _as_it_is(raw, "its sampling rate is not known")
     good = finite_rows(raw.acceleration)
     means = still(raw.acceleration[good] * in_g, rate_hz)
     if len(means) < FEWEST:

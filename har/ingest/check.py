@@ -137,9 +137,7 @@ def check(
 
     def published(known: Dataset, folder: Path, *more: Any) -> Report:
         if said:
-            raise ConfigError(
-                f"{known.name} is read as it was published: leave out {', '.join(said)}."
-            )
+            raise ConfigError(f"{known.name} is read as it was published: omit {', '.join(said)}.")
         return _published(known, folder, *more)
 
     if dataset is not None:
@@ -183,7 +181,7 @@ def _published(
     read = _reading(sources, dataset.read, lambda _s: dataset.name, lambda s: s.name, on_progress)
     report = _report(shown, read, [], [], None, windows)
     if missing := dataset.missing(sources):
-        message = f"Not in this copy: {', '.join(missing)}."
+        message = f"Missing from this copy: {', '.join(missing)}."
         report.whole.findings.append(Finding("missing", "info", "none", message, dataset.name))
     return report
 
@@ -212,9 +210,9 @@ def _own(
     elif found.intervals:
         report.labels = label_files.suggest(found.intervals, found.sources)
         message = (
-            f"{len(found.intervals)} files hold labelled intervals, such as "
-            f"{found.intervals[0].name}. To read them: --labels '{report.labels}', in a pipeline "
-            "file dataset.labels."
+            f"{len(found.intervals)} files contain labelled intervals, such as "
+            f"{found.intervals[0].name}. To read them: --labels '{report.labels}', or in a "
+            "pipeline file dataset.labels."
         )
         report.whole.findings.append(Finding("labels", "warning", "none", message, shown))
     report.head = found.commonest
@@ -262,7 +260,7 @@ def _report(
     whole = _together(shown, files)
     whole.findings += corpus.findings()
     if not any(f.recordings for f in files):
-        message = "No recording could be read here."
+        message = "No recording could be read."
         whole.findings.insert(0, Finding("nothing", "error", "none", message, shown))
     elif not corpus.people:
         message = "No activities are named: the recordings can be predicted on, but not trained on."
@@ -323,7 +321,7 @@ def _together(shown: str, files: list[Checked]) -> Checked:
     if whole.gravity == MIXED:
         message = (
             "Some files contain gravity and some do not. Read them separately, by two paths, or "
-            "set dataset.gravity: present to take those views that have it."
+            "set dataset.gravity: present to read only those that contain it."
         )
         whole.findings.append(Finding("gravity-mixed", "error", "none", message, shown))
     return whole

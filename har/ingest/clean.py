@@ -126,7 +126,7 @@ def _finite(raw: Raw, account: Account) -> np.ndarray:
     _reject(account, DROPOUT, "dropout", what, np.flatnonzero(dropped))
     what = "samples with an empty or NaN axis"
     _reject(account, NOT_FINITE, "nan", what, np.flatnonzero(~good & ~large))
-    what = f"samples with a value beyond {LARGEST:g}, which no sensor gives"
+    what = f"samples with a value beyond {LARGEST:g}, which no sensor reaches"
     _reject(account, TOO_LARGE, "too-large", what, np.flatnonzero(large))
     good &= ~dropped
     if raw.time_s is not None:
@@ -170,13 +170,13 @@ def _in_order(
     steps = np.diff(time_s)
     little = (np.flatnonzero((steps < 0) & (steps >= -RESTART_S)) + 1).tolist()
     say("restart", found.begins, f"Time steps back by more than {RESTART_S:g} s {{n}} times, first "
-        "in row {row}: each begins another recording.")  # fmt: skip
+        "in row {row}: each starts a new recording.")  # fmt: skip
     say("step-back", little, "Time steps back a little {n} times, first in row {row}: rows sorted "
         "by their timestamps.")  # fmt: skip
     say("late", found.late, "{n} samples came late, the first in row {row}: sorted into the gaps "
         "that they fill.")  # fmt: skip
-    say("shared-timestamp", found.shared, "{n} samples have the timestamp of another, the first in "
-        "row {row}: spread evenly over the step to the next timestamp.")  # fmt: skip
+    say("shared-timestamp", found.shared, "{n} samples share a timestamp with another, "
+        "the first in row {row}: spread evenly over the step to the next timestamp.")  # fmt: skip
     account.copies += len(found.repeated)
     _reject(account, REPEATED, "duplicate", "samples repeat a timestamp and its values",
             rows[found.repeated])  # fmt: skip
@@ -203,7 +203,9 @@ def _recording(
         if own_hz is not None and (usual_hz is None or plausible(own_hz)):
             rate_hz = own_hz
     if rate_hz is None:
-        raise DataError(f"{raw.source}: no timestamps to tell the rate from. Set dataset.rate_hz.")
+        raise DataError(
+            f"{raw.source}: no timestamps to infer the sampling rate from. Set dataset.rate_hz."
+        )
     provenance: dict[str, Any] = {"source": raw.source, **raw.provenance}
     if raw.unit != "m/s2":
         provenance["unit"] = f"{raw.unit} × {TO_MS2[raw.unit]:g} = m/s²"

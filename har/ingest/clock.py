@@ -158,8 +158,8 @@ def seconds(
     if len(turns):
         notes.append(Note(
             "clock-turns", "info",
-            f"The clock in column {name!r} starts again {len(turns)} times, first in row "
-            f"{int(turns[0]) + 1}: its time goes on.",
+            f"The clock in column {name!r} restarts {len(turns)} times, first in row "
+            f"{int(turns[0]) + 1}: later times are shifted to continue from there.",
         ))  # fmt: skip
     return time_s, clock, notes
 
@@ -177,8 +177,8 @@ def _learn(
         if form is not None and not form.sure:
             notes.append(Note(
                 "date-order", "info",
-                f"Dates in column {name!r} are continuous with the day first and with the month "
-                "first: samples are as far from each other either way.",
+                f"Dates in column {name!r} can be read with the day or the month first: "
+                "the intervals between samples are the same.",
             ))  # fmt: skip
         turns_s = form.turns_s if form else (dates.HOUR_S,)
     else:
@@ -239,14 +239,14 @@ def _tell_unit(known: np.ndarray, name: str, where: str) -> tuple[str, Note]:
             return epoch, Note("time-unit", "info", f"Time is in {epoch} since 1970: from {start}.")
         return likely, Note(
             "time-unit", "warning",
-            f"Time is in {likely}, {rates[likely]:.4g} Hz: as {epoch} since 1970, which the size "
-            f"of the stamps would allow, it would be {rates[epoch]:.3g} Hz.",
+            f"Time is in {likely}, {rates[likely]:.4g} Hz. The size of the timestamps would also "
+            f"allow {epoch} since 1970, but at {rates[epoch]:.3g} Hz.",
         )  # fmt: skip
     counts = len(known) > 2 and bool((np.diff(known) == 1).all())
     if likely is None or counts:
         what = "it counts the rows" if counts else f"mean step {step:g}"
         raise DataError(
-            f"{where}: the unit of time in column {name!r} cannot be told ({what}). Set "
+            f"{where}: the unit of time in column {name!r} cannot be inferred ({what}). Set "
             f"dataset.time_unit (--time-unit of har predict) to {', '.join(SECONDS)}, or leave the "
             "column out of dataset.columns and set dataset.rate_hz."
         )
@@ -291,8 +291,8 @@ def values_of(column: np.ndarray, name: str, where: str) -> tuple[np.ndarray, da
     form, values = dates.learn(column, f"{where}: column {name!r}")
     if np.isnat(values).mean() > 0.5:
         raise DataError(
-            f"{where}: column {name!r} is neither a number nor a date, as in "
-            f"{str(column[0])[:40]!r}. "
+            f"{where}: column {name!r} is neither a number nor a date, for "
+            f"example {str(column[0])[:40]!r}. "
             "Name the column of times (dataset.columns, dataset.labels.columns)."
         )
     return values, form

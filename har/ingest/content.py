@@ -66,7 +66,7 @@ def _plain(data: bytes, where: str, size: int | None = None) -> bytes:
             raise DataError(f"{where}: an incomplete gzip file ({e}).") from e
         if size is None and not unpack.eof:
             raise DataError(
-                f"{where}: a gzip file that is cut short, or holds more than "
+                f"{where}: a gzip file that is truncated, or unpacks to more than "
                 f"{most / 1e9:.1f} GB, which is refused."
             )
     if (coding := _utf_16(data)) is not None:
@@ -179,7 +179,7 @@ def _tar(path: Path) -> Iterator[tarfile.TarFile]:
         yield _opened_tar(path, stamp(path))
     except (tarfile.TarError, OSError, EOFError, zlib.error) as e:
         raise DataError(
-            f"{path} is not a tar archive that can be read ({e}). Delete it and fetch it again."
+            f"{path} cannot be read as a tar archive ({e}). Delete it and fetch it again."
         ) from e
 
 
@@ -209,7 +209,7 @@ def members(path: Path, suffix: str = "") -> list[str]:
         names = zip_archive(path).namelist()
     except (zipfile.BadZipFile, OSError) as e:
         raise DataError(
-            f"{path} is not a zip archive that can be read ({e}). Delete it and fetch it again."
+            f"{path} cannot be read as a zip archive ({e}). Delete it and fetch it again."
         ) from e
     return sorted(
         n

@@ -88,7 +88,7 @@ def find(table: Table, root: Path) -> Found:
     folders: dict[str, list[Source]] = defaultdict(list)
     for path in files:
         if not path.exists():
-            found.not_used.append((_shown(Source(path), root), "a link that leads nowhere"))
+            found.not_used.append((_shown(Source(path), root), "a broken link"))
             continue
         if path.resolve() in skip:
             continue
@@ -106,7 +106,7 @@ def find(table: Table, root: Path) -> Found:
         _name(chosen, table, root, pattern, sidecar, found)
     used = {label_files.full(s.extra["labels"].source) for s in found.sources if table.labels}
     orphans = [s for s in of_labels if label_files.full(_resolved(s)) not in used]
-    found.not_used += [(_shown(s, root), "labels of no recording here") for s in orphans]
+    found.not_used += [(_shown(s, root), "labels of a recording that is not here") for s in orphans]
     return found
 
 

@@ -104,7 +104,8 @@ def _pack(
     found = packing.unpacked(folder, dataset) if one else {}
     if not found:
         raise DataError(
-            f"No {file.name} in {folder}, nor what is in it. --from takes the folder that holds it."
+            f"{folder} contains neither {file.name} nor its unpacked files. --from takes a folder "
+            "that contains one of them."
         )
     with _arriving(path) as scratch, console.status(f"packing {len(found)} files"):
         packed = scratch.with_name(f"{scratch.name}-{file.name}")
@@ -114,7 +115,7 @@ def _pack(
         finally:
             packed.unlink(missing_ok=True)
         _record(path, {**_facts(scratch), "from": f"local copy: {folder}, unpacked"})
-    console.print(f"{dataset.name}: {file.name} packed of {len(found)} files in {folder}")
+    console.print(f"{dataset.name}: {file.name} packed from {len(found)} files in {folder}")
 
 
 def _copy(dataset: Dataset, file: PublishedFile, local: Path, path: Path, console: Console) -> None:
@@ -149,7 +150,7 @@ def _download(dataset: Dataset, file: PublishedFile, path: Path, console: Consol
         if known and not pooch.hashes.hash_matches(str(scratch), known):
             origin = "its publisher" if file.checksum else f"the first download ({RECORD})"
             raise DataError(
-                f"{file.url} is not the file that {origin} knows: expected {known}, got "
+                f"{file.url} is not the file that {origin} gave: expected {known}, received "
                 f"sha256:{facts['sha256']}. Delete {path.parent / RECORD} if you trust the new one."
             )
         check_archive(scratch, file.name)

@@ -38,10 +38,10 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
             if name not in FIELDS:
                 raise ConfigError(
                     f"dataset.pattern: no field {name!r}{did_you_mean(name, FIELDS)} "
-                    f"Fields: {', '.join(FIELDS)}; {{_}} skips."
+                    f"Fields: {', '.join(FIELDS)}; {{_}} matches anything."
                 )
             if name in seen:
-                raise ConfigError(f"dataset.pattern: {{{name}}} stands twice in {pattern!r}.")
+                raise ConfigError(f"dataset.pattern: {{{name}}} occurs twice in {pattern!r}.")
             seen.add(name)
             out += f"(?P<{name}>[^/]+?)"
         else:
@@ -56,7 +56,9 @@ def read_sidecar(path: Path) -> dict[str, dict[str, str]]:
         raise ConfigError(f"dataset.sidecar: {path} cannot be read ({e}).") from e
     rows = list(csv.DictReader(lines))
     if not rows or "file" not in rows[0]:
-        raise ConfigError(f"dataset.sidecar: {path} needs a column `file`, and rows.")
+        raise ConfigError(
+            f"dataset.sidecar: {path} must have a column `file` and at least one row."
+        )
     known = {"file", *FIELDS}
     if unknown := [c for c in rows[0] if c not in known]:
         raise ConfigError(

@@ -47,7 +47,7 @@ def join(raw: Raw, file: Labelled, said: Labels, shown: str) -> None:
         return
     if raw.notes:
         own = len({label for label, *_ in raw.notes})
-        message = f"its labels take the place of {own} that the recording itself has."
+        message = f"its labels replace the {own} of the recording itself."
         say("labels", "info", "fixed", message)
         raw.notes = []
     if not content.exists(file.source):
@@ -67,7 +67,7 @@ def join(raw: Raw, file: Labelled, said: Labels, shown: str) -> None:
     if not inside.any():
         span = " to ".join(time_shown(book.kind, t - zero_s) for t in (first, end))
         begins = f", the first {book.shown(rows[0])}" if len(rows) else ""
-        message = f"none of {len(rows)} intervals lies in the recording ({span}){begins}."
+        message = f"none of {len(rows)} intervals overlaps the recording ({span}){begins}."
         say("no-labels", "warning", "kept", message)
         return
     rows = rows[inside]
@@ -81,7 +81,7 @@ def join(raw: Raw, file: Labelled, said: Labels, shown: str) -> None:
     message = f"{len(rows)} intervals label {labelled_s:.1f} s of {end - first:.1f} s."
     say("labels", "info", "kept", message, n)
     if several_s:
-        message = f"{several_s:.1f} s that more than one label claims are left unlabelled."
+        message = f"{several_s:.1f} s with more than one label are left unlabelled."
         say("label-overlap", "warning", "kept", message)
 
 
@@ -113,9 +113,9 @@ def _zero(
             return first
         if said.since is None and shared(first) and shared(-at_s):
             raise DataError(
-                f"its times fit the recording counted from its first sample and on its time "
-                f"column, which begins at {first + at_s:.4g} s. Set dataset.labels.since: start "
-                "or clock."
+                "its times fit the recording both as seconds from its first sample and as values "
+                f"of its time column, which starts at {first + at_s:.4g} s. Set "
+                "dataset.labels.since: start or clock."
             )
         return -at_s if said.since == "clock" or shared(-at_s) else first
     if kind == "elapsed" or (b.kind, kind) == ("date", "day"):
@@ -197,18 +197,20 @@ def left_over(
             continue
         b = label_files.read(file, said)
         if bad := int((~b.valid).sum()) + b.malformed:
-            message = f"{bad} lines have no start, no end after it, or no label."
+            message = f"{bad} lines lack a start, an end after it, or a label."
             found.append(Finding("label-lines", "warning", "rejected", message, file.shown, bad))
         unused = [i for i in np.flatnonzero(b.valid) if i + 1 not in rows.get(file.shown, ())]
         if unused:
             some = "; ".join(b.shown(i) for i in unused[:3])
-            message = f"{len(unused)} of {int(b.valid.sum())} intervals are in no recording: {some}"
+            message = (
+                f"{len(unused)} of {int(b.valid.sum())} intervals overlap no recording: {some}"
+            )
             at = file.shown
             found.append(Finding("labels-unused", "warning", "kept", message, at, len(unused)))
     if rows:
         return found
     message = (
-        "No interval lies in any recording, so there are no labels. Set dataset.labels.time_unit, "
+        "No interval overlaps a recording, so there are no labels. Set dataset.labels.time_unit, "
         "since, shift_s or columns."
     )
     return [Finding("labels", "error", "none", message, said.path), *found]

@@ -140,7 +140,7 @@ def file_for(said: Labels, source: Source, known: Mapping[str, str], root: Path)
     def value(match: re.Match[str]) -> str:
         if match[1] not in values:
             raise ConfigError(
-                f"dataset.labels.path: {match[0]} is not known of {source.name}. Say it in "
+                f"dataset.labels.path: {match[0]} is not known for {source.name}. Give it in "
                 "dataset.pattern or a sidecar, or use {folder} and {name}."
             )
         return values[match[1]]

@@ -23,7 +23,7 @@ PLAIN = {"time", "x", "y", "z"}
 """A table with these columns is in m/s², unless its values are surely something else."""
 
 ADVICE = (
-    "`har data check` says more. Options of `har predict`: --unit, --convention, --gravity, "
+    "Run `har data check` for details. Options of `har predict`: --unit, --convention, --gravity, "
     "--time-unit, --rate-hz."
 )
 
@@ -75,8 +75,8 @@ def open_path(
     if not opened and refused:
         raise refused[0][1]
     if not opened:
-        why = empty[0] if empty else f"{path}: no sample in it that can be used."
-        raise DataError(f"{why} `har data check` says more.")
+        why = empty[0] if empty else f"{path}: it has no usable samples."
+        raise DataError(f"{why} Run `har data check` for details.")
     if left_out is not None:
         left_out += [*((name, str(e)) for name, e in refused), *found.rejected, *found.not_used]
 
@@ -113,8 +113,8 @@ def _found(path: Path, said: Table) -> tuple[discovery.Found, resolution.Resolve
     if not found.sources:
         why = [f"{name}: {reason}" for name, reason in (*found.rejected, *found.not_used)[:3]]
         raise DataError(
-            f"{path}: no recording in it that can be read. {'; '.join(why)}. A CSV with the "
-            "columns time (s), x, y, z (m/s²) always can."
+            f"{path}: no readable recording in it. {'; '.join(why)}. A CSV file with the "
+            "columns time (s), x, y, z (m/s²) can always be read."
         )
     return found, resolution.resolve(table, found.sources)
 

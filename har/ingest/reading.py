@@ -181,7 +181,7 @@ def _plan(
     account["not_used"] = [{"file": f, "reason": r} for f, r in found.not_used]
     sources = [s for s in found.sources if not wanted or s.placement in (wanted, "")]
     if not sources:
-        raise DataError(f"{dataset.path}: nothing that can be read. {_first(account)}")
+        raise DataError(f"{dataset.path}: nothing readable. {_first(account)}")
     return resolution.resolve(dataset, sources), sources, account
 
 

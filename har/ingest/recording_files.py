@@ -63,7 +63,7 @@ class Writer(AbstractContextManager["Writer"]):
         if key in self._ids:
             raise DataError(
                 f"Two recordings are called {recording.id}: {self._ids[key]} and {source}. "
-                "Tell them apart by a session: dataset.pattern with {session}, or a column."
+                "Give each a session: dataset.pattern with {session}, or a column."
             )
         self._ids[key] = source
         start = self._samples.rows

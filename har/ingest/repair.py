@@ -27,7 +27,7 @@ MUST_KNOW = frozenset({"unit", "convention", "subject"})
 UNUSABLE = "clock"
 """Where this finding is an error, no time can be given to any sample."""
 
-NOT_READ = "not read: something must be set first"
+NOT_READ = "not read: a setting is missing"
 
 SOME, MUCH = 0.1, 0.2
 """Shares of a source's samples: to lose the one is worth a warning, to lose the other an error."""
@@ -136,7 +136,7 @@ def loss(accounts: list[Account]) -> Finding | None:
     where = accounts[0].source
     if n < MUCH * of:
         return Finding("loss", "warning", "kept", message, where, n)
-    advice = " Correct what is said of the columns, or the file."
+    advice = " Correct the settings of its columns, or the file."
     return Finding("loss", "error", "none", message + advice, where, n)
 
 
@@ -148,7 +148,7 @@ def is_problem(finding: Finding, suppose: Mapping[str, Any] = NOTHING) -> bool:
 
 
 def refuse(
-    problems: Iterable[Finding], advice: str = "See all of it: har data check PATH"
+    problems: Iterable[Finding], advice: str = "All findings: har data check PATH"
 ) -> NoReturn:
     """Raise a `DataError` that lists every kind of problem once, and ends with some advice."""
     kinds: dict[str, list[Finding]] = {}

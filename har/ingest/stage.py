@@ -87,8 +87,8 @@ def _still_the_same(context: Context, files: dict[str, str]) -> None:
     if changed := _memory(context).changed({paths[name]: sha for name, sha in files.items()}):
         names = ", ".join(str(p) for p in changed[:3]) + (" …" if len(changed) > 3 else "")
         raise ChangedError(
-            f"Changed while it was read: {names}. What was read is not kept. End what writes it, "
-            "and run again."
+            f"Changed while it was read: {names}. What was read is not kept. Stop the program "
+            "that writes it, and run again."
         )
 
 

@@ -11,13 +11,13 @@ def no_table(head: Head) -> str:
     if not head.data:
         return "empty (0 bytes)"
     if head.suffix in {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}:
-        return "a spreadsheet, which is not read: save it as CSV, times with their fractions"
+        return "a spreadsheet, which cannot be read: save it as CSV, with fractions of seconds"
     if b"\0" in head.data:
-        return "not text, and no binary format that is known"
+        return "neither text nor a known binary format"
     prose = head.suffix in {".md", ".rst", ".html"} or head.stem.lower().startswith("readme")
     if head.columns and not prose:
         return unknown(head)
-    return "not a table with three axes, nor a format that is known"
+    return "neither a table with three axes nor a known format"
 
 
 def is_table(head: Head) -> bool:
@@ -34,11 +34,11 @@ def unknown(head: Head) -> str:
         rows = head.header.rows
         first = f"; its first row is {listed(rows[0])}" if rows else ""
         return (
-            f"not a format that is known (no header line with three columns or more{first}). If it "
+            f"not a known format (no header line with three columns or more{first}). If it "
             "is a table, its columns are called _0, _1, … in dataset.columns"
         )
     if head.data.lstrip()[:1] in (b"{", b"["):
-        return "JSON, which is not read: write x, y and z as columns of a table (CSV, Parquet)"
+        return "JSON, which cannot be read: write x, y and z as columns of a table (CSV, Parquet)"
     if apart := _no_columns(head):
         return apart
     if len(head.columns) == 2:
@@ -46,7 +46,7 @@ def unknown(head: Head) -> str:
             f"one column of values beside time (its columns are {have}): x, y and z must be "
             "in one file"
         )
-    return f"not a format that is known (its columns are {have}). Name them in dataset.columns"
+    return f"not a known format (its columns are {have}). Name them in dataset.columns"
 
 
 def _no_columns(head: Head) -> str | None:

@@ -126,7 +126,7 @@ def test_a_near_copy_is_found_and_nothing_else(tmp_path, change):
     said = check(str(tmp_path))
     assert said.count("near-copy") == 1
     assert "bob.csv and " in said
-    assert "dot.csv hold the same movement" in said
+    assert "dot.csv contain the same movement" in said
     assert "twin" not in said
 
 

@@ -259,7 +259,7 @@ def test_check_of_nothing(tmp_path):
     (tmp_path / "notes.txt").write_text("hello\n")
     result = run(str(tmp_path))
     assert result.exit_code == 1
-    assert "No recording could be read here" in result.stdout
+    assert "No recording could be read" in result.stdout
 
 
 def test_written_pipeline_file_is_complete_but_for_what_only_the_user_knows(recordings):

@@ -99,7 +99,7 @@ def test_header_lines_that_come_again_are_counted_as_such(tmp_path):
     lines = ["time,x,y,z", *ROWS[:300], "time,x,y,z", *ROWS[300:600], " time,x,y,z ", *ROWS[600:]]
     repaired = only(tmp_path, lines)
     is_whole(repaired, {REPEATED_HEADER: 2})
-    assert any("comes again 2 times" in f.message for f in repaired.account.findings)
+    assert any("occurs 2 more times" in f.message for f in repaired.account.findings)
 
 
 @pytest.mark.parametrize("separator", [" ", "   ", "\t", ";", "|", ", "])

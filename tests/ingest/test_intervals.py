@@ -112,7 +112,7 @@ def test_times_of_labels_are_those_of_the_recording(tmp_path, way):
 def test_numbers_on_a_time_column_that_does_not_begin_at_0(tmp_path):
     recording(tmp_path / "a.csv", lambda s: f"{s + 12:.2f}")
     file = table(tmp_path / "labels.csv")
-    with pytest.raises(DataError, match=r"begins at 12 s. Set dataset.labels.since"):
+    with pytest.raises(DataError, match=r"starts at 12 s. Set dataset.labels.since"):
         read(tmp_path / "a.csv", {"path": str(file)})
     (one,) = read(tmp_path / "a.csv", {"path": str(file), "since": "start"})
     assert seconds(one) == TRUTH
@@ -157,7 +157,7 @@ def test_a_file_without_intervals_labels_nothing(tmp_path, header):
     recording(tmp_path / "a.csv")
     (tmp_path / "labels.csv").write_text(f"{header}\n")
     said = Table(path="a.csv", subject="a", labels=Labels(path="labels.csv"), **SAID)
-    with pytest.raises(DataError, match="No interval lies in any recording"):
+    with pytest.raises(DataError, match="No interval overlaps a recording"):
         ingested(tmp_path, said)
 
 
@@ -229,25 +229,25 @@ def test_every_interval_is_accounted_for(tmp_path):
     assert ann.provenance["labels"] == {"file": "all.csv", "intervals": [1, 2, 3, 4]}
     found = {f["code"]: f["first"].partition(": ")[2] for f in summary(tmp_path, said)["findings"]}
     assert found["labels"] == "all.csv: 4 intervals label 36.0 s of 60.0 s."
-    assert found["label-overlap"].startswith("all.csv: 4.0 s that more than one label claims")
-    assert found["label-lines"].startswith("2 lines have no start, no end after it, or no label")
+    assert found["label-overlap"].startswith("all.csv: 4.0 s with more than one label")
+    assert found["label-lines"].startswith("2 lines lack a start, an end after it, or a label")
     assert found["labels-unused"] == (
-        "2 of 7 intervals are in no recording: 'sit' from 70.0 s to 80.0 s; "
+        "2 of 7 intervals overlap no recording: 'sit' from 70.0 s to 80.0 s; "
         "'sit' from 1.0 s to 2.0 s"
     )
     result = CliRunner().invoke(
         main, ["data", "check", str(tmp_path / "my"), "--labels", str(tmp_path / "all.csv")]
     )
     text = " ".join(result.stdout.split())
-    assert "4.0 s that more than one label claims are left unlabelled" in text
-    assert "2 lines have no start, no end after it, or no label" in text
+    assert "4.0 s with more than one label are left unlabelled" in text
+    assert "2 lines lack a start, an end after it, or a label" in text
 
 
 def test_labels_that_fit_no_recording_are_refused(tmp_path):
     recording(tmp_path / "my" / "ann.csv", epoch(1000))
     table(tmp_path / "all.csv", lambda s: f"{BEGIN.timestamp() + s + 7200:.1f}")
     said = Table(path="my", subject="ann", labels=Labels(path="all.csv"), **SAID)
-    with pytest.raises(DataError, match="No interval lies in any recording"):
+    with pytest.raises(DataError, match="No interval overlaps a recording"):
         ingested(tmp_path, said)
     shifted = said.model_copy(update={"labels": Labels(path="all.csv", shift_s=-7200)})
     assert seconds(ingested(tmp_path, shifted)[0]) == TRUTH
@@ -265,7 +265,7 @@ def test_a_file_for_each_recording(tmp_path):
     assert bob.annotations == ()
     account = summary(tmp_path, said)
     assert account["not_used"] == [
-        {"file": "my/eve_labels.csv", "reason": "labels of no recording here"}
+        {"file": "my/eve_labels.csv", "reason": "labels of a recording that is not here"}
     ]
     assert any("there is no such file" in f["first"] for f in account["findings"])
     by_subject = said.model_copy(update={"labels": Labels(path="my/{subject}_labels.csv")})
@@ -301,13 +301,14 @@ def test_labels_in_an_archive(tmp_path, path, within):
     found = {r.subject: seconds(r) for r in ingested(tmp_path, said)}
     if path == "set.zip/labels.csv":
         assert found == {"ann": TRUTH[:1], "bob": TRUTH[1:]}
-        assert "1 of 3 intervals are in no recording" in str(summary(tmp_path, said)["findings"])
+        assert "1 of 3 intervals overlap no recording" in str(summary(tmp_path, said)["findings"])
     else:
         assert found == {"ann": TRUTH, "bob": TRUTH}
     if within and "name" in path:
-        assert {"file": "set.zip/eve_labels.csv", "reason": "labels of no recording here"} in (
-            summary(tmp_path, said)["not_used"]
-        )
+        assert {
+            "file": "set.zip/eve_labels.csv",
+            "reason": "labels of a recording that is not here",
+        } in (summary(tmp_path, said)["not_used"])
 
 
 def test_labels_beside_the_archive_of_their_recordings(tmp_path):
@@ -387,7 +388,7 @@ def test_which_tables_are_taken_for_intervals(tmp_path, header, intervals_are):
     values = ",".join("1" for _ in header.split(","))
     (tmp_path / "b.csv").write_text(f"{header}\n{values}\n{values}\n")
     stdout = CliRunner().invoke(main, ["data", "check", str(tmp_path)]).stdout
-    assert ("hold labelled intervals, such as b.csv" in stdout) == intervals_are
+    assert ("contain labelled intervals, such as b.csv" in stdout) == intervals_are
 
 
 def test_labels_count_for_the_stage(tmp_path):
@@ -413,7 +414,7 @@ def test_what_cannot_be_read_is_said(tmp_path):
     (tmp_path / "labels.csv").write_text("a,b,c\n1,2,walk\n")
     with pytest.raises(DataError, match="no column for start; it has a, b, c"):
         read(tmp_path / "a.csv", {"path": str(tmp_path / "labels.csv")})
-    with pytest.raises(ConfigError, match="{activity} is not known of a.csv"):
+    with pytest.raises(ConfigError, match="{activity} is not known for a.csv"):
         read(tmp_path / "a.csv", {"path": "{activity}_l.csv"})
 
 

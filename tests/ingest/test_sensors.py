@@ -264,13 +264,17 @@ def test_rows_of_sensors_that_nobody_can_name_are_asked_about(tmp_path, names, o
     acc, gyr, mag = names
     long_table(tmp_path / "a.csv", "stream", (gyr, TURN, 0.003), (acc, A, 0), (mag, FIELD, 0.007),
                one_by_one=one_by_one)  # fmt: skip
-    with pytest.raises(DataError, match=rf"column 'stream' tells .* {acc} reads 9.8.*; {gyr} read"):
+    with pytest.raises(
+        DataError, match=rf"column 'stream' separates .* {acc} reads 9.8.*; {gyr} read"
+    ):
         only(tmp_path, unit="m/s2")
 
 
 def test_rows_of_two_places_that_take_turns_are_asked_about(tmp_path):
     long_table(tmp_path / "a.csv", "device", ("wrist", A, 0), ("ankle", A[::-1], 0.003))
-    with pytest.raises(DataError, match=r"column 'device' tells .* ankle reads 9.8.*; wrist reads"):
+    with pytest.raises(
+        DataError, match=r"column 'device' separates .* ankle reads 9.8.*; wrist reads"
+    ):
         only(tmp_path)
     long_table(tmp_path / "a.csv", "device", ("wrist", A, 0), ("ankle", A[::-1], 30.0))
     assert only(tmp_path).account.kept == 2 * len(A)

@@ -138,9 +138,9 @@ REFUSED = {
     "cells.csv": (table("time;accel", (f"{t:.2f};[0.1, 0.2, 9.8]" for t in T), A[:, :0]),
                   "several values in one cell, such as '[0.1, 0.2, 9.8]'"),
     "lines.json": ("\n".join(json.dumps({"ts": i, "x": 1, "y": 2, "z": 9}) for i in range(99)),
-                   "JSON, which is not read"),
-    "book.xlsx": ("PK\3\4" + "\0" * 200, "a spreadsheet, which is not read: save it as CSV"),
-    "readme.txt": ("Hip, 50 Hz.", "not a table with three axes"),
+                   "JSON, which cannot be read"),
+    "book.xlsx": ("PK\3\4" + "\0" * 200, "a spreadsheet, which cannot be read: save it as CSV"),
+    "readme.txt": ("Hip, 50 Hz.", "neither a table with three axes"),
 }  # fmt: skip
 
 

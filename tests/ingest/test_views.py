@@ -128,5 +128,5 @@ def test_links_that_lead_nowhere_are_named(tmp_path):
     (tmp_path / "x" / "itself").symlink_to(tmp_path / "x" / "itself")
     listed = discovery.find(Table(path=str(tmp_path / "x")), tmp_path)
     assert len(listed.sources) == 1
-    why = "a link that leads nowhere"
+    why = "a broken link"
     assert listed.not_used == [(f"x/{n}", why) for n in ("b.csv", "folder", "itself")]

@@ -236,11 +236,11 @@ def test_the_command_writes_what_it_says(make_bundle: MakeBundle, tmp_path: Path
     ("text", "message"),
     [
         (None, "No recording at"),
-        ("a,b\n1,2\n", "no recording in it that can be read"),
+        ("a,b\n1,2\n", "no readable recording in it"),
         ("time,x,y,z\n0,0,0,9.81\n0.02,0,0.1,9.81\n", "no window of"),
         ("time,x,y,z\n" + "".join(f"{t / 50},0,0,9\n" for t in range(99)), "was not running"),
         ("time,x,y,z\n" + "".join(f"{t / 3},0,{t % 2},9\n" for t in range(99)), "--time-unit"),
-        ("time,x,y,z\n", "No samples in it. `har data check` says more.\n"),
+        ("time,x,y,z\n", "It has no samples. Run `har data check` for details.\n"),
     ],
 )
 def test_what_cannot_be_read_is_said(

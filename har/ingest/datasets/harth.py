@@ -66,7 +66,7 @@ DATASET = Dataset(
     files=(PublishedFile("harth.zip", "https://archive.ics.uci.edu/static/public/779/harth.zip"),),
     sources=_sources("harth", "harth.zip"),
     read=read,
-    note="back is the lower back. Free living: classes are as uneven as life.",
+    note="back is the lower back. Free living, so activities have very different durations.",
 )
 
 HAR70PLUS = Dataset(

@@ -32,8 +32,8 @@ class Recorded(Dataset):
         ]
         if not found:
             raise DataError(
-                f"Nothing is recorded in {raw / FOLDER} yet. Open the page of `har serve BUNDLE` "
-                "on a phone and use its tab Record."
+                f"Nothing has been recorded in {raw / FOLDER} yet. Open the page of `har serve "
+                "BUNDLE` on a phone and use its tab Record."
             )
         return found
 
@@ -66,7 +66,9 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     try:
         side = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as e:
-        raise DataError(f"{path} is not JSON: {e}. Delete it and its .csv, and record anew.") from e
+        raise DataError(
+            f"{path} is not JSON: {e}. Delete it and its .csv, and record again."
+        ) from e
     if not isinstance(side, dict) or side.get("schema") != SCHEMA:
         raise DataError(f"{path} is not a sidecar of the phone page (schema {SCHEMA}).")
     return side
@@ -77,7 +79,7 @@ def read(source: Source) -> Iterator[Raw]:
     if sha256_file(source.path) != side["sha256"]:
         raise DataError(
             f"{source.path} is not the file that its sidecar describes (SHA-256 differs): it was "
-            "changed or cut short. Delete both, or put the file back."
+            "changed or truncated. Delete both, or restore the file."
         )
     acceleration, table, rejected = columns(source, "xyz", {"time_s": "float64"})
     yield Raw(

@@ -76,5 +76,5 @@ DATASET = Dataset(
     ),
     sources=sources,
     read=read,
-    note="Line defects and clocks that start again are counted and mended.",
+    note="Line defects and clocks that restart are counted and repaired.",
 )

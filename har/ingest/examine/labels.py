@@ -137,8 +137,8 @@ def twins(hashes: Mapping[str, list[str]]) -> list[Finding]:
     for group in hashes.values():
         if len(group) > 1:
             message = (
-                f"{', '.join(sorted(group)[:4])} hold the same samples: one recording under "
-                "several names. Were it in training and in test, the score would be too good."
+                f"{', '.join(sorted(group)[:4])} contain the same samples: one recording "
+                "under several names. In both training and test, it would inflate the score."
             )
             found.append(Finding("twin", "warning", "kept", message, "recordings", len(group)))
     return found
@@ -149,7 +149,7 @@ def near_copies(pairs: Mapping[tuple[str, str], int]) -> list[Finding]:
     return [
         Finding(
             "near-copy", "warning", "kept",
-            f"{a} and {b} hold the same movement ({n} peaks are alike): one recording under two "
+            f"{a} and {b} contain the same movement ({n} peaks are alike): one recording under two "
             "names, trimmed, rounded or resampled. Leave one out: a run refuses to train on the "
             "one and test on the other.",
             "recordings", 2,

@@ -110,14 +110,14 @@ def implausible(raw: Raw, rate: float) -> Finding | None:
     if raw.time_s is not None and len(raw.time_s) > 1:
         t, values = _timed(raw)
         if len(t) and (t == t[0]).all():
-            message = f"All timestamps are the same: no clock. {advice}"
+            message = f"All timestamps are the same. {advice}"
             return Finding("clock", "error", "none", message, raw.source, len(t))
         found = ordered(t, values)
         apart = len(found.shared) - int((np.abs(np.diff(t)) <= INSTANT_S).sum())
         if apart > COARSE_SHARE * len(t):
             message = (
-                f"{apart} of {len(t)} timestamps come again later with other values: the clock "
-                f"starts again and again, or rows of several sensors are mixed. {advice}"
+                f"{apart} of {len(t)} timestamps occur again later with other values: the clock "
+                f"restarts again and again, or rows of several sensors are mixed. {advice}"
             )
             return Finding("clock", "error", "none", message, raw.source, apart)
     if plausible(rate) or said_slow:
@@ -125,7 +125,7 @@ def implausible(raw: Raw, rate: float) -> Finding | None:
     low, high = RATES_HZ
     slow = " If the sensor is really that slow, set dataset.rate_hz." if rate < low else ""
     message = (
-        f"{rate:.4g} Hz is not the rate of an accelerometer ({low:g} to {high:g} Hz): "
+        f"{rate:.4g} Hz is not a plausible rate of an accelerometer ({low:g} to {high:g} Hz): "
         f"{len(raw.acceleration)} samples by these timestamps. {advice}{slow}"
     )
     return Finding("clock", "error", "none", message, raw.source, len(raw.acceleration))
@@ -151,8 +151,8 @@ def examine(raw: Raw, rate: float) -> list[Finding]:
                 f"run at {rate:.4g} Hz: the timestamps are used.")  # fmt: skip
         running = steps[steps <= GAP_PERIODS * median]
         if len(running) > 20 and _two_rates(running, median):
-            say("two-rates", "warning", "kept", f"It runs at {1 / median:.3g} Hz and at another "
-                f"rate by turns ({rate:.3g} Hz on average): the timestamps are used.")  # fmt: skip
+            say("two-rates", "warning", "kept", f"It alternates between {1 / median:.3g} Hz and "
+                f"another rate ({rate:.3g} Hz on average): the timestamps are used.")  # fmt: skip
         else:
             jitter = float(running.std() / median) if len(running) > 2 else 0.0
             if jitter > JITTER:
@@ -164,7 +164,8 @@ def examine(raw: Raw, rate: float) -> list[Finding]:
             longest, at = float(gaps.max()), float(begins[np.argmax(steps)])
             severity = "warning" if longest > GAP_S else "info"
             say("gap", severity, "kept", f"{len(gaps)} gaps, the longest {longest:.3g} s at "
-                f"{at:.1f} s: over signal.max_gap_s it is never bridged.", len(gaps))  # fmt: skip
+                f"{at:.1f} s: gaps longer than signal.max_gap_s are never bridged.",
+                len(gaps))  # fmt: skip
     if length_s < SHORT_S:
         say("short", "warning", "kept", f"Only {length_s:.2f} s long: barely one window.",
             len(raw.acceleration))  # fmt: skip

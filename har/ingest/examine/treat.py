@@ -25,7 +25,7 @@ def treat(raw: Raw) -> Raw:
         )
         raw.findings.append(Finding("subject", "warning", "none", message, raw.source))
     if not len(raw.acceleration):
-        raw.findings.append(Finding("empty", "error", "rejected", "No samples in it.", raw.source))
+        raw.findings.append(Finding("empty", "error", "rejected", "It has no samples.", raw.source))
         return raw
     if coarse := timing.spread(raw):
         raw.findings.append(coarse)

@@ -153,8 +153,8 @@ def examine(raw: Raw, a: np.ndarray, rate_hz: float) -> list[Finding]:
             say("unit", "info", "fixed", f"Taken as m/s2: its movement, {m.movement:.1f} RMS, "
                 "would be too much in g.")  # fmt: skip
         else:
-            say("unit", "warning", "none", "The unit is not known: without gravity the values do "
-                "not tell g from m/s2. Set dataset.unit.")  # fmt: skip
+            say("unit", "warning", "none", "The unit is not known: without gravity, values in g "
+                "and in m/s2 look alike. Set dataset.unit.")  # fmt: skip
     elif raw.unit is None:
         unit, why = guess_unit(m)
         if unit is None:
@@ -183,8 +183,8 @@ def examine(raw: Raw, a: np.ndarray, rate_hz: float) -> list[Finding]:
     g = m.in_g(raw.unit)
     if raw.gravity is None:
         if seen is None:
-            say("gravity", "warning", "none", f"Whether gravity is in it cannot be told: the mean "
-                f"over {WINDOW_S:g} s is {g:.2f} g. Set dataset.gravity.")  # fmt: skip
+            say("gravity", "warning", "none", f"Whether gravity is present cannot be inferred: the "
+                f"mean over {WINDOW_S:g} s is {g:.2f} g. Set dataset.gravity.")  # fmt: skip
         else:
             raw.gravity = seen  # type: ignore[assignment]
             say("gravity", "info", "fixed",
@@ -200,7 +200,7 @@ def examine(raw: Raw, a: np.ndarray, rate_hz: float) -> list[Finding]:
             f"{WINDOW_S:g} s is a steady {g:.2f} g. Set dataset.gravity: present.")  # fmt: skip
     if raw.gravity == "removed":
         say("gravity-removed", "warning", "kept", "The recorder removed gravity: postures "
-            "(sitting, standing, lying) can hardly be told apart, and a phone that runs the model "
+            "(sitting, standing, lying) are hard to distinguish, and a phone that runs the model "
             "must remove it too.")  # fmt: skip
     return found
 
@@ -239,8 +239,8 @@ def sensor(raw: Raw, a: np.ndarray, rate_hz: float) -> list[Finding]:
         return found
     if (dead := _flat_axes(a)) and len(a) > rate_hz:
         message = (
-            f"Axis {' and '.join(dead)} has one value throughout: it is dead, or this is 2-axis "
-            "data."
+            f"Axis {' and '.join(dead)} has one value throughout: it is dead, or the data have two "
+            "axes."
         )
         found.append(Finding("dead-axis", "error", "none", message, raw.source, len(a)))
     x, y, z = a.T
@@ -257,7 +257,9 @@ def sensor(raw: Raw, a: np.ndarray, rate_hz: float) -> list[Finding]:
     if clipped:
         n = sum(count for count, _ in clipped)
         where = ", ".join(f"{axis} at {limit:.4g}" for _, (axis, limit) in clipped)
-        message = f"{n} samples lie at the end of the sensor's range ({where}): peaks are cut off."
+        message = (
+            f"{n} samples are at the limit of the sensor's range ({where}): peaks are clipped."
+        )
         found.append(Finding("clipped", "warning", "kept", message, raw.source, n))
     return found
 

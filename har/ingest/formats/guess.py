@@ -37,8 +37,8 @@ def told(head: Head, *, linear: bool = False) -> tuple[Columns | None, str]:
         return None, ""
     if again := [i for i, c in enumerate(head.columns) if c in triple.names and c != head.names[i]]:
         raise DataError(
-            f"several columns are called {triple}. Say which in dataset.columns: the first are "
-            f"called so there, the others {', '.join(head.names[i] for i in again)}."
+            f"several columns are called {triple}. Choose in dataset.columns, where the first "
+            f"have these names and the others {', '.join(head.names[i] for i in again)}."
         )
 
     def first(pattern: re.Pattern[str]) -> str | None:

@@ -104,20 +104,20 @@ def select(
         ranks = {t: _rank(t) for t in said if _kind(t) == sensors.ACCELERATION}
     elif parts := _parts(column, name, acceleration):
         raise DataError(
-            f"column {name!r} tells rows of several sensors apart, and does not say which are an "
-            f"accelerometer's: {'; '.join(f'{t} {what}' for t, what in parts.items())}. Keep the "
-            "rows of one accelerometer alone, or write ACC there."
+            f"column {name!r} separates the rows of several sensors, but does not say which are an "
+            f"accelerometer's: {'; '.join(f'{t} {what}' for t, what in parts.items())}. Keep only "
+            "the rows of one accelerometer, or write ACC there."
         )
     else:
         return None
     if not ranks:
-        raise DataError(f"no row of column {name!r} is an accelerometer's. It says: {listed}.")
+        raise DataError(f"no row of column {name!r} is an accelerometer's. It contains: {listed}.")
     best = (max if linear else min)(ranks.values())
     values = [t for t, rank in ranks.items() if rank == best]
     if len({t.lower() for t in values}) > 1:
         raise DataError(
-            f"column {name!r} names several accelerometers: {', '.join(values)}. Give each a file "
-            "of its own."
+            f"column {name!r} names several accelerometers: {', '.join(values)}. Put each into "
+            "its own file."
         )
     keep = np.isin(column.astype(str), values)
     return Rows(keep, values[0], {t: n for t, n in said.items() if t not in values})

@@ -95,7 +95,7 @@ def read(source: Source, head: Head, hints: Hints) -> Iterator[Raw]:
         message = f"Columns run {', '.join(order)}: read by name, as x y z."
         findings.append(Finding("axis-order", "info", "fixed", message, source.name))
     if n := rejected.get(REPEATED_HEADER):
-        message = f"The header line comes again {n} times."
+        message = f"The header line occurs {n} more times."
         findings.append(Finding("header", "info", "rejected", message, source.name, n))
     label = cells.strings(table[columns.label]) if columns.label else None
     subject = cells.strings(table[columns.subject]) if columns.subject else None
@@ -140,7 +140,7 @@ def _one_sensor(
         return table, []
     n = int((~rows.keep).sum())
     others = ", ".join(f"{count} of {value}" for value, count in rows.others.items())
-    message = f"Rows of {rows.value} in column {sensor!r} are read. Left out: {others}."
+    message = f"Rows of {rows.value} in column {sensor!r} are read. Omitted: {others}."
     found = Finding("sensor", "info", "rejected", message, source.name, n)
     return {c: v[rows.keep] for c, v in table.items()}, [found]
 
@@ -178,7 +178,10 @@ def stretches(
             acceleration, subject = acceleration[order], subject[order]
             time_s = time_s[order] if time_s is not None else None
             label = label[order] if label is not None else None
-            message = f"People take turns {len(bounds)} times: their rows are put together."
+            message = (
+                f"Rows of different people alternate ({len(bounds)} stretches): each person's are "
+                "joined."
+            )
             findings.append(Finding("interleaved", "info", "fixed", message, source.name))
             bounds = runs(subject)
     seen: dict[str, int] = {}

@@ -57,7 +57,7 @@ def read_cwa(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
     data = content.read_bytes(source)
     whole, fields = cwa.blocks(data)
     if not whole.any():
-        raise DataError(f"{source.name}: not one whole block of data in it.")
+        raise DataError(f"{source.name}: it has no complete block of data.")
     findings: list[Finding] = []
     rejected: dict[str, int] = {}
     if lost := int((~whole).sum()):
@@ -85,7 +85,7 @@ def read_geneactiv(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
     header, found = geneactiv.pages(data)
     whole = sum(page is not None for page in found)
     if not whole:
-        raise DataError(f"{source.name}: not one whole page of data in it.")
+        raise DataError(f"{source.name}: it has no complete page of data.")
     try:
         time, acceleration = geneactiv.decode(header, found)
     except ValueError as e:
@@ -152,10 +152,12 @@ def read_gt3x(source: Source, _head: Head, hints: Hints) -> Iterator[Raw]:
                 rate = float(reader.info.sample_rate)
         except Exception as e:
             raise DataError(
-                f"{source.name}: cannot be decoded ({type(e).__name__}: {e}). Is the file whole?"
+                f"{source.name}: cannot be decoded ({type(e).__name__}: {e}). Is the file complete?"
             ) from e
     if not rate > 0:
-        raise DataError(f"{source.name}: its info.txt has a sample rate of {rate:g}. Is it whole?")
+        raise DataError(
+            f"{source.name}: its info.txt has a sample rate of {rate:g}. Is it complete?"
+        )
     findings: list[Finding] = []
     asleep = (
         frame["IdleSleepMode"].to_numpy(bool) if "IdleSleepMode" in frame else np.zeros(0, bool)
