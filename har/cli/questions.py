@@ -211,8 +211,21 @@ def robustness(ctx: click.Context, **asked: Any) -> None:
     metavar="PIPELINE",
     help="A pipeline of recordings from another placement, with the same windows and activities.",
 )
+@click.option(
+    "--shares",
+    type=_Numbers(float),
+    metavar="S,…",
+    help="Compare these weights of the probability, between 0 and 1, on validation people; test "
+    "people are not used.",
+)
 @click.pass_context
-def unknown(ctx: click.Context, folds: int, elsewhere: str | None, **asked: Any) -> None:
+def unknown(
+    ctx: click.Context,
+    folds: int,
+    elsewhere: str | None,
+    shares: tuple[float, ...] | None,
+    **asked: Any,
+) -> None:
     """Measure how often a model answers `unknown` to activities that it was not trained on.
 
     Each activity is left out of training in turn. Also tested: a phone at rest in any orientation,
@@ -224,7 +237,9 @@ def unknown(ctx: click.Context, folds: int, elsewhere: str | None, **asked: Any)
     """
     from har.studies import unknown
 
-    _ask(ctx, lambda of: unknown.run(of, folds, elsewhere), **asked)
+    if shares and (elsewhere or max(shares) > 1):
+        raise click.UsageError("--shares takes weights up to 1, and not --elsewhere beside them.")
+    _ask(ctx, lambda of: unknown.run(of, folds, elsewhere, shares or ()), **asked)
 
 
 @click.command()

@@ -20,6 +20,10 @@ from har.signal.windows import Windows
 KEPT = 0.95
 """Share of the right answers that stay answers."""
 
+UNSURE = 0.1
+"""Of those that do not, about this share is refused for its probability, the rest for its distance.
+Chosen on validation people of three sets (reports/unknown.md)."""
+
 
 def runs(windows: Windows, index: np.ndarray) -> list[np.ndarray]:
     """Windows of one recording that follow one another at the hop, as positions in `index`.
@@ -89,27 +93,42 @@ def choose(
     )
 
 
-def limits(sure: np.ndarray, far: np.ndarray | None) -> tuple[float, float]:
+def limits(sure: np.ndarray, far: np.ndarray | None, unsure: float = UNSURE) -> tuple[float, float]:
     """The least probability and the largest distance that leave `KEPT` of some windows answered.
 
     Parameters
     ----------
     sure, far : ndarray, shape (n,)
         Of windows whose answers are right; without distances only the probability limits.
+    unsure : float
+        In place of `UNSURE`, from 0 (the distance alone) to 1 (the probability alone).
 
     Returns
     -------
     threshold, limit : float
-        Each is passed by the same share of the windows. Rounded so that no more become unknown:
-        the file says what is compared with.
+        Rounded so that no more become unknown: the file says what is compared with.
     """
-    share, limit = 1 - KEPT, np.inf
-    if far is not None:
-        share = np.quantile(np.minimum(ranks(sure, sure), ranks(-far, -far)), share)
-        limit = np.ceil(np.quantile(far, 1 - share) * 1000) / 1000
-    return float(np.floor(np.quantile(sure, share) * 1000) / 1000), float(limit)
+    if far is None:
+        far, unsure = np.zeros(len(sure)), 1.0
+    least = np.quantile(rarity(sure, far, sure, far, unsure), 1 - KEPT)
+    threshold = np.quantile(sure, least * unsure) if unsure else 0.0
+    limit = np.quantile(far, 1 - least * (1 - unsure)) if unsure < 1 else np.inf
+    return float(np.floor(threshold * 1000) / 1000), float(np.ceil(limit * 1000) / 1000)
 
 
-def ranks(of: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def rarity(
+    sure: np.ndarray,
+    far: np.ndarray,
+    its_sure: np.ndarray,
+    its_far: np.ndarray,
+    unsure: float = UNSURE,
+) -> np.ndarray:
+    """How rare windows are among known ones, by their probability or by their distance, whichever
+    is the rarer: the smaller, the rarer. The two are weighted by `unsure`, as in `limits`."""
+    by_both = ((sure, its_sure, unsure), (-far, -its_far, 1 - unsure))
+    return np.min([_below(of, its) / weight for of, its, weight in by_both if weight], axis=0)
+
+
+def _below(of: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """For each score the share of others that is lower."""
     return np.searchsorted(np.sort(of), scores, side="left") / len(of)

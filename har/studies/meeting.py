@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,24 @@ N_MADE = 400
 SURE = 0.5
 """What is answered with more is counted by activity."""
 
-RULES = ("probability", "distance", "both")
-"""What is asked: the largest probability, the distance that a bundle carries, the rarer of both."""
+RULES = {"probability": 1.0, "distance": 0.0, "both": abstention.UNSURE}
+"""What is asked, and the weight of the probability in it: the largest probability, the distance
+that a bundle carries, the rarer of both as bundles weigh them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
     """A fold model and what it is asked about: windows of an activity that it was trained without,
-    in `everything`, or made ones."""
+    in `everything`, or made ones; with the windows of whom, `test` or `validation` people's, and by
+    which rules, as `RULES`."""
 
     job: JobRecord
     prepared: Path
     everything: Path
     left_out: str | None
     elsewhere: tuple[str, Path] | None = None
+    part: str = "test"
+    rules: Mapping[str, float] = field(default_factory=lambda: RULES)
 
 
 def ask(item: Item, _report: Callable[[Any], None]) -> dict[str, dict[str, Any]]:
@@ -56,13 +60,14 @@ def ask(item: Item, _report: Callable[[Any], None]) -> dict[str, dict[str, Any]]
         raise TrainingError(f"{file} has no features that vary.")
     validation = _scores(network, ruler, windows.gather(predictions.validation_index))
     right = validation["answers"] == windows.labels[predictions.validation_index]
-    known = _scores(network, ruler, windows.gather(predictions.test_index))
-    people = set(windows.subjects[predictions.test_index].tolist())
+    asked, _ = predictions.of(item.part)
+    known = _scores(network, ruler, windows.gather(asked))
+    people = set(windows.subjects[asked].tolist())
     labels: dict[str, np.ndarray] = {}
     if item.left_out is None:
         met = made(windows, rng)
-        met[KNOWN] = windows.gather(predictions.test_index)
-        labels[KNOWN] = windows.labels[predictions.test_index]
+        met[KNOWN] = windows.gather(asked)
+        labels[KNOWN] = windows.labels[asked]
         if item.elsewhere:
             name, path = item.elsewhere
             other = window_files.load(path)
@@ -82,7 +87,9 @@ def ask(item: Item, _report: Callable[[Any], None]) -> dict[str, dict[str, Any]]
         }
     kind = "made" if item.left_out is None else "left out"
     return {
-        name: _compare(validation, right, known, _scores(network, ruler, x), labels.get(name), k)
+        name: _compare(
+            validation, right, known, _scores(network, ruler, x), labels.get(name), k, item.rules
+        )
         | {"kind": kind, "activities": list(windows.activities)}
         for name, x in met.items()
         if len(x)
@@ -102,42 +109,41 @@ def _compare(
     met: dict[str, np.ndarray],
     labels: np.ndarray | None,
     k: int,
+    rules: Mapping[str, float],
 ) -> dict[str, Any]:
-    """AUROC against test people's known windows; shares that are answered at limits chosen on
+    """By each rule: AUROC against known windows; shares that are answered at limits chosen on
     validation people's right answers, as which of k activities, and where there are labels, the
     share of those that is right.
     """
     from sklearn.metrics import roc_auc_score
 
-    chosen = {k: validation[k][right] for k in ("probability", "distance")}
-    alone, _ = abstention.limits(-chosen["probability"], None)
-    least, most = abstention.limits(-chosen["probability"], chosen["distance"])
-    auroc, answered, kept, correct = {}, {}, {}, {}
-    for rule in RULES:
-        scores = [_rank(chosen, part, rule) for part in (known, met)]
+    chosen = {name: of[right] for name, of in validation.items()}
+    found: dict[str, Any] = {name: {} for name in ("auroc", "answered", "kept", "right", "called")}
+    for rule, unsure in rules.items():
+        scores = [_unknown(chosen, part, unsure) for part in (known, met)]
         truth = np.repeat([0, 1], [len(x) for x in scores])
-        auroc[rule] = float(roc_auc_score(truth, np.concatenate(scores)))
-    for rule, limits in (("probability", (alone, np.inf)), ("both", (least, most))):
+        found["auroc"][rule] = float(roc_auc_score(truth, np.concatenate(scores)))
+        least, most = abstention.limits(-chosen["probability"], chosen["distance"], unsure)
         own, through = (
-            (-part["probability"] >= limits[0]) & (part["distance"] <= limits[1])
-            for part in (known, met)
+            (-part["probability"] >= least) & (part["distance"] <= most) for part in (known, met)
         )
-        answered[rule], kept[rule] = float(through.mean()), float(own.mean())
+        found["answered"][rule], found["kept"][rule] = float(through.mean()), float(own.mean())
         sure = through & (met["probability"] < -SURE)
         called = np.bincount(met["answers"][sure], minlength=k) / len(sure)
+        found["called"][rule] = called.tolist()
         if labels is not None and through.any():
-            correct[rule] = float((met["answers"] == labels)[through].mean())
-    return {
-        "n": len(met["answers"]), "auroc": auroc, "answered": answered, "kept": kept,
-        "right": correct, "called": called.tolist(),
-    }  # fmt: skip
+            found["right"][rule] = float((met["answers"] == labels)[through].mean())
+    return {"n": len(met["answers"]), **found}
 
 
-def _rank(chosen: dict[str, np.ndarray], part: dict[str, np.ndarray], rule: str) -> np.ndarray:
-    """How unknown windows are: by `both`, how rare the rarer score is among validation people's."""
-    if rule != "both":
-        return part[rule]
-    return np.maximum(*(abstention.ranks(chosen[k], part[k]) for k in ("probability", "distance")))
+def _unknown(
+    chosen: dict[str, np.ndarray], part: dict[str, np.ndarray], unsure: float
+) -> np.ndarray:
+    """How unknown windows are: the higher, the less known."""
+    if unsure in (0, 1):  # finer than ranks
+        return part["probability" if unsure else "distance"]
+    known, its = ((-of["probability"], of["distance"]) for of in (chosen, part))
+    return -abstention.rarity(*known, *its, unsure)
 
 
 def made(windows: Windows, rng: np.random.Generator) -> dict[str, np.ndarray]:

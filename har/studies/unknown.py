@@ -12,6 +12,7 @@ import numpy as np
 from har import pipeline_file, session
 from har.config import ModelConfig, Pipeline
 from har.errors import TrainingError
+from har.export import abstention
 from har.signal import window_files
 from har.store import Output, Store
 from har.studies import meeting, pictures
@@ -23,7 +24,12 @@ from har.training.run import run_tasks
 from har.training.tasks import TaskMaker
 
 
-def run(finished: Finished, folds: int, elsewhere: str | None = None) -> Outcome:
+def run(
+    finished: Finished,
+    folds: int,
+    elsewhere: str | None = None,
+    shares: Sequence[float] = (),
+) -> Outcome:
     """Train without each activity in turn, meet it on test people, and meet what was made.
 
     Parameters
@@ -32,6 +38,9 @@ def run(finished: Finished, folds: int, elsewhere: str | None = None) -> Outcome
         How many are trained again.
     elsewhere : str, optional
         A pipeline of another placement: windows of the same shape, activities of the same names.
+    shares : sequence of float
+        In place of `har.export.abstention.UNSURE`, from 0 to 1, to be compared on validation
+        people; test people are not asked.
 
     Raises
     ------
@@ -39,6 +48,8 @@ def run(finished: Finished, folds: int, elsewhere: str | None = None) -> Outcome
         If the model is no network, or a job fails.
     """
     (model, *_) = finished.models
+    if shares:
+        return _compared(finished, model, folds, shares)
     items = [
         i
         for a in (None, *finished.results.activities)
@@ -72,6 +83,57 @@ def run(finished: Finished, folds: int, elsewhere: str | None = None) -> Outcome
                 for r in rows if r["name"] != meeting.KNOWN
             },
             ("by probability", "by probability and distance"), "AUROC", ink,
+        ),
+    )  # fmt: skip
+
+
+def _compared(
+    finished: Finished, model: ModelConfig, folds: int, shares: Sequence[float]
+) -> Outcome:
+    """Each activity left out in turn and met on validation people, by rules of several weights."""
+    rules = {f"{share:g}": share for share in sorted(set(shares))}
+    items = [
+        replace(i, part="validation", rules=rules)
+        for a in finished.results.activities
+        for i in trained_without(finished, model, a, folds)
+    ]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for scores_of in finished.asked(meeting.ask, items):
+        for name, scores in scores_of.items():
+            found.setdefault(name, []).append(scores)
+    rows = [_row(name, parts) for name, parts in sorted(found.items())]
+    mean = {
+        what: {rule: float(np.mean([r[what][rule] for r in rows])) for rule in rules}
+        for what in ("auroc", "answered")
+    }
+    rows.append({"name": "mean", "n": sum(r["n"] for r in rows), **mean})
+    best = max(rules, key=lambda rule: mean["auroc"][rule])
+    return finished.outcome(
+        "unknown-shares",
+        "how much should the probability count beside the distance?",
+        model,
+        says=[
+            f"{model.key}: the mean AUROC over {len(rows) - 1} activities, each left out of "
+            f"training in turn, is highest ({mean['auroc'][best]:.3f}) with {best}; bundles have "
+            f"{abstention.UNSURE:g}."
+        ],
+        head=("met", "windows", *rules),
+        rows=[
+            [
+                r["name"], f"{r['n']:,}",
+                *(f"{r['auroc'][rule]:.3f}, {r['answered'][rule]:.0%}" for rule in rules),
+            ]
+            for r in rows
+        ],
+        protocol=f"{model.key}, {folds} of its folds, seed {finished.seeds[0]}, trained again "
+        "without one activity at a time and asked about validation people's windows of it beside "
+        "their windows of the others; test people were not used. By the weight of the probability, "
+        "from 0 (the distance alone) to 1 (the probability alone): AUROC, and the share answered "
+        "at limits that keep 95 % of their right answers.",
+        data={"shares": rows},
+        draw=lambda ink: pictures.pairs(
+            {r["name"]: (r["auroc"][next(iter(rules))], r["auroc"][best]) for r in rows},
+            (f"weight {next(iter(rules))}", f"weight {best}"), "AUROC", ink,
         ),
     )  # fmt: skip
 
@@ -136,11 +198,12 @@ def _row(name: str, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for what in ("auroc", "answered", "kept", "right"):
         row[what] = {
             rule: float(np.mean([p[what][rule] for p in parts if rule in p[what]]))
-            for rule in meeting.RULES
+            for rule in parts[0]["auroc"]
             if any(rule in p[what] for p in parts)
         }
-    called = np.mean([p["called"] for p in parts], axis=0).tolist()
-    row["called"] = dict(zip(parts[0]["activities"], called, strict=True))
+    if "both" in parts[0]["called"]:
+        called = np.mean([p["called"]["both"] for p in parts], axis=0).tolist()
+        row["called"] = dict(zip(parts[0]["activities"], called, strict=True))
     return row
 
 

@@ -92,6 +92,7 @@ def test_both_limits_together_keep_the_same_share_and_refuse_what_is_far() -> No
     assert found.distance is not None
     kept = (p.max(1) >= found.threshold) & (far <= found.distance.limit)
     assert kept[right].mean() == pytest.approx(0.95, abs=0.005)
-    alone = p.max(1)[right] < found.threshold, far[right] > found.distance.limit
-    assert np.mean(alone[0]) == pytest.approx(np.mean(alone[1]), abs=0.005), "one share for both"
+    unsure, beyond = p.max(1)[right] < found.threshold, far[right] > found.distance.limit
+    share = abstention.UNSURE
+    assert np.mean(unsure) / share == pytest.approx(np.mean(beyond) / (1 - share), abs=0.01)
     assert kept[~right].mean() < 0.3

@@ -333,6 +333,15 @@ def test_an_activity_that_was_left_out_is_met(tmp_path):
     own = met["its own activities"]
     assert own["kept"]["both"] == own["answered"]["both"]
     assert "does it notice" in (tmp_path / "page.md").read_text()
+    ask(run, "unknown", "own", "--folds", 1, "--shares", "0.25,1")
+    *each, mean = published(run, "unknown-shares.json")["shares"]
+    assert {r["name"] for r in each} == set(ACTIVITIES)
+    # of validation people, whom the test people's figures are not of
+    assert mean["auroc"]["1"] == pytest.approx(np.mean([r["auroc"]["1"] for r in each]))
+    assert all(
+        r["n"] != met[r["name"]]["n"] or r["auroc"]["1"] != met[r["name"]]["auroc"]["probability"]
+        for r in each
+    )
 
 
 @pytest.mark.tensorflow
