@@ -18,7 +18,7 @@ from har import damage, pipeline
 from har.errors import ExportError
 from har.evaluation.plane import Plane, components
 from har.evaluation.results import Cost, Results, Withheld
-from har.export import convert, cost, metadata, outputs, shipping
+from har.export import convert, cost, measure, metadata, outputs, shipping
 from har.fanout import Crew
 from har.files import stamp
 from har.ingest.chunks import of_recording
@@ -83,8 +83,11 @@ class Remembered:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory, in_process: None) -> Iterator[Context]:
+def exported(
+    tmp_path_factory: pytest.TempPathFactory, in_process: None, plain_pictures: None
+) -> Iterator[Context]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "PROCESSES", 1)  # how fast the files are is not asked here
         patch.setattr(convert, "convert", Remembered(tmp_path_factory.mktemp("converted")).convert)
         patch.setattr(pipeline, "STAGES", (("tests.export.made_up", "STAGE"), *pipeline.STAGES[1:]))
         yield pipeline.run(context(tmp_path_factory.mktemp("export")))
