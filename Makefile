@@ -1,5 +1,5 @@
 # make demo          the whole pipeline on the built-in recordings
-# make quick         the tests that need no TensorFlow, browser, published data or whole runs: a minute
+# make quick         the tests that need no TensorFlow, browser, published data, servers or whole runs: a minute
 # make test          all tests: eight minutes on two cores
 # make install-test  the tests that build an environment, the documentation or a wheel
 # make check         ruff, mypy and bandit

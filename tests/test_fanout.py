@@ -158,6 +158,7 @@ def test_this_process_sees_no_gpu(monkeypatch):
 # A cluster ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_a_cluster_does_the_same_as_processes_here(cluster):
     items = ["a", "die", "b", "raise", "exit", "har", "c"]
     reports = []
@@ -181,6 +182,7 @@ def test_a_cluster_does_the_same_as_processes_here(cluster):
     assert fanout.Crew(1, QUIET, cluster.scheduler_address).slots() == 2
 
 
+@pytest.mark.processes
 def test_a_cluster_over_tls_by_dasks_own_settings():
     distributed = pytest.importorskip("distributed", reason="distributed is not installed")
     import dask
@@ -239,6 +241,7 @@ def scheduler():
     process.stderr.close()
 
 
+@pytest.mark.processes
 def test_a_scheduler_without_workers_is_waited_for_and_said(scheduler, monkeypatch):
     monkeypatch.setattr("har.fanout.cluster.WORKERS_S", 0.5)
     _, address = scheduler
@@ -250,6 +253,7 @@ def test_a_scheduler_without_workers_is_waited_for_and_said(scheduler, monkeypat
         list(fanout.run(fanout_work.square, [1], jobs=1, dask=address))
 
 
+@pytest.mark.processes
 def test_a_scheduler_that_dies_is_said_and_leaves_no_process(scheduler):
     process, address = scheduler
     worker, _ = started(
@@ -293,6 +297,7 @@ list(fanout.run(fanout_work.endless, [1, 2], jobs=2, on_report=heard))
 """
 
 
+@pytest.mark.processes
 def test_workers_end_with_their_parent_and_leave_nothing(tmp_path):
     parent = subprocess.Popen(
         [sys.executable, "-c", ALONE], stdout=subprocess.PIPE, text=True,
@@ -306,7 +311,6 @@ def test_workers_end_with_their_parent_and_leave_nothing(tmp_path):
     assert not list(tmp_path.glob("har-*"))
 
 
-@pytest.mark.processes
 def test_without_distributed_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClusterError, match=r"pip install 'har-accelerometer\[cluster\]'"):

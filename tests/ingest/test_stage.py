@@ -68,6 +68,7 @@ def test_own_recordings(tmp_path):
     assert [r.annotations[0].label for r in found] == ["run", "walk"] * 3
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_the_same_from_one_process_or_two(tmp_path, monkeypatch, jobs):
     monkeypatch.setattr(reading, "WORTH_PROCESSES_BYTES", 0)
@@ -98,6 +99,7 @@ def test_two_recordings_of_one_name_are_refused(tmp_path):
         ingest(context(tmp_path, dataset))
 
 
+@pytest.mark.processes
 def test_a_process_that_dies_takes_one_file_with_it(tmp_path, monkeypatch):
     from tests.ingest import dying
 
@@ -111,6 +113,7 @@ def test_a_process_that_dies_takes_one_file_with_it(tmp_path, monkeypatch):
     assert "SIGKILL" in rejected["reason"]
 
 
+@pytest.mark.processes
 def test_a_disk_that_fills_while_processes_read_ends_the_run_and_leaves_no_file_out(
     tmp_path, monkeypatch
 ):

@@ -237,6 +237,7 @@ def test_a_disk_that_hangs_holds_up_no_page(serve, monkeypatch):
         assert {b.result()[0] for b in begun} == {201}
 
 
+@pytest.mark.processes
 def test_two_hundred_phones_at_once_all_land(serve, tls, trusting):
     server = serve(tls=trusting and tls.context())
     together = threading.Barrier(200, timeout=60)
@@ -333,6 +334,7 @@ main(["--workspace", str(here), "serve", str(bundle), "--port", "0"])
 """
 
 
+@pytest.mark.processes
 def test_the_command_ends_at_ctrl_c(tmp_path):
     command = [sys.executable, "-u", "-c", SCRIPT, str(tmp_path)]
     with subprocess.Popen(
