@@ -81,11 +81,12 @@ def run(setting: Setting) -> Result:
     return Result(
         rows,
         [_draw(setting, histories)],
-        "Three letters as three features of one step are only a longer input: the network may not "
-        "know that they follow each other, and learns little more than from one letter. The same "
-        "three letters as three steps let it count along with its state, with fewer weights. "
-        "Accuracies are on the training letters, as in the lecture: this shows what can be "
-        "represented, not how it generalises. They move by a few letters with the seed.",
+        "Three letters as three features of one step are only a longer input: nothing tells the "
+        "network that they follow each other, and it learns little more than from one letter. "
+        "With the same three letters as three steps, its state can keep track of the order, with "
+        "fewer weights. As in the lecture, accuracy is measured on the training letters: it shows"
+        " what the network can represent, not how it generalises. It varies by a few letters with"
+        " the seed.",
     )
 
 

@@ -87,12 +87,12 @@ def run(setting: Setting) -> Result:
         rows,
         [drawing.curves(setting.out, "digits.png", "Digits read row by row", histories),
          _draw(setting, shown, guess, truth)],
-        "A picture can be read like a sentence, a row at a time: nothing in a recurrent layer "
-        "says that steps are moments. Over eight rows there is little to forget, and a plain RNN "
-        "is as good as gates; a convolution, which knows what a picture is, is hard to beat. With "
-        "few test images a difference of 0.02 means nothing. Two digits side by side are "
-        "one wider sequence and two softmax outputs on the same last state. The images of each "
-        "pair come from the test part only where the score is taken."
+        "An image can be read like a sentence, a row at a time: the steps of a recurrent layer "
+        "need not be moments in time. Over eight rows there is little to forget, and a plain RNN "
+        "is as good as one with gates; a convolution, which is made for images, is hard to beat. "
+        "With so few test images a difference of 0.02 means nothing. Two digits side by side are "
+        "one wider sequence with two softmax outputs on the same last state. Pairs are made of "
+        "training images in training, and of test images in the test."
         + ("" if large else f" For MNIST, put Keras' mnist.npz at {MNIST.as_posix()}."),
         "\n".join(listing),
     )  # fmt: skip
@@ -112,6 +112,6 @@ def _draw(setting: Setting, shown: np.ndarray, guess: np.ndarray, truth: np.ndar
 LECTURE = Lecture(
     "digits",
     "Digits, row by row",
-    "An image is a sequence too; the same layers, and what each architecture is good at.",
+    "An image is a sequence too: the same layers, and what each architecture is good at.",
     run,
 )

@@ -38,7 +38,7 @@ def run(setting: Setting) -> Result:
     scores = {k: m.macro_f1 or 0.0 for k, m in models.items()}
     rows = [
         exact("models trained and compared", 2 if setting.quick else 10, len(models)),
-        exact("nothing leaked (proof from what is stored)", True, found.leakage.ok),
+        exact("no leakage (checked in the stored files)", True, found.leakage.ok),
         exact(
             "the comparison report", "written",
             "written" if (setting.root / "reports" / name / "index.html").is_file() else "missing",
@@ -47,7 +47,7 @@ def run(setting: Setting) -> Result:
     if not setting.quick:
         chance = 1 / len(found.activities)
         for label in [k for k in models if not k.endswith(PLAIN)]:
-            rows.append(above(f"{label}: macro-F1 on people never seen", 2 * chance,
+            rows.append(above(f"{label}: macro-F1 on held-out people", 2 * chance,
                               scores[label], "twice chance"))  # fmt: skip
     gains = {k: s - scores[k + PLAIN] for k, s in scores.items() if k + PLAIN in scores}
     helped = [label for label, gain in gains.items() if gain > 0]
@@ -60,8 +60,8 @@ def run(setting: Setting) -> Result:
     return Result(
         rows,
         [_draw(setting, models, 1 / len(found.activities))],
-        f"{len(found.subjects)} people, {len(found.folds)} folds: whoever is tested was "
-        f"never seen in training. Here {best} did best. Dropout raised the mean score of "
+        f"{len(found.subjects)} people, {len(found.folds)} folds: all scores are on held-out "
+        f"people. Here {best} did best. Dropout raised the mean score of "
         f"{len(helped)} of {len(gains)} architectures"
         f"{' (' + ', '.join(helped) + ')' if helped else ''}; with so few people most "
         "such differences are smaller than the spread between people, which is why the report "
@@ -88,7 +88,7 @@ def _draw(setting: Setting, models: dict[str, ModelScores], chance: float) -> st
             ax.plot([i + shift] * 2, [low, high], color="black", linewidth=1)
     ax.axhline(chance, color=drawing.GREY, linestyle="--", linewidth=1, label="chance")
     ax.set_xticks(range(len(names)), names)
-    ax.set(ylim=(0, 1), ylabel="macro-F1, people never seen",
+    ax.set(ylim=(0, 1), ylabel="macro-F1, held-out people",
            title="The lab: five architectures (lines: 95 % over people)")  # fmt: skip
     ax.legend(frameon=False, loc="upper left", ncols=3)
     return drawing.save(figure, setting.out, "har.png")
@@ -97,6 +97,6 @@ def _draw(setting: Setting, models: dict[str, ModelScores], chance: float) -> st
 LECTURE = Lecture(
     "har",
     "The lab: human activity recognition",
-    "The whole course on one real question, scored on people whom no model has seen.",
+    "The whole course on one real problem, scored on held-out people.",
     run,
 )

@@ -55,12 +55,13 @@ def run(setting: Setting) -> Result:
     return Result(
         rows,
         [_draw(setting, signals, gates)],
-        "Four small dense layers look at x and the last h: three gates between 0 and 1, and a "
-        "candidate. The cell keeps f·c and adds i·candidate. Each of the four has h·(x+h) weights "
-        "and h biases, hence 4·h·(x+h+1) = 4,080. The lecture's 4·h·(x+h+t) = 4,800 counts the "
-        "steps t where there is one bias: all steps share the weights, so t has no place in it. "
-        "Peepholes let the gates see the cell itself, for 3·h weights more. In the figure a cell "
-        "with weights set by hand stores the signal's value at each write, and drops it at forget.",
+        "An LSTM has four small dense layers of x and the previous h: three gates between 0 and "
+        "1, and a candidate. The cell state becomes f·c + i·candidate. Each layer has h·(x+h) "
+        "weights and h biases, hence 4·h·(x+h+1) = 4,080 parameters. The lecture's 4·h·(x+h+t) = "
+        "4,800 has the number of steps t in place of the one bias, but all steps share the "
+        "weights, so the count does not depend on t. Peepholes let the gates see the cell state, "
+        "for 3·h more weights. In the figure, a cell with weights set by hand stores the signal's"
+        " value at each write and drops it at each forget.",
     )
 
 

@@ -118,13 +118,13 @@ def run(setting: Setting) -> Result:
     return Result(
         rows,
         [drawing.curves(setting.out, "reviews.png", f"Opinions in {data.name}", histories)],
-        "An embedding turns each word into 32 numbers that are learnt like any weight: nearly all "
-        "parameters are there. Opinions are spread over a long text: a plain RNN has lost the "
-        "early ones at the end, and stacking four of them does not bring them back; an LSTM can "
-        "add them up; a convolution finds pairs such as \"not good\" wherever they stand. "
-        + ("" if real else "Curves and accuracies here are those of generated reviews (five "
-           "opinions each, some turned round by a \"not\", in 60 words): they show what forgetting "
-           f"costs, not what IMDb gives. {missing()}"),
+        "An embedding maps each word to 32 numbers that are learnt like any weight; it has nearly "
+        "all of the parameters. Opinions are spread over a long text: at its end a plain RNN has "
+        "forgotten the early ones, and stacking four of them does not help; an LSTM can add them "
+        "up; a convolution finds pairs such as \"not good\" wherever they are. "
+        + ("" if real else "Curves and accuracies here are of generated reviews (five opinions "
+           "each, some negated by \"not\", in 60 words): they show what forgetting costs, not the "
+           f"accuracy on IMDb. {missing()}"),
         f"{data.name}\n{listing}",
     )  # fmt: skip
 
@@ -132,6 +132,6 @@ def run(setting: Setting) -> Result:
 LECTURE = Lecture(
     "reviews",
     "Film reviews",
-    "Embeddings, many to one over long texts, and what gates gain there.",
+    "Embeddings, many to one over long texts, and the benefit of gates.",
     run,
 )

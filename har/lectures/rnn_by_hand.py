@@ -97,11 +97,12 @@ def run(setting: Setting) -> Result:
     return Result(
         rows,
         [_draw(setting, by_hand)],
-        "An RNN applies one weight matrix to concat(x_t, h_{t-1}) at every step, so its size does "
-        "not depend on the length of the sequence; a dense layer over all the steps grows with "
-        "it. Cutting the matrix into a part for x and a part for h, as Keras stores it, changes "
-        "nothing. One slide prints the first concatenated vector as (0,1,0,1,0,0,1,0,0): that "
-        "would give h1 = (3,1,4). The vector is (0,1,0,1,0,1,0,0,0), and h1 = (3,1,5).",
+        "An RNN applies one weight matrix to concat(x_t, h_{t-1}) at every step, so its size does"
+        " not depend on the length of the sequence; a dense layer over all steps grows with it. "
+        "Splitting the matrix into a part for x and a part for h, as Keras stores it, gives the "
+        "same result. One slide prints the first concatenated vector as (0,1,0,1,0,0,1,0,0), "
+        "which would give h1 = (3,1,4). The correct vector is (0,1,0,1,0,1,0,0,0), and h1 = "
+        "(3,1,5).",
     )
 
 

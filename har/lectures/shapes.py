@@ -77,10 +77,11 @@ def run(setting: Setting) -> Result:
     return Result(
         rows,
         [_draw(setting)],
-        "return_sequences decides whether a recurrent layer gives its state at every step or only "
-        "the last one; RepeatVector turns one vector into steps. In step, an output stands beside "
-        "each input; out of step, the whole input is read into one state before the first output. "
-        "Activity recognition is many to one: a window of samples in, one activity out.",
+        "With return_sequences a recurrent layer returns its state at every step, otherwise only "
+        "the last one; RepeatVector turns one vector into a sequence. In step, there is one "
+        "output for each input; out of step, the whole input is read into one state before the "
+        "first output. Activity recognition is many to one: a window of samples in, one activity "
+        "out.",
         "\n".join(listing).rstrip(),
     )
 

@@ -74,10 +74,11 @@ def run(setting: Setting) -> Result:
     return Result(
         rows,
         [_draw(setting, errors, overlays, n)],
-        "One value of sin belongs to two of cos, a rising and a falling one. The LSTM has seen the "
-        "points before and knows which; since its state is carried from batch to batch, it knows "
-        "even at the first point of a stretch. A dense net with as many weights sees one point, "
-        "and can only answer with the mean of the two, which is 0.",
+        "Each value of sin belongs to two values of cos, one where sin rises and one where it "
+        "falls. The LSTM knows the earlier points and therefore which of the two it is; since its"
+        " state is carried from batch to batch, it knows this even at the first point of a batch."
+        " A dense network with as many weights sees one point and can only answer with the mean "
+        "of the two, which is 0.",
     )
 
 
@@ -100,6 +101,6 @@ def _draw(setting: Setting, errors: dict, overlays: dict, n: int) -> str:
 LECTURE = Lecture(
     "sine",
     "cos from sin, with a carried state",
-    "What a state is for: the right answer depends on what came before, even across batches.",
+    "What a state is for: the right answer depends on earlier inputs, even across batches.",
     run,
 )

@@ -57,15 +57,16 @@ def run(setting: Setting) -> Result:
     return Result(
         rows,
         [_draw(setting, norms, runs)],
-        "Through a SimpleRNN the gradient is multiplied by the same matrix at every step: after "
-        "100 steps hardly anything arrives, or far too much. An LSTM adds to its cell, and its "
-        "forget gate decides how much is kept: fresh from Keras it loses less than the "
-        "SimpleRNN, and with its gates open the first step is heard. Gates are no magic: a "
-        "fresh GRU, whose gate keeps one half, loses the gradient faster than the SimpleRNN "
-        f"({kept['GRU']:.0e} of it arrives); it has to learn to keep. On the right one unit is "
-        "to halve a pulse in 100 steps, from a w slightly too large. The first gradient is "
-        "65,000: without clipping a single step throws w so far off that the numbers overflow. "
-        "Clipping limits the length of a step and keeps its direction, and w arrives.",
+        "In a SimpleRNN the gradient is multiplied by the same matrix at every step: after 100 "
+        "steps it has almost vanished, or is far too large. An LSTM adds to its cell state, and "
+        "its forget gate decides how much is kept: with Keras's initial weights it loses less "
+        "than the SimpleRNN, and with its gates open the gradient reaches the first step. Gates "
+        "alone are not enough: an untrained GRU, whose gate keeps one half, loses the gradient "
+        f"faster than the SimpleRNN ({kept['GRU']:.0e} of it is left); it has to learn to keep "
+        "it. On the right, one unit learns to halve a pulse in 100 steps, starting from a w that "
+        "is slightly too large. The first gradient is 65,000: without clipping, a single step "
+        "changes w so much that the numbers overflow. Clipping limits the length of a step, keeps "
+        "its direction, and w converges.",
     )
 
 
@@ -88,6 +89,6 @@ def _draw(setting: Setting, norms: dict[str, np.ndarray], runs: dict) -> str:
 LECTURE = Lecture(
     "vanishing-gradient",
     "Vanishing and exploding gradients",
-    "Why a plain RNN forgets what was long ago, what gates change, and what clipping is for.",
+    "Why a plain RNN forgets early inputs, what gates change, and what clipping is for.",
     run,
 )
