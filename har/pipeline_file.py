@@ -81,7 +81,7 @@ def load(name_or_path: str | os.PathLike[str], overrides: Iterable[str] = ()) ->
     laid = values(raw, overrides)
     if left := [*_to_fill_in(laid)]:
         lines = "\n".join(f"  {key}" for key in left)
-        raise ConfigError(f"{path} waits for what only you know. Complete:\n{lines}")
+        raise ConfigError(f"{path} is incomplete. Replace FILL_IN in:\n{lines}")
     return parse(laid, where=str(path))
 
 

@@ -20,6 +20,7 @@ from har.ingest.raw import Finding, Raw, Source
 from har.ingest.repair import NOTHING, Repaired, repair_source
 from har.own_recordings import Table
 from har.pipeline_file import load
+from har.plural import counted
 
 WINDOWS = WindowsConfig()
 """Into which recordings are cut if no pipeline file says otherwise."""
@@ -210,7 +211,7 @@ def _own(
     elif found.intervals:
         report.labels = label_files.suggest(found.intervals, found.sources)
         message = (
-            f"{len(found.intervals)} files contain labelled intervals, such as "
+            f"Labelled intervals in {counted(len(found.intervals), 'file')}, such as "
             f"{found.intervals[0].name}. To read them: --labels '{report.labels}', or in a "
             "pipeline file dataset.labels."
         )

@@ -20,6 +20,8 @@ SAID = (
 """What a pipeline file that was examined may say, and goes on in the draft as it is."""
 
 _STAMPED = re.compile(r"([^\W\d][^\d]*?)([-_ ]+)\d")
+_STAMP = re.compile(r"(\D*\d){6}")
+"""As many digits as a date has."""
 
 
 def pipeline(report: Report, *, path: str) -> str:
@@ -36,20 +38,18 @@ def pipeline(report: Report, *, path: str) -> str:
     elif people >= 3:
         split = f"split: {{scheme: subject-folds, folds: {min(5, people)}}}"
     else:
-        split = (
-            "split: {scheme: sessions, folds: 2}   # fewer than 3 people: says nothing of others"
-        )
+        split = "split: {scheme: sessions, folds: 2}   # fewer than 3 people: no score for others"
     known = f"   # found: {', '.join(activities)}" if activities else ""
     short = any(f.code == "short-bouts" for f in report.findings())
-    why = "   # as short as bouts are" if short else ""
+    why = "   # shortened for short bouts" if short else ""
     cut = f"{{length_s: {report.window_s:g}, overlap: 0.5, within: recording, label: majority, "
-    return f"""# Written by `har data check`. Complete what says {FILL_IN}; then: har run FILE
+    return f"""# Written by `har data check`. Replace each {FILL_IN}, then: har run FILE
 {dataset}activities: all{known}
 signal:
   rate_hz: {rate}
 windows: {cut}min_purity: 0.8}}{why}
 {split}
-models:   # recurrent nets have small convolutions below; what can be set: har models lstm
+models:   # recurrent networks start with convolutions; options: har models lstm
   - lstm: {{channels: magnitude}}
   - bilstm: {{channels: magnitude}}
   - gru: {{channels: magnitude}}
@@ -59,7 +59,7 @@ models:   # recurrent nets have small convolutions below; what can be set: har m
 training:
   steps: 2000
   seeds: [0]
-  augment: {{rotate_deg: 15, scale: 0.1, warp: 0.1}}   # turn: 0.75 where it lies any way round
+  augment: {{rotate_deg: 15, scale: 0.1, warp: 0.1}}   # turn: 0.75 if it is carried in any orientation
 """
 
 
@@ -94,8 +94,10 @@ def _table_lines(report: Report, path: str) -> str:
         ("gravity", "present or removed", w.gravity),
         ("convention", "android or ios", w.convention),
     ):
-        if value == MIXED:
-            lines.append(f"  # {name}: differs from file to file, and each file says which")
+        if value == MIXED and UNKNOWN in {getattr(f, name) for f in report.files if f.recordings}:
+            lines.append(f"  {name}: {FILL_IN}   # {choices}; only some files say which")
+        elif value == MIXED:
+            lines.append(f"  # {name}: differs between files, and each file says which")
         elif name == "unit" and table.scale:
             continue
         elif value == UNKNOWN:
@@ -139,12 +141,41 @@ def _folders(report: Report) -> str:
         name, suffix = level[0], PurePosixPath(level[0]).suffix
         if len(level) == 1:
             parts.append(name)
+        elif len(names) == 3 and level is levels[-1] and (joined := _joined(level)):
+            parts.append(joined)
         elif names[:1] == ["{activity}"] and (separator := _stamped(level)):
             parts.append(separator.join(names) + suffix)
             names = []
         else:
             parts.append((names.pop(0) if names else "*") + suffix)
-    return f'  # paths differ in: {" / ".join(said)}; such as pattern: "{"/".join(parts)}"'
+    return f'  # paths differ in: {" / ".join(said)}; suggested pattern: "{"/".join(parts)}"'
+
+
+def _joined(level: list[str]) -> str:
+    """The pattern of file names that all have as many words, such as p1_walking.csv."""
+    suffix = PurePosixPath(level[0]).suffix
+    for separator in "_", "-", " ":
+        rows = [name.removesuffix(suffix).split(separator) for name in level]
+        if len({len(row) for row in rows}) > 1 or len(rows[0]) < 2:
+            continue
+        words = [sorted(set(column)) for column in zip(*rows, strict=True)]
+        names = _fields([column for column in words if len(column) > 1])
+        if len(names) < 2:
+            continue
+        return separator.join(w[0] if len(w) == 1 else names.pop(0) for w in words) + suffix
+    return ""
+
+
+def _fields(columns: list[list[str]]) -> list[str]:
+    """What columns of words are: an activity has no digits, a date is a session's."""
+    rest = [i for i, column in enumerate(columns) if not all(map(_STAMP.match, column))]
+    plain = [i for i in rest if not any(c.isdigit() for c in "".join(columns[i]))]
+    if len(columns) > 3 or len(rest) < 2 or not plain:
+        return []
+    names = ["{session}"] * len(columns)
+    names[plain[-1]] = "{activity}"
+    names[next(i for i in rest if i != plain[-1])] = "{subject}"
+    return names
 
 
 def _stamped(level: list[str]) -> str:

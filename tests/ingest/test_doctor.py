@@ -405,8 +405,40 @@ def test_a_draft_suggests_how_paths_say_who_and_what(tmp_path, names, pattern):
             path = path if path.suffix == ".csv" else path / "acceleration.csv"
             exports.table(path, "time,x,y,z", np.column_stack(walk(seconds=4)))
     run(str(tmp_path / "my"), "--write-pipeline", str(tmp_path / "p.yaml"))
-    suggested = (tmp_path / "p.yaml").read_text().split("such as pattern: ")[1].split('"')[1]
+    suggested = (tmp_path / "p.yaml").read_text().split("suggested pattern: ")[1].split('"')[1]
     assert suggested.removesuffix("/acceleration.csv") == "{subject}/" + pattern
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (["p1_Walking", "p2_Jumping", "p3_Walking"], "{subject}_{activity}"),
+        (["walking-ann-1", "sitting-ben-1"], "{subject}-{activity}-1"),
+        (["acc_s1_walk_1", "acc_s2_sit_2"], "acc_{subject}_{activity}_{session}"),
+        (["2024-01-28_ann_walk", "2024-01-29_ben_sit"], "{session}_{subject}_{activity}"),
+        (["walk 1", "walk 2"], "{subject}"),
+        (["ann", "ben_walking"], "{subject}"),
+    ],
+)
+def test_a_draft_suggests_how_the_names_of_a_folders_files_do(tmp_path, names, pattern):
+    for name in names:
+        path = tmp_path / "my" / f"{name}.csv"
+        exports.table(path, "time,x,y,z", np.column_stack(walk(seconds=4)))
+    run(str(tmp_path / "my"), "--write-pipeline", str(tmp_path / "p.yaml"))
+    suggested = (tmp_path / "p.yaml").read_text().split("suggested pattern: ")[1].split('"')[1]
+    assert suggested == pattern + ".csv"
+
+
+def test_a_sign_that_only_some_files_state_is_to_be_filled_in(tmp_path):
+    t, a = walk(seconds=4)
+    exports.table(tmp_path / "my" / "a" / "plain.csv", "time,x,y,z", np.column_stack([t, a]))
+    phyphox = (
+        '"Time (s)","Acceleration x (m/s^2)","Acceleration y (m/s^2)","Acceleration z (m/s^2)"'
+    )
+    exports.table(tmp_path / "my" / "b" / "phyphox.csv", phyphox, np.column_stack([t, a]))
+    run(str(tmp_path / "my"), "--write-pipeline", str(tmp_path / "p.yaml"))
+    drafted = (tmp_path / "p.yaml").read_text()
+    assert "convention: FILL_IN   # android or ios; only some files say which" in drafted
 
 
 def test_a_draft_of_a_pipeline_file_has_its_data_not_itself(tmp_path, monkeypatch):

@@ -388,7 +388,7 @@ def test_which_tables_are_taken_for_intervals(tmp_path, header, intervals_are):
     values = ",".join("1" for _ in header.split(","))
     (tmp_path / "b.csv").write_text(f"{header}\n{values}\n{values}\n")
     stdout = CliRunner().invoke(main, ["data", "check", str(tmp_path)]).stdout
-    assert ("contain labelled intervals, such as b.csv" in stdout) == intervals_are
+    assert ("Labelled intervals in 1 file, such as b.csv" in stdout) == intervals_are
 
 
 def test_labels_count_for_the_stage(tmp_path):

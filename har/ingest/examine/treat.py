@@ -49,7 +49,7 @@ def treat(raw: Raw) -> Raw:
     raw.findings += values.sensor(raw, working, rate)
     if raw.convention is None:
         message = (
-            "The values do not tell whether the sign is Android's or iOS's. Set "
+            "The sign convention cannot be inferred from the values. Set "
             "dataset.convention: android (flat on a table, screen up, z reads +9.8) or ios (−9.8)."
         )
         raw.findings.append(Finding("convention", "warning", "none", message, raw.source))
