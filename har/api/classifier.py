@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -325,7 +325,7 @@ class ActivityClassifier(ClassifierMixin, BaseEstimator):
 
     def export(
         self, folder: str | os.PathLike[str], *, rate_hz: float, overlap: float = 0.5,
-        gravity: str = "present", placement: str = "",
+        gravity: Literal["present", "removed"] = "present", placement: str = "",
     ) -> None:  # fmt: skip
         """Write a bundle for a phone, its files checked against the fitted network.
 

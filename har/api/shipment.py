@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,7 +41,8 @@ class Fit:
 
 
 def write(
-    fitted: Fit, folder: Path, *, rate_hz: float, overlap: float, gravity: str,
+    fitted: Fit, folder: Path, *, rate_hz: float, overlap: float,
+    gravity: Literal["present", "removed"],
     placement: str,
 ) -> None:  # fmt: skip
     """See `ActivityClassifier.export`."""
@@ -96,7 +97,7 @@ def write(
             compared = parity.compare(final.keras.probabilities, answers, labels[golden])
             figures[variant] = proof.figures(path, compared)
         about = description.describe(
-            of, of.models[0], trained_on, final.withheld, windows, None,
+            of, of.models[0], trained_on, final.withheld, windows, None, gravity=gravity,
             n_features=final.keras.features.shape[1],
         )  # fmt: skip
         kept = {"windows": windows.gather(golden), **final.keras._asdict()}

@@ -32,6 +32,7 @@ def describe(
     windows: Windows,
     results: Results | None,
     *,
+    gravity: Literal["present", "removed"],
     n_features: int = 0,
     calibration: chain.Calibration | None = None,
     abstention: chain.Abstention | None = None,
@@ -47,6 +48,8 @@ def describe(
         Reasons by variant.
     results : Results, optional
         None of a model that nobody was held out for.
+    gravity : str
+        Whether it is in the recordings: present or removed.
     n_features : int
         Of the files' second output; 0 if they have none.
     """
@@ -71,7 +74,7 @@ def describe(
             unit="m/s2",
             axes=("x", "y", "z"),
             convention="android",
-            gravity=_gravity(pipeline.dataset),
+            gravity=gravity,
             placements=tuple(
                 sorted({r.rsplit("/", 1)[-1] for r in set(windows.recordings.tolist())})
             ),
@@ -160,13 +163,6 @@ def _alignment(config: Align) -> chain.Alignment | None:
         around=align.AROUND,
         at_least=align.AT_LEAST,
     )
-
-
-def _gravity(dataset: str | Table) -> Literal["present", "removed"]:
-    """Published sets are read with gravity; a user's own table says."""
-    if isinstance(dataset, Table) and dataset.gravity:
-        return dataset.gravity
-    return "present"
 
 
 def _score(

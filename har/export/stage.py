@@ -110,7 +110,8 @@ def _bundles(
     known = np.flatnonzero(~np.isin(windows.subjects, pipeline.split.exclude))
     golden = known[writer.choose_golden(windows.labels[known])]
     ingested = context.outputs["ingest"].path
-    about_data = card.data_card(read_json(ingested / card.SUMMARY), pipeline)
+    ingest = read_json(ingested / card.SUMMARY)
+    about_data = card.data_card(ingest, pipeline)
 
     @functools.cache  # of several models, the same people
     def like(subjects: tuple[str, ...]) -> Likeness | None:
@@ -161,6 +162,7 @@ def _bundles(
                 proven.withheld,
                 windows,
                 results,
+                gravity=ingest["gravity"],
                 calibration=shipping.calibration(model) if calibrated else None,
                 abstention=unknown,
                 sets=conformal.choose(windows, predictions, n_windows=description.SMOOTHED_WINDOWS),

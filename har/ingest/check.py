@@ -17,7 +17,7 @@ from har.ingest.examine.corpus import Corpus
 from har.ingest.examine.treat import FALLBACK_RATE_HZ
 from har.ingest.formats.format import Head, NotAcceleration
 from har.ingest.raw import Finding, Raw, Source
-from har.ingest.repair import NOTHING, Repaired, repair_source
+from har.ingest.repair import NOTHING, Repaired, mixed_gravity, repair_source
 from har.own_recordings import Table
 from har.pipeline_file import load
 from har.plural import counted
@@ -89,6 +89,8 @@ class Report:
     activities: dict[str, set[str]]
     head: Head | None = None
     """The beginning of a plain table, read or not, with the header that most of them have."""
+    several_kinds: bool = False
+    """Whether files differ in format or in their columns."""
     window_s: float = 0.0
     """A length of windows that suits the bouts."""
     labels: str = ""
@@ -217,6 +219,8 @@ def _own(
         )
         report.whole.findings.append(Finding("labels", "warning", "none", message, shown))
     report.head = found.commonest
+    formats = {s.extra["format"] for s in found.sources}
+    report.several_kinds = len(formats) > 1 or len(found.headers) > 1
     return report
 
 
@@ -320,9 +324,5 @@ def _together(shown: str, files: list[Checked]) -> Checked:
         whole.rejected.update(f.rejected)
         whole.findings += f.findings
     if whole.gravity == MIXED:
-        message = (
-            "Some files contain gravity and some do not. Read them separately, by two paths, or "
-            "set dataset.gravity: present to read only those that contain it."
-        )
-        whole.findings.append(Finding("gravity-mixed", "error", "none", message, shown))
+        whole.findings.append(mixed_gravity(shown))
     return whole

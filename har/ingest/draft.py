@@ -9,8 +9,6 @@ import yaml
 
 from har.ingest.check import MIXED, UNKNOWN, Report
 from har.ingest.formats import guess
-from har.ingest.formats.format import Head
-from har.own_recordings import Table
 from har.pipeline_file import FILL_IN
 
 SAID = (
@@ -59,7 +57,7 @@ models:   # recurrent networks start with convolutions; options: har models lstm
 training:
   steps: 2000
   seeds: [0]
-  augment: {{rotate_deg: 15, scale: 0.1, warp: 0.1}}   # turn: 0.75 if it is carried in any orientation
+  augment: {{rotate_deg: 15, scale: 0.1, warp: 0.1}}   # turn: 0.75 if worn in any orientation
 """
 
 
@@ -67,7 +65,7 @@ def _table_lines(report: Report, path: str) -> str:
     w, table = report.whole, report.table
     assert table is not None
     lines = ["dataset:", f"  path: {_yaml(path)}"]
-    lines += _columns(table, report.head)
+    lines += _columns(report)
     formats = {f.format for f in report.files} - {UNKNOWN}
     if formats:
         lines.append(f"  # recognised: {', '.join(sorted(formats))}")
@@ -108,8 +106,13 @@ def _table_lines(report: Report, path: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _columns(table: Table, head: Head | None) -> list[str]:
-    """What is read of plain tables as what, `FILL_IN` where that is not known."""
+def _columns(report: Report) -> list[str]:
+    """What is read of plain tables as what, `FILL_IN` where that is not known.
+
+    A comment where files are of several kinds: a mapping would be applied to all of them.
+    """
+    table, head = report.table, report.head
+    assert table is not None
     if table.columns:
         return [f"  columns: {_yaml(table.columns.model_dump(exclude_none=True))}"]
     if head is None:
@@ -118,6 +121,8 @@ def _columns(table: Table, head: Head | None) -> list[str]:
     columns = known.model_dump(exclude_none=True) if known else {}
     if known is None:
         columns = dict.fromkeys(("time", "x", "y", "z"), FILL_IN)
+    if known and report.several_kinds:
+        return [f"  # columns of most tables: {_yaml(columns)}; found in each file"]
     others = [c for c in head.names if c not in columns.values()]
     lines = [f"  columns: {_yaml(columns)}"]
     if others:

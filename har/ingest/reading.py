@@ -16,7 +16,7 @@ from har.errors import DataError
 from har.files import write_json
 from har.ingest import datasets, discovery, earlier, intervals, recording_files, resolution, summary
 from har.ingest.raw import Finding, Source
-from har.ingest.repair import is_problem, refuse, repair_source
+from har.ingest.repair import gravity_of, is_problem, mixed_gravity, refuse, repair_source
 from har.own_recordings import Table
 from har.progress import advancing
 from har.recording import Recording
@@ -102,7 +102,7 @@ def ingest(
                 n = writer.n_recordings - first
                 pieces.append((key, (first, n, at, len(part.accounts))))
         shutil.rmtree(folder / "parts", ignore_errors=True)
-        over_all = _over_all(dataset, sources, used)
+        over_all = _over_all(dataset, sources, used, tally.gravity)
         _settled(account, over_all)
         writer.finish(account)
     if pieces:
@@ -135,18 +135,24 @@ def gather(
         account["sources"] += part.accounts
         account["files_rejected"] += part.failed
     used = [r.provenance["labels"] for r in recordings if "labels" in r.provenance]
-    found = _settled(account, _over_all(dataset, sources, used))
+    gravity = {gravity_of(r) for r in recordings}
+    found = _settled(account, _over_all(dataset, sources, used, gravity))
     if not recordings:
         name = dataset if isinstance(dataset, str) else dataset.path
         raise DataError(f"No recording of {name} could be read. {_first(account)}")
     return recordings, found
 
 
-def _over_all(dataset: str | Table, sources: list[Source], used: list[Any]) -> list[Finding]:
-    """What no single source tells: labels that no recording took."""
-    if not (isinstance(dataset, Table) and dataset.labels):
+def _over_all(
+    dataset: str | Table, sources: list[Source], used: list[Any], gravity: set[str]
+) -> list[Finding]:
+    """What no single source tells: labels that no recording took, gravity in some files only."""
+    if isinstance(dataset, str):
         return []
-    return intervals.left_over([s.extra["labels"] for s in sources], dataset.labels, used)
+    found = [mixed_gravity(dataset.path)] if len(gravity) > 1 else []
+    if dataset.labels:
+        found += intervals.left_over([s.extra["labels"] for s in sources], dataset.labels, used)
+    return found
 
 
 def _settled(account: dict[str, Any], over_all: list[Finding]) -> list[Finding]:

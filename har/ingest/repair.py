@@ -140,6 +140,20 @@ def loss(accounts: list[Account]) -> Finding | None:
     return Finding("loss", "error", "none", message + advice, where, n)
 
 
+def gravity_of(recording: Recording) -> str:
+    """Whether a recording contains gravity: present or removed."""
+    return "removed" if "gravity" in recording.provenance else "present"
+
+
+def mixed_gravity(where: str) -> Finding:
+    """What is to be said of recordings some of which contain gravity."""
+    message = (
+        "Some files contain gravity and some do not. Read them separately, with two paths. If they "
+        "record the same movement, set dataset.gravity: present."
+    )
+    return Finding("gravity-mixed", "error", "none", message, where)
+
+
 def is_problem(finding: Finding, suppose: Mapping[str, Any] = NOTHING) -> bool:
     """Whether going on in spite of a finding would mean to guess."""
     if finding.action != "none":

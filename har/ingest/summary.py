@@ -8,6 +8,7 @@ from typing import Any
 
 from har.ingest.examine import labels
 from har.ingest.raw import Finding
+from har.ingest.repair import gravity_of
 from har.recording import Recording
 
 
@@ -19,6 +20,7 @@ class Tally:
         self.seconds = 0.0
         self.rates: Counter[str] = Counter()
         self.subjects: set[str] = set()
+        self.gravity: set[str] = set()
         self.seconds_of: dict[str, float] = defaultdict(float)
         self.people_of: dict[str, set[str]] = defaultdict(set)
 
@@ -27,6 +29,7 @@ class Tally:
         self.seconds += recording.n_samples / recording.rate_hz  # what a gap lacks is not there
         self.subjects.add(recording.subject)
         self.rates[f"{recording.rate_hz:.3g}"] += 1
+        self.gravity.add(gravity_of(recording))
         for note in recording.annotations:
             self.people_of[note.label].add(recording.subject)
             self.seconds_of[note.label] += (note.end - note.start) / recording.rate_hz
@@ -53,6 +56,7 @@ def make(
         "subjects": order,
         "recordings": count,
         "hours": round(total_s / 3600, 4),
+        "gravity": "removed" if tally.gravity == {"removed"} else "present",
         "rates_hz": dict(sorted(rates.items(), key=lambda item: float(item[0]))),
         "activities": {
             label: {

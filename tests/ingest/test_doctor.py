@@ -429,6 +429,14 @@ def test_a_draft_suggests_how_the_names_of_a_folders_files_do(tmp_path, names, p
     assert suggested == pattern + ".csv"
 
 
+def test_columns_are_not_drafted_for_files_of_several_kinds(tmp_path):
+    t, a = walk(seconds=4)
+    exports.table(tmp_path / "my" / "ann.csv", "time,x,y,z", np.column_stack([t, a]))
+    exports.table(tmp_path / "my" / "ben.csv", "t,acc_x,acc_y,acc_z", np.column_stack([t, a]))
+    run(str(tmp_path / "my"), "--write-pipeline", str(tmp_path / "p.yaml"))
+    assert "columns" not in yaml.safe_load((tmp_path / "p.yaml").read_text())["dataset"]
+
+
 def test_a_sign_that_only_some_files_state_is_to_be_filled_in(tmp_path):
     t, a = walk(seconds=4)
     exports.table(tmp_path / "my" / "a" / "plain.csv", "time,x,y,z", np.column_stack([t, a]))

@@ -84,6 +84,27 @@ def test_the_same_from_one_process_or_two(tmp_path, monkeypatch, jobs):
     assert not (output.path / "parts").exists()
 
 
+@pytest.mark.parametrize(("removed", "said"), [(0, "present"), (3, "removed")])
+def test_the_summary_says_whether_gravity_is_in_the_recordings(tmp_path, removed, said):
+    output = ingest(context(tmp_path, phones(tmp_path, removed)))
+    assert json.loads((output.path / "summary.json").read_text())["gravity"] == said
+
+
+def test_gravity_in_some_files_only_is_refused(tmp_path):
+    with pytest.raises(DataError, match="Some files contain gravity and some do not"):
+        ingest(context(tmp_path, phones(tmp_path, removed=1)))
+
+
+def phones(root, removed):
+    """Walks of three people as phyphox exports them, some without gravity."""
+    for i, who in enumerate(("ann", "bob", "cy")):
+        without = i < removed
+        t, a = walk(seconds=6, seed=i, gravity=not without)
+        kind = "Linear Acceleration" if without else "Acceleration"
+        exports.phyphox(root / "my" / who, t, a, "walk", kind=kind)
+    return {"path": "my/**/*.csv", "pattern": "{subject}/{activity}.csv", "placement": "wrist"}
+
+
 def test_without_a_session_the_files_name_stands_in(tmp_path):
     dataset = people(tmp_path, sessions=(1, 2)) | {"pattern": "{subject}/{activity}_{_}.csv"}
     found = recording_files.read(ingest(context(tmp_path, dataset)).path)
