@@ -199,7 +199,7 @@ class Store:
         wanted = json.loads(canonical(parts))
         best: list[str] | None = None
         for output in itertools.islice(self.newest(stage), 50):
-            changes = list(_differences(output.meta["parts"], wanted))
+            changes = [*dict.fromkeys(_differences(output.meta["parts"], wanted))]
             if changes and (best is None or len(changes) < len(best)):
                 best = changes
         if best is None:
@@ -229,8 +229,8 @@ def _differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
         where = at.removeprefix("config.")
         if at.startswith("config.") and isinstance(old or new, dict) and None in (old, new):
             if not where.startswith("backends."):  # they follow from the models
-                yield f"{where} is {'gone' if new is None else 'new'}"
-        elif at == "code":
+                yield f"{where} {'removed' if new is None else 'added'}"
+        elif at in ("code", "inputs.reader"):
             yield "code changed"
         elif at.startswith("inputs."):
             yield f"{at.removeprefix('inputs.')} changed"

@@ -97,6 +97,8 @@ def test_a_miss_says_what_changed(store):
     with store.writing("stage", digest(parts), parts):
         pass
     assert store.why_missing("stage", {**parts, "code": "y"}) == "code changed"
+    code = {**parts, "code": "y", "inputs": {"reader": "y"}}
+    assert store.why_missing("stage", code) == "code changed"
     other = {**parts, "config": {"rate_hz": 25, "filter": "none"}}
     assert store.why_missing("stage", other) == "rate_hz 50 → 25"
 
@@ -231,4 +233,4 @@ def test_a_miss_is_told_in_the_words_of_the_pipeline_file(store):
     with store.writing("train", digest(parts(2, "cnn", "gru")), parts(2, "cnn", "gru")):
         pass
     why = store.why_missing("train", parts(3, "gru", "lstm"))
-    assert why == "models.cnn is gone; models.lstm is new; training.epochs 2 → 3"
+    assert why == "models.cnn removed; models.lstm added; training.epochs 2 → 3"

@@ -47,7 +47,7 @@ def inputs(context: Context) -> dict[str, Any]:
         hashes = memory.of(files)
         return {
             "files": {os.path.relpath(path, root): digest for path, digest in hashes.items()},
-            "rejected": found.rejected,
+            "unreadable files": found.rejected,
             "reader": code_version(*formats.MODULES),
         }
     known = datasets.get(dataset)
