@@ -92,12 +92,13 @@ def test_replace_puts_the_new_output_in_place_of_the_old(store):
 
 
 def test_a_miss_says_what_changed(store):
-    parts = {"config": {"rate_hz": 50, "filter": "none"}, "inputs": {"ingest": "a"}, "code": "x"}
+    inputs = {"ingest": "a", "reader": "x"}
+    parts = {"config": {"rate_hz": 50, "filter": "none"}, "inputs": inputs, "code": "x"}
     assert store.why_missing("stage", parts) == "nothing stored yet"
     with store.writing("stage", digest(parts), parts):
         pass
     assert store.why_missing("stage", {**parts, "code": "y"}) == "code changed"
-    code = {**parts, "code": "y", "inputs": {"reader": "y"}}
+    code = {**parts, "code": "y", "inputs": {**inputs, "reader": "y"}}
     assert store.why_missing("stage", code) == "code changed"
     other = {**parts, "config": {"rate_hz": 25, "filter": "none"}}
     assert store.why_missing("stage", other) == "rate_hz 50 → 25"
