@@ -22,7 +22,7 @@ KEPT = 0.95
 
 UNSURE = 0.1
 """Of those that do not, about this share is refused for its probability, the rest for its distance.
-Chosen on validation people of three sets (reports/unknown.md)."""
+Chosen on validation people of four sets (reports/unknown.md)."""
 
 
 def runs(windows: Windows, index: np.ndarray) -> list[np.ndarray]:
