@@ -182,6 +182,7 @@ def description_of(
     pipeline = pipeline_of()
     model = next(m for m in pipeline.models if m.key == name)
     trained_on = TrainedOn(fit="final", subjects=("s0", "s1"), epochs=3, seed=0)
+    said.setdefault("gravity", "present")
     return describe(pipeline, model, trained_on, withheld or {}, windows, RESULTS, **said)
 
 

@@ -166,13 +166,13 @@ def test_prepare_says_how_many_windows_and_why_others_are_not(tmp_path):
     }  # fmt: skip
     made = output(tmp_path, "prepared.json", about, windows=40, subjects=5)
     assert summary.prepare(made) == (
-        "40 windows of 128 samples (2.56 s at 50 Hz), 2 activities, 5 subjects; "
-        "rejected: 3 mixed labels"
+        "40 windows of 128 samples (2.56 s at 50 Hz), 2 activities, 5 subjects; rejected:\n"
+        "3 mixed labels"
     )
     about["aligned"] = {"a": 30, "b": 0, "c": 12}
     made = output(tmp_path, "prepared.json", about, windows=40, subjects=5)
     assert summary.prepare(made).startswith(
-        "2 of 3 recordings aligned with gravity (not aligned for lack of walking: b); 40 windows"
+        "2 of 3 recordings aligned with gravity (not aligned for lack of walking: b); 40\nwindows"
     )
 
 

@@ -201,7 +201,17 @@ def test_a_second_run_recomputes_nothing_and_imports_no_tensorflow(finished):
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert out.returncode == 0, out.stderr
     assert out.stderr.count("up to date") == 6
-    heavy = {"tensorflow", "keras", "jax", "mlflow", "sklearn", "matplotlib"}
+    heavy = {
+        "tensorflow",
+        "keras",
+        "jax",
+        "mlflow",
+        "sklearn",
+        "matplotlib",
+        "scipy",
+        "pandas",
+        "asyncio",
+    }
     assert not heavy & set(out.stdout.splitlines()[-1].split())
     after = {p: p.stat().st_mtime_ns for p in (folder / "data").rglob("*") if p.is_file()}
     assert after == before

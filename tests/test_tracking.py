@@ -366,6 +366,7 @@ def test_an_export_is_added_to_the_runs_that_are_there(fresh, make_bundle):
     assert track(context).added == 0
     (run,) = of_kind(context, "model")
     assert (run.data.metrics["bytes"], run.data.metrics["ms"]) == (50_000, 0.3)
+    took = (run.info.start_time, run.info.end_time)
     assert not client(context).list_artifacts(run.info.run_id, "bundle")
     figures = ExportFigures.model_validate({"models": {"cnn": {"float32": entry}}})
     with context.store.writing("export", "k", {}) as writing:
@@ -379,6 +380,7 @@ def test_an_export_is_added_to_the_runs_that_are_there(fresh, make_bundle):
     assert track(context).added == 0
     (run,) = of_kind(context, "model")
     assert (run.data.metrics["bytes"], run.data.metrics["ms"]) == (80_000, 0.1)
+    assert (run.info.start_time, run.info.end_time) == took
     assert len(run.data.metrics) <= 20
 
     def listed(folder):

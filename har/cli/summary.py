@@ -81,8 +81,9 @@ def prepare(output: Output) -> str:
     about = read_json(output.path / "prepared.json")
     rejected = about["rejected"]
     lost = ", ".join(f"{n} {reason}" for reason, n in rejected.items()) or "none"
-    return _aligned(about["aligned"]) + (
-        f"{counted(output.meta['windows'], 'window')} of {about['n_samples']} samples "
+    return wrapped(
+        f"{_aligned(about['aligned'])}{counted(output.meta['windows'], 'window')} of "
+        f"{about['n_samples']} samples "
         f"({about['n_samples'] / about['rate_hz']:g} s at {about['rate_hz']:g} Hz), "
         f"{len(about['activities'])} activities, {counted(output.meta['subjects'], 'subject')}; "
         f"rejected: {lost}"

@@ -61,21 +61,21 @@ Space = Mapping[str, Range]
 """By parameter."""
 
 MEANING = {
-    "channels": "what the network sees of x, y and z",
+    "channels": "what is computed from x, y and z as input",
     "units": "size of the recurrent state",
-    "layers": "recurrent layers on top of each other",
-    "front": "convolutions below, of each channel or of all",
-    "filters": "of each convolution",
-    "frame": "samples, or outputs of the front, that are one step",
-    "head": "what is made of the states of all steps",
-    "kernel": "steps that a convolution sees",
-    "blocks": "convolutions, each of which halves time",
-    "dropout": "share of the features that is left out while training",
+    "layers": "stacked recurrent layers",
+    "front": "convolutions before them: of each axis, or of all together",
+    "filters": "filters of each convolution",
+    "frame": "samples, or outputs of the front, in one time step",
+    "head": "how the states of all time steps are combined",
+    "kernel": "length of each convolution",
+    "blocks": "convolutions, each of which halves the number of time steps",
+    "dropout": "share of the features that is dropped in training",
     "shares": "features of each of the 84 kernels",
     "modules": "inception modules",
     "bottleneck": "channels before each module",
-    "trees": "in the forest",
-    "min_leaf": "windows in a leaf, at least",
+    "trees": "trees in the forest",
+    "min_leaf": "smallest number of windows in a leaf",
     "kernels": "random convolutions",
 }
 """Of the parameters, in a line, for `har models`."""

@@ -200,6 +200,7 @@ class Run:
             self.client.update_model_version(self.registered, version, packed.note(bundle))
             if champion:
                 self.client.set_registered_model_alias(self.registered, "champion", version)
+        self.finished = False  # MLflow ended the run now: `finish` sets the end that it had
 
     def finish(self, at_s: float | None = None) -> None:
         if not self.finished:

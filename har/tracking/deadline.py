@@ -11,7 +11,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
-from unittest import mock
 
 CHANGES_NO_RESULT = True
 
@@ -29,6 +28,8 @@ def within(seconds: float) -> Iterator[None]:
     -----
     Connections made by urllib3, in whichever thread, which are those of MLflow.
     """
+    from unittest import mock  # which imports asyncio
+
     from urllib3.util import connection
 
     really = connection.create_connection

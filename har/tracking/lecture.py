@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from har.files import digest
-from har.tracking.client import Experiment
 from har.tracking.once import taken_by
 from har.tracking.where import tracking_uri
 from har.workspace import Workspace
@@ -30,6 +29,8 @@ def track_lecture(workspace: Workspace, record: Mapping[str, Any], files: Sequen
     TrackingError
         If the store cannot be reached.
     """
+    from har.tracking.client import Experiment
+
     uri = tracking_uri(workspace)
     key = digest({k: v for k, v in record.items() if k != "seconds"})
     with taken_by(uri):

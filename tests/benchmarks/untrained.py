@@ -69,6 +69,7 @@ def write(folder: Path, name: str) -> Path:
             {},
             windows,
             results,
+            gravity="present",
         ),
         {"float32": path},
         {"float32": manifests.figures(operators=LiteModel(path).operators)},
