@@ -186,7 +186,7 @@ def test_a_raw_file_that_does_not_stop_to_change_is_refused_by_name(tmp_path, mo
             f.write("20.00,0.0,0.0,9.81\n")
 
     changing(monkeypatch, written, 9)
-    with pytest.raises(ChangedError, match=r"walk_1.csv.*End what writes it"):
+    with pytest.raises(ChangedError, match=r"walk_1.csv.*Stop the program that writes it"):
         run(folder, until="ingest")
     assert not list(folder.glob("data/cache/ingest/[!.]*"))
 
