@@ -170,21 +170,22 @@ def defects() -> list[Defect]:
     told_g: Found = lambda raw, _codes: raw.unit == "g"  # noqa: E731
     removed: Found = lambda raw, _codes: raw.gravity == "removed"  # noqa: E731
     out = [
-        Defect("unit not said, in g", "told: g", _scaled(1 / g), told_g),
-        Defect("unit not said, in m/s²", "told: m/s²", _scaled(1),
+        Defect("unit not given, values in g", "inferred: g", _scaled(1 / g), told_g),
+        Defect("unit not given, values in m/s²", "inferred: m/s²", _scaled(1),
                lambda raw, _codes: raw.unit == "m/s2", rate=False),
-        Defect("said m/s², is g", "", _scaled(1 / g, unit="m/s2", gravity="present"), code("unit")),
-        Defect("said g, is m/s²", "", _scaled(1, unit="g", gravity="present"), code("unit"),
-               rate=False),
+        Defect("unit given as m/s², values in g", "",
+               _scaled(1 / g, unit="m/s2", gravity="present"), code("unit")),
+        Defect("unit given as g, values in m/s²", "",
+               _scaled(1, unit="g", gravity="present"), code("unit"), rate=False),
         Defect("raw counts, 256 to 1 g", "", _scaled(256 / g), code("unit"), rate=False),
         Defect("raw counts, 16384 to 1 g", "", _scaled(16384 / g), code("unit"), rate=False),
-        Defect("gravity removed, not said", "told", _without_gravity(unit="m/s2"), removed),
-        Defect("gravity removed, nothing said", "told", _without_gravity(), removed),
-        Defect("gravity present, nothing said", "told", _scaled(1),
+        Defect("gravity removed, unit given", "inferred", _without_gravity(unit="m/s2"), removed),
+        Defect("gravity removed, nothing given", "inferred", _without_gravity(), removed),
+        Defect("gravity present, nothing given", "inferred", _scaled(1),
                lambda raw, _codes: raw.gravity == "present", rate=False),
-        Defect("gravity removed, said present", "",
+        Defect("gravity removed, given as present", "",
                _without_gravity(unit="m/s2", gravity="present"), code("gravity"), rate=False),
-        Defect("gravity present, said removed", "",
+        Defect("gravity present, given as removed", "",
                _scaled(1, unit="m/s2", gravity="removed"), code("gravity"), rate=False),
     ]  # fmt: skip
     out += [Defect("NaN", f"{n} samples", _nan(n), code("nan")) for n in (1, 10, 100)]
@@ -192,7 +193,7 @@ def defects() -> list[Defect]:
             for n in (1, 10, 100)]  # fmt: skip
     out += [Defect("step back in time", f"{n} rows", _swapped(n), code("step-back"))
             for n in (1, 10, 100)]  # fmt: skip
-    out.append(Defect("clock starts again", "once", _restart(), code("restart")))
+    out.append(Defect("clock restarts", "once", _restart(), code("restart")))
     out += [Defect("gap", f"{s:g} s", _gap(s), code("gap")) for s in (0.1, 0.25, 0.5, 2.0)]
     out += [Defect("published rate is wrong", f"× {f:g}", _published_rate(f), code("rate"))
             for f in (0.4, 0.8, 0.9, 1.25, 2.5)]  # fmt: skip
@@ -208,7 +209,7 @@ def defects() -> list[Defect]:
         Defect("flat sensor", "throughout", _flat(), code("flat")),
         Defect("dead axis", "throughout", _dead(), code("dead-axis")),
         Defect("too short", "1 s", _short(), code("short")),
-        Defect("sign flipped", "not in the values", _scaled(-1, unit="m/s2"),
+        Defect("sign flipped", "cannot be inferred", _scaled(-1, unit="m/s2"),
                lambda _raw, _codes: False, rate=False),
     ]  # fmt: skip
     return out

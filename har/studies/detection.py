@@ -146,11 +146,11 @@ def as_markdown(rows: list[Row], recordings: list[Recording], command: str) -> s
         [
             "# What the signal doctor sees",
             "",
-            f"Made by `{command}`: {n} recordings drawn from {sets}, each as "
-            "a plain table that says nothing of itself; each defect put into each of them. "
-            "*Found* is the share in which the finding that names the defect is there; *false "
-            "alarms* are the same recordings before anything was put in, declared as they are. "
-            "Of strange files, from the gyroscope's columns to two exports, *found* is the share "
+            f"Made by `{command}`: {n} recordings drawn from {sets}, each written "
+            "as a plain table without metadata, with each defect planted in turn. *Found* is the "
+            "share of them in which the finding that names the defect is reported; *false alarms* "
+            "are reported for the same recordings without the defect, correctly described. For "
+            "unusual files, from the gyroscope's columns to two exports, *found* is the share "
             "whose first minute is read with the samples, values and rate of a plain file. "
             f"Errors in untouched recordings: {errors} of {n}.",
             "",
@@ -160,9 +160,9 @@ def as_markdown(rows: list[Row], recordings: list[Recording], command: str) -> s
             "",
             "Some alarms are true: WISDM's phones do clip at ± 2 g, run at two rates and jitter, "
             "and MotionSense holds one recording twice (`sit_5` and `sit_13` of subject 1). A gap "
-            "shorter than 3.5 periods is not called one. A flipped sign, or axes changed "
-            "about, leave values that are as plausible as before: there the format's metadata or "
-            "the user must say, and a run stops until they do.",
+            "shorter than 3.5 periods is not called one. With a flipped sign or exchanged axes, "
+            "the values are as plausible as before: the format's metadata or the user must state "
+            "the sign, and a run stops until it is stated.",
             "",
         ]
     )
