@@ -157,6 +157,11 @@ class SplitConfig(Section):
                 "validation: next-fold needs scheme: subject-folds with 3 folds or more, got "
                 f"{self.scheme} with {self.folds}"
             )
+        if self.scheme == "sessions" and self.folds < 3:
+            raise ValueError(
+                "scheme: sessions needs 3 folds or more (to train, validate and test), got "
+                f"{self.folds}"
+            )
         return self
 
 

@@ -34,6 +34,7 @@ def test_watch_is_as_documented():
         ("export.models=[nothing]", "'nothing' is not one of models"),
         ("export.quantization=[dynamic]", "must contain none"),
         ("split.scheme=subjects", "needs test subjects"),
+        ("split={scheme: sessions, folds: 2}", "sessions needs 3 folds or more"),
         ("dataset.path=x", "is a value, it has no key"),
         ("training.epochs", "--set takes KEY=VALUE"),
         ("training.epochs=[", "is not a YAML value"),

@@ -210,7 +210,10 @@ def _echo_report(report: Report, *, strict: bool) -> None:
     for kind in lost:
         click.echo(_line(kind, strict=strict))
     if report.subjects:
-        click.echo(f"  {len(report.subjects)} subjects, {len(report.activities)} activities")
+        click.echo(
+            f"  {counted(len(report.subjects), 'subject')}, "
+            f"{counted(len(report.activities), 'activity', 'activities')}"
+        )
     if 1 < len(report.files) <= MAX_FILES:
         click.echo("\n" + "\n".join(f"  {file.title}" for file in report.files))
     read = whole.recordings > 0

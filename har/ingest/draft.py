@@ -31,12 +31,12 @@ def pipeline(report: Report, *, path: str) -> str:
     if any(f.code == "subject" for f in report.findings()):
         split = (
             "split: {scheme: subject-folds, folds: 3}   # fewer than 3 people: "
-            "{scheme: sessions, folds: 2}"
+            "{scheme: sessions, folds: 3}"
         )
     elif people >= 3:
         split = f"split: {{scheme: subject-folds, folds: {min(5, people)}}}"
     else:
-        split = "split: {scheme: sessions, folds: 2}   # fewer than 3 people: no score for others"
+        split = "split: {scheme: sessions, folds: 3}   # fewer than 3 people: no score for others"
     known = f"   # found: {', '.join(activities)}" if activities else ""
     short = any(f.code == "short-bouts" for f in report.findings())
     why = "   # shortened for short bouts" if short else ""
@@ -193,4 +193,8 @@ def _stamped(level: list[str]) -> str:
 
 
 def _yaml(value: object) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, width=1000).strip().removesuffix("\n...")
+    return (
+        yaml.safe_dump(value, default_flow_style=True, width=1000, allow_unicode=True)
+        .strip()
+        .removesuffix("\n...")
+    )

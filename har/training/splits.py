@@ -29,7 +29,10 @@ class Parts:
     def __post_init__(self) -> None:
         for name, index in self.by_name.items():
             if not len(index):
-                raise SplitError(f"The {name} part of a split has no window.")
+                raise SplitError(
+                    f"The {name} part of a fold has no window. Record more, or take fewer folds "
+                    "(split.folds) or shorter windows (windows.length_s)."
+                )
 
     @property
     def by_name(self) -> dict[str, np.ndarray]:
