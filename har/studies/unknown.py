@@ -58,11 +58,7 @@ def run(
     if elsewhere:
         other = elsewhere, _elsewhere(finished, elsewhere)
         items = [replace(i, elsewhere=other) if i.left_out is None else i for i in items]
-    found: dict[str, list[dict[str, dict[str, float]]]] = {}
-    for scores_of in finished.asked(meeting.ask, items):
-        for name, scores in scores_of.items():
-            found.setdefault(name, []).append(scores)
-    rows = [_row(name, parts) for name, parts in sorted(found.items())]
+    rows = _rows(finished, items)
     activities = [r for r in rows if r["kind"] == "left out"]
     means = {rule: float(np.mean([r["auroc"][rule] for r in activities])) for rule in meeting.RULES}
     return finished.outcome(
@@ -97,11 +93,7 @@ def _compared(
         for a in finished.results.activities
         for i in trained_without(finished, model, a, folds)
     ]
-    found: dict[str, list[dict[str, Any]]] = {}
-    for scores_of in finished.asked(meeting.ask, items):
-        for name, scores in scores_of.items():
-            found.setdefault(name, []).append(scores)
-    rows = [_row(name, parts) for name, parts in sorted(found.items())]
+    rows = _rows(finished, items)
     mean = {
         what: {rule: float(np.mean([r[what][rule] for r in rows])) for rule in rules}
         for what in ("auroc", "answered")
@@ -190,6 +182,15 @@ def _elsewhere(finished: Finished, name: str) -> Path:
 
 
 # The page ----------------------------------------------------------------------------------------
+
+
+def _rows(finished: Finished, items: Sequence[meeting.Item]) -> list[dict[str, Any]]:
+    """A row for each thing that was met, by its name."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for scores_of in finished.asked(meeting.ask, items):
+        for name, scores in scores_of.items():
+            found.setdefault(name, []).append(scores)
+    return [_row(name, parts) for name, parts in sorted(found.items())]
 
 
 def _row(name: str, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
